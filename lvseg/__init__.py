@@ -1,0 +1,1 @@
+"""The domain: from DICOM and contours to models, masks, scores and pictures."""

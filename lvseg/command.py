@@ -1,0 +1,15 @@
+"""How a file of `tasks/` runs as `python -m tasks.<name>`."""
+
+from collections.abc import Callable
+
+import typer
+
+from lvseg.errors import reported
+
+
+def run(command: Callable[..., None]) -> None:
+    """Run one command with its typed parameters as command-line options; a `UserError` becomes one line."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command()(command)
+    with reported():
+        app()

@@ -1,0 +1,89 @@
+"""The contoured slices of one part of the split: what training and evaluation read."""
+
+import csv
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lvseg import shards
+from lvseg.errors import UserError
+
+
+@dataclass(frozen=True)
+class Example:
+    """One contoured slice: where it lies and what is known of it."""
+
+    patient: str
+    group: str
+    slice: int
+    phase: int
+    cycle: str
+    image_number: int
+    flags: tuple[str, ...]
+    shard: Path
+    frame: int
+    mask: int
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The examples of a part in stable order, and how many slices each flag left out."""
+
+    examples: list[Example]
+    left_out: dict[str, int]
+
+
+def examples(folder: Path, split: Path, part: str, drop: tuple[str, ...]) -> Selection:
+    """Return the contoured slices of the patients in `part`, without those that bear a flag of `drop`.
+
+    A slice with several of the flags counts once, under the first one of `drop`.
+
+    Raises:
+        UserError: the split is missing, or names a patient that has no shard.
+    """
+    try:
+        with split.open(newline="", encoding="utf-8") as file:
+            patients = sorted(row["patient"] for row in csv.DictReader(file) if row["part"] == part)
+    except FileNotFoundError:
+        raise UserError(f"{split} is missing: run `dvc repro split`") from None
+    chosen: list[Example] = []
+    left_out: Counter[str] = Counter()
+    for patient in patients:
+        for example in _of_patient(folder / f"{patient}.npz"):
+            reason = next((flag for flag in drop if flag in example.flags), None)
+            if reason is None:
+                chosen.append(example)
+            else:
+                left_out[reason] += 1
+    return Selection(chosen, dict(sorted(left_out.items())))
+
+
+def _of_patient(path: Path) -> list[Example]:
+    """Return every contoured slice of one shard."""
+    shard = shards.read(path)
+    flags: dict[int, set[str]] = {}
+    for frame, joined in zip(shard.contour_frame, shard.contour_flags, strict=True):
+        flags.setdefault(int(frame), set()).update(flag for flag in str(joined).split(",") if flag)
+    return [
+        Example(
+            patient=str(shard.patient),
+            group=str(shard.group),
+            slice=int(shard.slice[frame]),
+            phase=int(shard.phase[frame]),
+            cycle=str(shard.cycle[mask]),
+            image_number=int(shard.image_number[frame]),
+            flags=tuple(sorted(flags.get(int(frame), ()))),
+            shard=path,
+            frame=int(frame),
+            mask=mask,
+        )
+        for mask, frame in enumerate(shard.mask_frame)
+    ]
+
+
+def load(example: Example) -> tuple[np.ndarray, np.ndarray]:
+    """Return the image (H, W) in its original type and the endocardial mask (H, W) uint8 of an example."""
+    shard = shards.read(example.shard)
+    return np.asarray(shard.pixels[example.frame]), np.asarray(shard.endo[example.mask])

@@ -1,0 +1,19 @@
+"""Errors that a user can mend, and how a command shows them."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class UserError(Exception):
+    """Something the user can mend: the message names the file or key and the remedy."""
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn a `UserError` into one line on stderr and exit status 1."""
+    try:
+        yield
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,1 @@
+"""What one can run: a file per stage of dvc.yaml and per command."""

@@ -1,0 +1,78 @@
+"""Fixtures that every package's tests share."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lvseg import shards
+from lvseg.shards import Shard
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+REAL_DATA = REPOSITORY.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of real archives; skip where it is absent."""
+    if not REAL_DATA.is_dir():
+        pytest.skip("the real Sunnybrook archives are not beside this checkout (../shared/data)")
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def tiny_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with shards/ of six patients (3 slices x 2 phases, 64 x 64) and split.csv."""
+    folder = tmp_path_factory.mktemp("tiny")
+    parts = ["train", "train", "train", "validation", "test", "test"]
+    for number in range(1, 7):
+        shards.write(folder / "shards" / f"P-{number:02d}.npz", tiny_shard(number))
+    with (folder / "split.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["patient", "group", "part"])
+        table.writerows([f"P-{n:02d}", "N", part] for n, part in enumerate(parts, start=1))
+    return folder
+
+
+def tiny_shard(number: int, size: int = 64) -> Shard:
+    """Return a patient whose left ventricle is a bright disc, smaller at end-systole and towards the apex."""
+    rng = np.random.default_rng(number)
+    rows, columns = np.mgrid[:size, :size]
+    centre = size / 2 + rng.uniform(-size / 12, size / 12, 2)
+    angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    pixels, masks, contours = [], [], []
+    for slice_ in range(3):
+        for radius in (size / 5 - 2 * slice_, size / 7 - 2 * slice_):
+            inside = (rows - centre[1]) ** 2 + (columns - centre[0]) ** 2 <= radius**2
+            pixels.append(rng.normal(200 + 500 * inside, 30).round().astype(np.int16))
+            masks.append(inside.astype(np.uint8))
+            contours.append(centre + radius * np.c_[np.cos(angles), np.sin(angles)])
+    frames = np.arange(6, dtype=np.int32)
+    affine = np.tile(np.eye(4), (6, 1, 1))
+    affine[:, 2, 3] = 10.0 * (frames // 2)
+    return Shard(
+        pixels=np.stack(pixels),
+        affine=affine,
+        slice=frames // 2 + 1,
+        phase=frames % 2 + 1,
+        image_number=frames + 1,
+        spacing_mm=np.array([1.4, 1.4]),
+        thickness_mm=np.array(8.0),
+        gap_mm=np.array(2.0),
+        contour_points=np.concatenate(contours),
+        contour_start=np.arange(0, 6 * 40 + 1, 40),
+        contour_frame=frames,
+        contour_kind=np.array(["icontour"] * 6),
+        contour_flags=np.array([""] * 6),
+        mask_frame=frames,
+        endo=np.stack(masks),
+        epi=np.zeros((6, size, size), np.uint8),
+        has_epi=np.zeros(6, bool),
+        cycle=np.array(["ED", "ES"] * 3),
+        patient=np.array(f"P-{number:02d}"),
+        group=np.array("N"),
+        official_part=np.array(""),
+        source=np.array("tiny"),
+        convention=np.array("pixel centres at whole numbers"),
+    )

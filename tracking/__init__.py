@@ -1,0 +1,1 @@
+"""Runs, comparison and lineage: the only package that imports MLflow."""
