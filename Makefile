@@ -1,0 +1,54 @@
+# What people, hooks and CI run. `make help` lists it.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+PYTHON_OF_VENV := .venv/bin/python
+LOCKS := requirements/dev.lock requirements/gpu.lock requirements/uv.lock
+
+# Exists when .venv is complete; older than a lock file or pyproject.toml means: bring .venv in step.
+READY := .venv/ready
+
+.PHONY: help repro test setup lint format mlflow bench lock
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
+		while IFS="$$(printf '\t')" read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+repro: $(READY) ## from raw data to compared models; redoes only what changed
+	@$(PYTHON_OF_VENV) -m tasks.repro
+
+test: $(READY) ## all tests; ARGS="-k split" picks some
+	@$(PYTHON_OF_VENV) -m pytest $(ARGS)
+
+setup: $(READY) ## build .venv alone; GPU=1 adds CUDA
+	@[ "$(GPU)" != 1 ] || [ -e .venv/gpu ] || GPU=1 sh requirements/setup.sh
+
+lint: $(READY) ## ruff, formatting, types
+	@$(PYTHON_OF_VENV) -m ruff check .
+	@$(PYTHON_OF_VENV) -m ruff format --check .
+	@$(PYTHON_OF_VENV) -m mypy
+
+format: $(READY) ## mend formatting and what ruff can mend by itself
+	@$(PYTHON_OF_VENV) -m ruff check --fix .
+	@$(PYTHON_OF_VENV) -m ruff format .
+
+mlflow: $(READY) ## the tracking server's pages on this machine (Ctrl-C ends it)
+	@sh mlflow/serve
+
+bench: $(READY) ## speed of extraction against the obvious loop and against reading alone
+	@$(PYTHON_OF_VENV) -m bench
+
+# The lock files hold hashes and no index address. runtime.lock and gpu.lock take their versions from dev.lock.
+COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate
+lock: $(READY) ## renew the lock files to the newest versions that pyproject.toml allows
+	@$(COMPILE) --upgrade pyproject.toml --extra dev -o requirements/dev.lock
+	@$(COMPILE) --upgrade pyproject.toml -c requirements/dev.lock -o requirements/runtime.lock
+	@$(COMPILE) --upgrade pyproject.toml --extra gpu -c requirements/dev.lock -o requirements/gpu.lock
+	@echo uv | $(COMPILE) --upgrade - -o requirements/uv.lock
+
+$(READY): $(LOCKS) pyproject.toml requirements/setup.sh $(PYTHON_OF_VENV)
+	@GPU="$(GPU)" PYTHON="$(PYTHON)" sh requirements/setup.sh
+
+# Missing, or a link to a Python that is gone: no recipe, but the set-up above then runs.
+$(PYTHON_OF_VENV): ;
