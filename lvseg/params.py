@@ -83,10 +83,11 @@ class TrainParams(Section):
 
 
 class EvaluateParams(Section):
-    """What the evaluation draws, and how many images it predicts at once."""
+    """What the evaluation draws, and how it predicts: images at once, threads of one operation."""
 
     overlays: Annotated[int, Field(ge=0, le=50)]
     batch_size: Count
+    threads: Annotated[int, Field(ge=1, le=256)]
 
 
 class TrackingParams(Section):
