@@ -1,0 +1,230 @@
+"""One DICOM file: the header facts that the readers need, and the pixels."""
+
+import functools
+import io
+import logging
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_partial
+from pydicom.tag import Tag
+
+from lvseg.reading.archives import Item, UnreadableError
+
+# Real archives break the letter of the standard in a thousand harmless ways (leading zeros in UIDs, dates of
+# zeros): what matters is checked here, and the rest is not worth a warning per file.
+pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+
+_HEAD = 16 * 1024  # bytes; holds the header of nearly every classic image
+_KEYWORDS = [
+    "SOPClassUID", "SOPInstanceUID", "ImageType", "SeriesDescription", "PatientID", "SliceThickness",
+    "SpacingBetweenSlices", "TriggerTime", "CardiacNumberOfImages", "SeriesInstanceUID", "SeriesNumber",
+    "InstanceNumber", "ImagePositionPatient", "ImageOrientationPatient", "SamplesPerPixel",
+    "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "PixelSpacing", "BitsAllocated",
+    "BitsStored", "PixelRepresentation",
+]  # fmt: skip
+_TAGS = [Tag(keyword) for keyword in _KEYWORDS]
+_PIXEL_TAGS = {0x7FE00008, 0x7FE00009, 0x7FE00010}
+_UNDEFINED_LENGTH = 0xFFFFFFFF
+_LITTLE_ENDIAN = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}
+
+
+@dataclass(frozen=True)
+class Image:
+    """The header of one single-frame image; lengths in mm, times in ms, None where not said."""
+
+    item: Item
+    rows: int
+    columns: int
+    number: int | None
+    patient_id: str
+    sop_uid: str
+    series_uid: str
+    series_number: int | None
+    description: str
+    image_type: tuple[str, ...]
+    orientation: tuple[float, ...] | None
+    position: tuple[float, ...] | None
+    spacing: tuple[float, float] | None
+    thickness: float | None
+    slice_spacing: float | None
+    trigger_time: float | None
+    phases: int | None
+    inverted: bool
+    dtype: str | None = field(repr=False)  # None: only a decoder can tell
+    offset: int = field(repr=False)
+
+    @functools.cached_property
+    def normal(self) -> np.ndarray | None:
+        """Unit normal of the image plane, or None where the orientation is unknown or degenerate."""
+        if self.orientation is None:
+            return None
+        normal = np.cross(self.orientation[:3], self.orientation[3:])
+        length = np.linalg.norm(normal)
+        return normal / length if length > 0.5 else None
+
+    @property
+    def affine(self) -> np.ndarray:
+        """(4, 4) from (column, row, 0, 1) of a pixel centre to patient coordinates in mm (PS3.3 C.7.6.2)."""
+        row_spacing, column_spacing = self.spacing or (1.0, 1.0)
+        orientation = self.orientation or (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+        affine = np.eye(4)
+        affine[:3, 0] = np.multiply(orientation[:3], column_spacing)
+        affine[:3, 1] = np.multiply(orientation[3:], row_spacing)
+        affine[:3, 2] = np.cross(orientation[:3], orientation[3:])
+        affine[:3, 3] = self.position or (0.0, 0.0, 0.0)
+        return affine
+
+
+def read_image(item: Item) -> Image:
+    """Read the header of a file.
+
+    Raises:
+        UnreadableError: the file is empty, truncated, not DICOM, or not one grey image.
+    """
+    if item.size == 0:
+        raise UnreadableError("empty file")
+    head = item.read(_HEAD)
+    header, offset, length = _parse(head)
+    if offset < 0 and item.size > len(head):
+        header, offset, length = _parse(item.read())
+    if header is None or not (header.get("SOPClassUID") or header.get("Rows")):
+        raise UnreadableError("not a DICOM file")
+    if offset < 0:
+        raise UnreadableError("DICOM file without pixel data, or truncated before it")
+    if length != _UNDEFINED_LENGTH and offset + length > item.size:
+        raise UnreadableError(f"truncated: {offset + length - item.size:,} bytes of pixel data are missing")
+    return _image(item, header, offset, length)
+
+
+def _parse(content: bytes) -> tuple[Dataset | None, int, int]:
+    """Return the header with only the tags of interest, and the place and length of the pixels (-1: none)."""
+    stream = io.BytesIO(content)
+    found = [-1, -1]
+
+    def at_pixels(tag: int, _vr: str | None, length: int) -> bool:
+        if tag not in _PIXEL_TAGS:
+            return False
+        found[:] = [stream.tell(), length]
+        return True
+
+    try:
+        header = read_partial(stream, at_pixels, force=True, specific_tags=_TAGS)
+    except Exception:  # a parser may fail in any way on bytes that are not DICOM
+        return None, -1, -1
+    if content[128:132] != b"DICM" and "Rows" not in header:
+        return None, -1, -1
+    if header.file_meta.get("TransferSyntaxUID") == "1.2.840.10008.1.2.1.99":
+        found[0] = (
+            len(content) if found[0] >= 0 else -1
+        )  # offsets in a deflated stream mean nothing in the file
+        found[1] = _UNDEFINED_LENGTH
+    return header, found[0], found[1]
+
+
+def _image(item: Item, header: Dataset, offset: int, length: int) -> Image:
+    rows, columns = _number(header, "Rows"), _number(header, "Columns")
+    if not rows or not columns:
+        raise UnreadableError("no image size in its header")
+    if (_number(header, "NumberOfFrames") or 1) > 1:
+        raise UnreadableError("multi-frame object: only single-frame images are read")
+    if (_number(header, "SamplesPerPixel") or 1) > 1:
+        raise UnreadableError("colour picture, not a measured image")
+    bits, sign = _number(header, "BitsAllocated") or 0, _number(header, "PixelRepresentation")
+    plain = header.file_meta.get("TransferSyntaxUID", "1.2.840.10008.1.2") in _LITTLE_ENDIAN
+    dtype = f"<{'i' if sign else 'u'}{bits // 8:.0f}" if plain and bits in (8, 16, 32) else None
+    if dtype and length < rows * columns * bits // 8:
+        raise UnreadableError(
+            f"truncated: {length:,} bytes of pixel data for {rows:.0f} x {columns:.0f} pixels"
+        )
+    number, series = _number(header, "InstanceNumber"), _number(header, "SeriesNumber")
+    return Image(
+        item=item,
+        rows=int(rows),
+        columns=int(columns),
+        number=None if number is None else int(number),
+        patient_id=_text(header, "PatientID"),
+        sop_uid=_text(header, "SOPInstanceUID"),
+        series_uid=_text(header, "SeriesInstanceUID"),
+        series_number=None if series is None else int(series),
+        description=_text(header, "SeriesDescription"),
+        image_type=tuple(_text(header, "ImageType").upper().split("\\")),
+        orientation=_numbers(header, "ImageOrientationPatient", 6),
+        position=_numbers(header, "ImagePositionPatient", 3),
+        spacing=_spacing(header),
+        thickness=_number(header, "SliceThickness"),
+        slice_spacing=_number(header, "SpacingBetweenSlices"),
+        trigger_time=_number(header, "TriggerTime"),
+        phases=int(_number(header, "CardiacNumberOfImages") or 0) or None,
+        inverted=_text(header, "PhotometricInterpretation") == "MONOCHROME1",
+        dtype=dtype,
+        offset=offset,
+    )
+
+
+def _value(header: Dataset, keyword: str) -> Any:
+    try:
+        return header.get(keyword)
+    except Exception:  # a value that its own type forbids; pydicom converts on access
+        return None
+
+
+def _text(header: Dataset, keyword: str) -> str:
+    value = _value(header, keyword)
+    if value is None:
+        return ""
+    return (
+        "\\".join(map(str, value)) if isinstance(value, (list, pydicom.multival.MultiValue)) else str(value)
+    )
+
+
+def _number(header: Dataset, keyword: str) -> float | None:
+    numbers = _numbers(header, keyword, 1)
+    return None if numbers is None else numbers[0]
+
+
+def _numbers(header: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
+    """Return exactly `count` finite numbers, or None."""
+    value = _value(header, keyword)
+    try:
+        numbers = tuple(float(part) for part in (value if count > 1 else [value]))
+    except (TypeError, ValueError):
+        return None
+    return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else None
+
+
+def _spacing(header: Dataset) -> tuple[float, float] | None:
+    spacing = _numbers(header, "PixelSpacing", 2)
+    return (spacing[0], spacing[1]) if spacing and min(spacing) > 0 else None
+
+
+def read_pixels(image: Image) -> np.ndarray:
+    """Return the (rows, columns) pixels in their original type; MONOCHROME1 is turned so that high is bright.
+
+    Raises:
+        UnreadableError: the pixels cannot be read or decoded, or have another size than the header says.
+    """
+    content = image.item.read()
+    if image.dtype:
+        try:
+            flat = np.frombuffer(content, image.dtype, image.rows * image.columns, image.offset)
+        except ValueError:
+            raise UnreadableError("truncated pixel data") from None
+        pixels = flat.reshape(image.rows, image.columns)
+    else:
+        try:
+            pixels = pydicom.dcmread(io.BytesIO(content), force=True).pixel_array
+        except Exception as error:  # decoders raise what they like; each is one damaged file
+            raise UnreadableError(f"pixels cannot be decoded ({_first_line(error)})") from None
+        if pixels.shape != (image.rows, image.columns):
+            raise UnreadableError(f"decoded to {pixels.shape}, not {image.rows} x {image.columns} pixels")
+    return np.invert(pixels) if image.inverted else pixels
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]

@@ -1,0 +1,42 @@
+"""Say what a folder or an archive holds, patient by patient, and what cannot be used."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lvseg.command import run
+
+
+def main(
+    paths: Annotated[list[Path], typer.Argument(help="Folders or zip archives.", metavar="PATH...")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+) -> None:
+    """Say what folders or archives hold: series chosen and why, contours, ED/ES, quality flags, files set aside."""
+    from json import dumps
+
+    from lvseg.errors import UserError
+    from lvseg.reading.inspection import inspect
+    from lvseg.reading.summary import describe
+
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"{path} does not exist")
+    found = inspect(paths, workers)
+    if json:
+        print(dumps(found, indent=2))
+    else:
+        for facts in found["patients"]:
+            print(describe(facts))
+        if found["set_aside"]:
+            print(f"set aside: {len(found['set_aside'])}")
+        for entry in found["set_aside"]:
+            print(f"  {entry['file']}: {entry['reason']}")
+        print(found["summary"])
+    if not any(facts["frames"] for facts in found["patients"]):
+        raise UserError(f"no usable patient in {', '.join(map(str, paths))}")
+
+
+if __name__ == "__main__":
+    run(main)
