@@ -1,0 +1,94 @@
+"""Run the pipeline up to the comparison of the models, and say what came out."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from lvseg.command import run
+from lvseg.errors import UserError
+from lvseg.params import load
+from lvseg.rawdata import check_tracked
+
+
+def main() -> None:
+    """Run what changed, from raw data to the comparison of the models, and print the table."""
+    check_tracked(load())
+    if _repro() != 0:
+        raise UserError("the pipeline stopped, see above; once mended, the same command goes on from there")
+    print(summary(Path("reports"), Path("training")))
+
+
+def _repro() -> int:
+    """Run `dvc repro evaluate` with this interpreter's environment; return its exit status."""
+    here = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{here}{os.pathsep}{os.environ.get('PATH', '')}"}
+    if not os.access("/var/tmp", os.W_OK):  # where DVC keeps its state of file hashes
+        environment.setdefault("DVC_SITE_CACHE_DIR", str(Path(".dvc/tmp/site").absolute()))
+    dvc = subprocess.Popen([sys.executable, "-m", "dvc", "repro", "evaluate"], env=environment)
+    # Ctrl-C reaches every process of the terminal; DVC and the stage end in good order, so wait for them.
+    # A plain kill reaches this process alone, and DVC would not pass it on to the stage.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: _end_children())
+    return dvc.wait()
+
+
+def _end_children() -> None:
+    """Ask every process below this one to end."""
+    import psutil
+
+    for child in psutil.Process().children(recursive=True):
+        child.terminate()
+
+
+def summary(reports: Path, training: Path) -> str:
+    """Return the table of models, what they were tested on, and what to open next."""
+    metrics = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
+    heads = ("model", "loss", "accuracy", "Dice, contours", "Dice, patients", "parameters", "training")
+    rows = [heads, *(_row(name, scores, training / name) for name, scores in metrics["models"].items())]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
+    lines = [
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in rows
+    ]
+    test = metrics["test"]
+    left_out = ", ".join(f"{count} {flag}" for flag, count in test["left_out"].items() if count)
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    lines += [
+        f"Tested on {test['slices']} contoured slices of {test['patients']} patients; "
+        f"left out: {left_out or 'none'}.",
+        "",
+        f"{reports}/index.html  the report: scores, curves, best and worst slices",
+        "make mlflow         every training run, to compare in a browser",
+        "docs/data.md        the same on your own data",
+    ]
+    return "\n" + "\n".join(lines)
+
+
+def _row(name: str, scores: dict[str, Any], training: Path) -> tuple[str, ...]:
+    """Return the cells of one model; the time of its training is unknown where it was not pulled."""
+    timing = training / "timing.json"
+    seconds = json.loads(timing.read_text(encoding="utf-8"))["seconds"] if timing.is_file() else None
+    return (
+        name,
+        _number(scores["loss"], 4),
+        _number(scores["accuracy"], 4),
+        _number(scores["dice_slice_mean"], 3),
+        _number(scores["dice_patient_mean"], 3),
+        f"{scores['parameters']:,}",
+        "-" if seconds is None else f"{int(seconds // 60)} min {int(seconds % 60):02d} s",
+    )
+
+
+def _number(value: float | None, digits: int) -> str:
+    """Return a score, or a dash where it is undefined."""
+    return "-" if value is None or value != value else f"{value:.{digits}f}"
+
+
+if __name__ == "__main__":
+    run(main)

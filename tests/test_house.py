@@ -1,0 +1,112 @@
+"""The rules of the house: who imports whom, and that dvc.yaml, tasks/ and the command line say the same."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lvseg.identity import PACKAGES, import_closure
+from tasks import cli
+
+ROOT = Path(__file__).parent.parent
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+COMMANDS = {"inspect", "log", "repro"}  # tasks that are no stage
+HEAVY = ("tensorflow", "keras", "mlflow", "prefect", "dvc", "matplotlib", "pandas", "scipy", "skimage")
+
+MAY_NOT_IMPORT = {
+    "lvseg": {"tracking", "tasks", "flows", "mlflow", "dvc", "prefect"},
+    "tracking": {"tasks", "flows", "dvc", "prefect"},
+    "tasks": {"tasks", "flows", "mlflow", "dvc", "prefect"},
+    "bench": {"tasks", "flows", "mlflow", "dvc", "prefect"},
+}
+
+
+def tracked() -> list[Path]:
+    """The files that git holds, and those that it would take."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def imported(path: Path) -> Iterator[tuple[str, int]]:
+    """Every package that a file imports, lazily or not, and the line."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name.split(".")[0], node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.split(".")[0], node.lineno
+
+
+@pytest.mark.parametrize("package", MAY_NOT_IMPORT)
+def test_imports_go_one_way(package: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for name, line in imported(path)
+        if name in MAY_NOT_IMPORT[package]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_tasks_start_light() -> None:
+    """`--help` and a stage's start pay for nothing that they do not use; counts what modules import in turn."""
+    script = (
+        "import importlib, sys\n"
+        f"for name in {[name.replace('-', '_') for name in cli.names()]}:\n"
+        "    importlib.import_module('tasks.' + name)\n"
+        f"    heavy = [module for module in {HEAVY} if module in sys.modules]\n"
+        "    assert not heavy, f'tasks/{name}.py imports {heavy} before it is used'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_folder_mlflow_hides_no_package() -> None:
+    assert not list((ROOT / "mlflow").rglob("*.py"))
+    script = "import importlib.util; print(importlib.util.find_spec('mlflow').origin)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    origin = Path(done.stdout.strip())
+    assert origin.name == "__init__.py", "the folder mlflow/ hides the installed package"
+    assert origin.parent != ROOT / "mlflow"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_code_dependencies_are_the_import_closure(stage: str) -> None:
+    """A stage runs again when its own code or the lock file changes, and not when any other code does."""
+    deps = [dep if isinstance(dep, str) else next(iter(dep)) for dep in STAGES[stage]["deps"]]
+    declared = [dep for dep in deps if dep.split("/")[0] in (*PACKAGES, "requirements", "bench", "tests")]
+    closure = [path.as_posix() for path in import_closure(f"tasks.{stage.replace('-', '_')}")]
+    wanted = [*closure, "requirements/runtime.lock"]
+    assert sorted(declared) == sorted(wanted), f"code deps of {stage} in dvc.yaml must be:\n" + "\n".join(
+        f"      - {path}" for path in wanted
+    )
+
+
+def test_stages_tasks_and_commands_are_the_same() -> None:
+    assert {stage: STAGES[stage]["cmd"] for stage in STAGES} == {
+        stage: f"python -m tasks.{stage.replace('-', '_')}" for stage in STAGES
+    }
+    assert set(cli.names()) == set(STAGES) | COMMANDS
+
+
+def test_git_holds_no_data_and_locks_name_no_index() -> None:
+    large = [str(path) for path in tracked() if path.stat().st_size > 1_000_000]
+    assert not large, f"more than 1 MB, does data sit in git? {large}"
+    for lock in (ROOT / "requirements").glob("*.lock"):
+        assert "://" not in lock.read_text(encoding="utf-8"), lock
+
+
+def test_a_file_has_one_job() -> None:
+    lines = {
+        str(path): len(path.read_text(encoding="utf-8").splitlines())
+        for path in tracked()
+        if path.suffix == ".py"
+    }
+    long = {path: count for path, count in lines.items() if count >= 300}
+    assert not long, f"300 lines and more, does each still have one job? {long}"
