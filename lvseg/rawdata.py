@@ -37,9 +37,7 @@ def check_tracked(params: Params, root: Path = Path()) -> None:
             f"data.raw: {raw} is not tracked by DVC: run `dvc add {raw}`, then `git add {raw}.dvc` and commit"
         )
     if not exists:
-        raise UserError(
-            f"data.raw: {raw} is tracked by DVC, but not on this disk: run `dvc pull {_dvc_file(added)}`"
-        )
+        raise UserError(f"data.raw: {raw} is tracked by DVC, but not on this disk: run `dvc pull`")
 
 
 def _dvc_file(path: Path) -> Path:

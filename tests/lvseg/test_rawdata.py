@@ -49,7 +49,7 @@ def test_tracked_data_is_taken(root: Path, raw: str, files: list[str]) -> None:
     ("raw", "files", "remedy"),
     [
         ("data/sunnybrook", ["data/sunnybrook"], "run `dvc add data/sunnybrook`"),
-        ("data/sunnybrook", ["data/sunnybrook.dvc"], "run `dvc pull data/sunnybrook.dvc`"),
+        ("data/sunnybrook", ["data/sunnybrook.dvc"], "run `dvc pull`"),
         ("data/sunybrook", ["data/sunnybrook.dvc"], "did you mean data/sunnybrook?"),
         ("data/fantom", [], "did you mean data/phantom?"),
         ("/archive/scd", [], "must be a path inside the repository"),

@@ -1,0 +1,211 @@
+"""The pipeline as people use it: real DVC, real git, a tiny phantom as raw data of one's own.
+
+The tests go on from one another, so that the networks are trained once: first run, second run, a colleague's
+clone, one more patient, an experiment.
+"""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lvseg.identity import file_hash
+
+ROOT = Path(__file__).parent.parent
+RAW = "data/sunnybrook"
+TINY: dict[str, dict[str, Any]] = {
+    "data": {"raw": RAW},
+    "phantom": {"patients": 6, "slices": 3, "phases": 4, "matrix": 64},
+    "train_dense": {"epochs": 1, "image_size": 32},
+    "train_cnn": {"epochs": 1, "image_size": 32},
+    "evaluate": {"overlays": 1},
+}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A clone, and the surroundings that its commands run in: an empty HOME, no git identity."""
+
+    root: Path
+    home: Path
+
+    def run(self, *command: str, fails: bool = False, **extra: str) -> str:
+        """Run a command, check how it ended, and return what it said."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "MLFLOW_"))}
+        surroundings = {
+            **kept,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(self.home),
+            "DVC_SITE_CACHE_DIR": str(self.home / "dvc"),
+            **extra,
+        }
+        done = subprocess.run(command, cwd=self.root, env=surroundings, capture_output=True, text=True)
+        said = done.stdout + done.stderr
+        assert (done.returncode != 0) == fails, f"{' '.join(command)}\n{said[-6000:]}"
+        return said
+
+    def python(self, *arguments: str, **options: Any) -> str:
+        return self.run(sys.executable, *arguments, **options)
+
+    def dvc(self, *arguments: str, **options: Any) -> str:
+        return self.python("-m", "dvc", *arguments, **options)
+
+    def commit(self, message: str) -> None:
+        self.run("git", "add", "--all")
+        self.run("git", "-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "-qm", message)
+
+    def set(self, changes: dict[str, dict[str, Any]]) -> None:
+        path = self.root / "params.yaml"
+        params = yaml.safe_load(path.read_text())
+        for section, values in changes.items():
+            params[section].update(values)
+        path.write_text(yaml.safe_dump(params, sort_keys=False))
+
+    def clone(self, name: str) -> "Project":
+        other = Project(self.root.parent / name, self.home)
+        self.run("git", "clone", "--quiet", str(self.root), str(other.root))
+        return other
+
+    def metrics(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.root / "reports/metrics.json").read_text())
+        return content
+
+    def shards(self) -> dict[str, str]:
+        return {path.name: file_hash(path) for path in (self.root / "data/shards").glob("*.npz")}
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project as it lies here, with a phantom of five patients added as raw data and everything run."""
+    folder = tmp_path_factory.mktemp("pipeline")
+    (folder / "home").mkdir()
+    project = Project(folder / "owner", folder / "home")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file() and name != "dvc.lock":
+            (project.root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, project.root / name)
+    project.run("git", "init", "--quiet")
+    project.set(TINY)
+    project.dvc("repro", "--quiet", "phantom")
+    (project.root / "data/phantom").rename(project.root / RAW)
+    move_first_patient(project.root / RAW, folder / "held-back")
+    (project.root / "dvc.lock").unlink()
+    project.dvc("add", "--quiet", RAW)
+    project.dvc("remote", "add", "--default", "--quiet", "store", str(folder / "remote"))
+    project.python("-m", "tasks.repro")
+    project.commit("our own data")
+    project.dvc("push", "--quiet")
+    return project
+
+
+def move_first_patient(source: Path, target: Path) -> None:
+    """Move the folders of one patient: images and contours, under whichever of his two ids."""
+    table = next(source.rglob("*patientdata.csv"))
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        patient = next(csv.DictReader(file))
+    found = [path for key in ("PatientID", "OriginalID") for path in source.rglob(patient[key])]
+    assert len(found) >= 2, f"images and contours of {patient}"
+    for path in found:
+        (target / path.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target / path.relative_to(source))
+
+
+@pytest.fixture
+def params_kept(owner: Project) -> Iterator[None]:
+    before = (owner.root / "params.yaml").read_text()
+    yield
+    (owner.root / "params.yaml").write_text(before)
+
+
+def test_first_run_compares_the_models(owner: Project) -> None:
+    metrics = owner.metrics()
+    assert set(metrics["models"]) == {"dense", "cnn"}
+    for scores in metrics["models"].values():
+        assert {
+            "loss",
+            "accuracy",
+            "dice_smoothed",
+            "dice_slice_mean",
+            "dice_slice_median",
+            "dice_patient_mean",
+            "parameters",
+        } <= set(scores)
+        assert 0 <= scores["dice_slice_mean"] <= 1
+    assert {"patients", "slices", "hash", "left_out"} <= set(metrics["test"])
+    assert not (owner.root / "data/phantom").exists(), "a run on real data makes no phantom"
+    assert (owner.root / "reports/index.html").stat().st_size > 1000
+
+
+def test_second_run_does_nothing_and_imports_little(owner: Project) -> None:
+    said = owner.python("-m", "tasks.repro", PYTHONPROFILEIMPORTTIME="1")
+    assert "Running stage" not in said
+    assert "Tested on" in said and "reports/index.html" in said
+    imported = {line.split("|")[-1].strip() for line in said.splitlines() if line.startswith("import time:")}
+    assert {"dvc", "lvseg.params"} <= imported
+    assert not imported & {"tensorflow", "keras", "mlflow", "prefect", "pandas", "matplotlib"}
+
+
+def test_metrics_plots_and_tables_of_dvc(owner: Project) -> None:
+    shown = json.loads(owner.dvc("metrics", "show", "--json"))
+    assert "dice_slice_mean" in json.dumps(shown)
+    owner.dvc("plots", "show", "--out", str(owner.home / "plots"))
+    assert (owner.home / "plots/index.html").is_file()
+
+
+def test_a_colleague_gets_the_same_table_without_training(owner: Project) -> None:
+    colleague = owner.clone("colleague")
+    assert "dvc pull" in colleague.python("-m", "tasks.repro", fails=True)
+    colleague.dvc("pull", "--quiet")
+    said = colleague.python("-m", "tasks.repro")
+    assert "Running stage" not in said
+    assert colleague.metrics() == owner.metrics()
+    assert colleague.run("git", "status", "--porcelain") == ""
+
+
+@pytest.mark.usefixtures("params_kept")
+def test_untracked_raw_data_is_refused_with_the_command(owner: Project) -> None:
+    (owner.root / "data/mine").mkdir()
+    owner.set({"data": {"raw": "data/mine"}})
+    said = owner.python("-m", "tasks.repro", fails=True)
+    assert said.startswith("error: data.raw: data/mine is not tracked by DVC: run `dvc add data/mine`")
+    assert said.count("\n") == 1
+
+
+def test_one_more_patient_redoes_only_what_depends_on_it(owner: Project) -> None:
+    site = owner.clone("site")
+    site.dvc("pull", "--quiet")
+    before = site.shards()
+    shutil.copytree(owner.root.parent / "held-back", site.root / RAW, dirs_exist_ok=True)
+    site.dvc("add", "--quiet", RAW)
+    said = site.dvc("repro", "split")
+    assert "Running stage 'extract'" in said and "Running stage 'split'" in said
+    after = site.shards()
+    assert len(after) == len(before) + 1
+    assert {name: after[name] for name in before} == before
+    waiting = json.loads(site.dvc("status", "--json"))
+    assert {"train-dense", "train-cnn"} <= set(waiting)
+
+
+def test_an_experiment_trains_only_the_changed_network(owner: Project) -> None:
+    owner.run("git", "config", "user.name", "A")
+    owner.run("git", "config", "user.email", "a@b.c")
+    said = owner.dvc("exp", "run", "--name", "longer", "-S", "train_cnn.epochs=2", "train-cnn")
+    assert "Running stage 'train-cnn'" in said and "Running stage 'train-dense'" not in said
+    assert json.loads((owner.root / "models/cnn/run.json").read_text())["epochs"] == 2
+    assert "longer" in owner.dvc("exp", "show", "--csv")
