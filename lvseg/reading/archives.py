@@ -63,7 +63,7 @@ class Item:
             if self.member < 0:
                 with Path(self.place, self.name).open("rb") as file:
                     return file.read(size)
-            archive = _open(self.place)
+            archive = _open(self.place, os.getpid())
             with archive.open(archive.infolist()[self.member]) as file:
                 return file.read(size)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
@@ -73,8 +73,8 @@ class Item:
 
 
 @functools.lru_cache(maxsize=8)
-def _open(place: str) -> zipfile.ZipFile:
-    """Return an open archive; each process keeps a few."""
+def _open(place: str, _process: int) -> zipfile.ZipFile:
+    """Return an open archive; each process keeps a few of its own, for a fork shares the place in the file."""
     return zipfile.ZipFile(place)
 
 
@@ -126,7 +126,7 @@ def _add_file(folder: Path, path: Path, items: list[Item], aside: list[SetAside]
 
 def _add_archive(path: Path, items: list[Item], aside: list[SetAside]) -> None:
     try:
-        members = _open(str(path)).infolist()
+        members = _open(str(path), os.getpid()).infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         aside.append(SetAside(str(path), f"not a readable zip archive ({error}): fetch it again"))
         return
