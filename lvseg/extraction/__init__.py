@@ -1,0 +1,1 @@
+"""From raw files to shards, index and quality report."""

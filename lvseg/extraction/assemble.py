@@ -1,0 +1,99 @@
+"""A study as a shard, and as rows of the index."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lvseg.raster import rasterise
+from lvseg.reading.contours import CONVENTION, ENDO, EPI, KINDS
+from lvseg.reading.study import Study
+from lvseg.shards import Shard
+from lvseg.sunnybrook import official_part
+
+COLUMNS = (
+    "patient", "group", "official_part", "shard", "frame", "slice", "phase", "cycle", "image_number", "rows",
+    "columns", "spacing_row_mm", "spacing_column_mm", "thickness_mm", "gap_mm", "dtype", "endo", "epi", "flags",
+    "source",
+)  # fmt: skip
+
+
+def to_shard(study: Study, name: str) -> Shard:
+    """Return the shard of a study that has frames and all their pixels.
+
+    Args:
+        study: read with all pixels.
+        name: the pseudonym under which the patient is stored.
+    """
+    first = study.frames[0].image
+    size = (first.rows, first.columns)
+    place = {frame.number: index for index, frame in enumerate(study.frames)}
+    drawn = sorted(
+        (key for key in study.points if key[0] in place), key=lambda key: (place[key[0]], KINDS.index(key[1]))
+    )
+    lines = [study.points[key] for key in drawn]
+    joined = study.joined
+    outer = [study.points.get((frame.number, EPI)) for frame in joined]
+    spacing = first.spacing or (np.nan, np.nan)
+    thickness = np.nan if first.thickness is None else first.thickness
+    apart = np.nan if first.slice_spacing is None else first.slice_spacing
+    return Shard(
+        pixels=np.stack([study.pixels[frame.number] for frame in study.frames]),
+        affine=np.stack([frame.image.affine for frame in study.frames]),
+        slice=_whole(frame.slice for frame in study.frames),
+        phase=_whole(frame.phase for frame in study.frames),
+        image_number=_whole(frame.number for frame in study.frames),
+        spacing_mm=np.array(spacing, float),
+        thickness_mm=np.array(thickness, float),
+        gap_mm=np.array(apart - thickness, float),
+        contour_points=np.concatenate([np.zeros((0, 2)), *lines]),
+        contour_start=np.cumsum([0, *map(len, lines)], dtype=np.int64),
+        contour_frame=_whole(place[number] for number, _ in drawn),
+        contour_kind=np.array([kind for _, kind in drawn], dtype="U8"),
+        contour_flags=np.array([",".join(_flags(study, number)) for number, _ in drawn], dtype=str),
+        mask_frame=_whole(place[frame.number] for frame in joined),
+        endo=_masks([study.points[frame.number, ENDO] for frame in joined], size),
+        epi=_masks(outer, size),
+        has_epi=np.array([line is not None for line in outer], bool),
+        cycle=np.array([study.cycle.get(frame.phase, "") for frame in joined], dtype="U2"),
+        patient=np.array(name),
+        group=np.array(study.group),
+        official_part=np.array(official_part(study.id)),
+        source=np.array("8-bit export" if study.rescaled else "original pixels"),
+        convention=np.array(CONVENTION),
+    )
+
+
+def index_rows(shard: Shard) -> list[dict[str, Any]]:
+    """Return one row of the index, with the keys `COLUMNS`, for each frame of a shard."""
+    flags: dict[int, str] = dict(zip(shard.contour_frame.tolist(), shard.contour_flags.tolist(), strict=True))
+    masks = {frame: mask for mask, frame in enumerate(shard.mask_frame.tolist())}
+    rows = []
+    for frame in range(len(shard.pixels)):
+        mask = masks.get(frame)
+        values = (
+            str(shard.patient), str(shard.group), str(shard.official_part), f"{shard.patient}.npz", frame,
+            int(shard.slice[frame]), int(shard.phase[frame]), "" if mask is None else str(shard.cycle[mask]),
+            int(shard.image_number[frame]), *shard.pixels.shape[1:], *map(float, shard.spacing_mm),
+            float(shard.thickness_mm), float(shard.gap_mm), shard.pixels.dtype.name, int(mask is not None),
+            int(mask is not None and shard.has_epi[mask]), flags.get(frame, ""), str(shard.source),
+        )  # fmt: skip
+        rows.append(dict(zip(COLUMNS, values, strict=True)))
+    return rows
+
+
+def _whole(values: Iterable[int]) -> np.ndarray:
+    return np.array(list(values), dtype=np.int32)
+
+
+def _flags(study: Study, number: int) -> list[str]:
+    return sorted(name for name, found in study.flags.items() if number in found)
+
+
+def _masks(lines: Sequence[np.ndarray | None], size: tuple[int, int]) -> np.ndarray:
+    """Return (M, rows, columns) uint8, all zero where there is no line."""
+    masks = np.zeros((len(lines), *size), np.uint8)
+    for mask, line in zip(masks, lines, strict=True):
+        if line is not None:
+            mask[:] = rasterise(line, size)
+    return masks

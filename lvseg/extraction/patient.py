@@ -1,0 +1,92 @@
+"""One patient's share of the extraction: its shard, its rows, its facts, its picture; kept for the next time."""
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lvseg import shards
+from lvseg.extraction.assemble import index_rows, to_shard
+from lvseg.extraction.montage import draw_montage
+from lvseg.files import atomic_path, write_text
+from lvseg.identity import canonical_json, pseudonym, sha256_text
+from lvseg.reading.layouts import PatientFiles
+from lvseg.reading.study import read_study
+from lvseg.reading.summary import summarise
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one process needs to know to extract one patient.
+
+    Attributes:
+        files: every copy of the patient's images and contours.
+        ids_public: whether the id may be stored as it is.
+        cache: folder of patients extracted before, by `key`.
+        code: hash of the code that extracts.
+        shards: folder for the shard.
+        pictures: folder for the picture.
+    """
+
+    files: PatientFiles
+    ids_public: bool
+    cache: Path
+    code: str
+    shards: Path
+    pictures: Path
+
+    @property
+    def name(self) -> str:
+        """The pseudonym under which the patient is stored."""
+        return pseudonym(self.files.id, self.ids_public)
+
+    @property
+    def key(self) -> str:
+        """A hash that changes when any of the patient's files, the code or the pseudonym does."""
+        return sha256_text(canonical_json([self.name, self.code, asdict(self.files)]))
+
+
+def extract_patient(job: Job) -> dict[str, Any]:
+    """Write the shard and the picture of one patient, and return its `facts`, `rows` and `set_aside`.
+
+    A patient without a single usable frame gets no shard and no rows.
+    """
+    kept = job.cache / job.key
+    if not (kept / "result.json").is_file():
+        with atomic_path(kept) as folder:
+            folder.mkdir()
+            _extract(job, folder)
+    else:
+        kept.touch()
+    result: dict[str, Any] = json.loads((kept / "result.json").read_text(encoding="utf-8"))
+    if result["rows"]:
+        _place(kept / "shard.npz", job.shards / f"{job.name}.npz")
+    if (kept / "montage.png").is_file():
+        _place(kept / "montage.png", job.pictures / f"{job.name}.png")
+    return result
+
+
+def _extract(job: Job, folder: Path) -> None:
+    study = read_study(job.files, all_pixels=True)
+    result = {
+        "facts": summarise(study) | {"name": job.name},
+        "rows": [],
+        "set_aside": [asdict(entry) for entry in study.aside],
+    }
+    if study.frames:
+        shard = to_shard(study, job.name)
+        shards.write(folder / "shard.npz", shard)
+        result["rows"] = index_rows(shard)
+        draw_montage(study, folder / "montage.png")
+    write_text(folder / "result.json", json.dumps(result))
+
+
+def _place(kept: Path, path: Path) -> None:
+    """Give a kept file a second name: no second copy on disk where the file system allows it."""
+    try:
+        os.link(kept, path)
+    except OSError:
+        with atomic_path(path) as temporary:
+            shutil.copyfile(kept, temporary)

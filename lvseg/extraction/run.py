@@ -1,0 +1,88 @@
+"""The extraction of a whole data set: shards, index, quality report."""
+
+import csv
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lvseg.errors import UserError
+from lvseg.extraction.assemble import COLUMNS
+from lvseg.extraction.patient import Job, extract_patient
+from lvseg.extraction.report import write_report
+from lvseg.files import atomic_path
+from lvseg.identity import code_hash, state_home
+from lvseg.parallel import each
+from lvseg.params import Params
+from lvseg.reading.archives import SetAside
+from lvseg.reading.inspection import summary_line
+from lvseg.reading.layouts import find_patients
+
+_KEPT_DAYS = 30  # how long an extracted patient that no run asked for stays in the cache
+
+
+def extract(params: Params, module: str, shards: Path, index: Path, quality: Path) -> str:
+    """Extract every patient below `data.raw`; return a summary in one line.
+
+    Patients whose files, and the code, are unchanged since an earlier run are not read again.
+
+    Args:
+        params: the validated parameters.
+        module: the module of the stage, whose code decides whether an earlier result still holds.
+        shards: folder for one shard per patient.
+        index: table with a row per frame.
+        quality: folder for the report.
+
+    Raises:
+        UserError: there is no usable patient.
+    """
+    raw = Path(params.data.raw)
+    if not raw.exists():
+        raise UserError(f"data.raw: {raw} does not exist (docs/data.md says how to add data)")
+    files, aside = find_patients([raw])
+    cache = state_home() / "shards"
+    code = code_hash(module)
+    with atomic_path(shards) as shard_folder, atomic_path(quality) as report_folder:
+        pictures = report_folder / "patients"
+        shard_folder.mkdir()
+        pictures.mkdir(parents=True)
+        jobs = [
+            Job(patient, params.data.ids_public, cache, code, shard_folder, pictures) for patient in files
+        ]
+        done: dict[int, dict[str, Any]] = {}
+        for position, result in each(extract_patient, jobs, params.extract.workers, "extract"):
+            if result is None:
+                aside.append(SetAside(files[position].id, "its files crash a decoder: patient left out"))
+            else:
+                done[position] = result
+        results = [done[position] for position in sorted(done)]
+        rows = sorted(
+            (row for result in results for row in result["rows"]),
+            key=lambda row: (row["patient"], row["frame"]),
+        )
+        if not rows:
+            raise UserError(f"data.raw: no usable patient in {raw}: `lvseg inspect {raw}` says why")
+        _write_table(index, rows)
+        patients = [result["facts"] for result in results]
+        entries = [asdict(entry) for entry in aside] + [e for result in results for e in result["set_aside"]]
+        summary = summary_line(patients, len(entries))
+        write_report(report_folder, patients, entries, summary, params)
+    _forget(cache, {job.key for job in jobs})
+    return summary
+
+
+def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+
+
+def _forget(cache: Path, used: set[str]) -> None:
+    """Remove patients that no run has asked for in a while."""
+    oldest = time.time() - _KEPT_DAYS * 86_400
+    for folder in cache.iterdir():
+        if folder.name not in used and folder.stat().st_mtime < oldest:
+            shutil.rmtree(folder, ignore_errors=True)

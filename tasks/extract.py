@@ -1,0 +1,20 @@
+"""Stage `extract`: raw archives to one shard per patient, an index and a quality report."""
+
+from pathlib import Path
+
+from lvseg.command import run
+
+
+def main() -> None:
+    """Read the raw data: shards, index and quality report."""
+    from lvseg.extraction.run import extract
+    from lvseg.params import load
+    from lvseg.rawdata import check_tracked
+
+    params = load()
+    check_tracked(params)
+    print(extract(params, "tasks.extract", Path("data/shards"), Path("data/index.csv"), Path("data/quality")))
+
+
+if __name__ == "__main__":
+    run(main)

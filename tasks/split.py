@@ -1,0 +1,24 @@
+"""Stage `split`: patients to train, validation and test."""
+
+from pathlib import Path
+
+from lvseg.command import run
+
+
+def main() -> None:
+    """Divide the patients into train, validation and test."""
+    from collections import Counter
+
+    from lvseg.params import load
+    from lvseg.split import read_patients, split, write_split
+
+    params = load()
+    patients = read_patients(Path("data/index.csv"))
+    parts = split(patients, params.split)
+    write_split(Path("data/split.csv"), patients, parts)
+    counts = Counter(parts.values())
+    print(", ".join(f"{part} {counts[part]} patients" for part in ("train", "validation", "test")))
+
+
+if __name__ == "__main__":
+    run(main)
