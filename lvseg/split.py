@@ -89,29 +89,24 @@ def split(patients: Sequence[Patient], params: SplitParams) -> dict[str, str]:
     return dict(sorted(parts.items()))
 
 
-def _shuffled(patients: Sequence[Patient], rng: random.Random) -> list[Patient]:
-    """Return the patients in a random order in which any stretch holds the groups in proportion."""
-    groups: dict[str, list[Patient]] = {}
-    for patient in sorted(patients, key=lambda patient: (patient.group, patient.name)):
-        groups.setdefault(patient.group, []).append(patient)
-    places: list[tuple[float, float, Patient]] = []
-    for members in groups.values():
-        rng.shuffle(members)
-        offset = rng.random()
-        places += [((n + offset) / len(members), rng.random(), patient) for n, patient in enumerate(members)]
-    return [patient for _, _, patient in sorted(places, key=lambda place: place[:2])]
+def _by_group(patients: Sequence[Patient], rng: random.Random) -> list[Patient]:
+    """Return the patients group after group, shuffled within each: even steps through them are stratified."""
+    order = sorted(patients, key=lambda patient: patient.name)
+    rng.shuffle(order)
+    return sorted(order, key=lambda patient: patient.group)
 
 
 def _share(patients: Sequence[Patient], fraction: float, rng: random.Random) -> list[Patient]:
     """Return about `fraction` of the patients, at least one, stratified by group."""
-    count = max(round(fraction * len(patients)), 1)
-    order = _shuffled(patients, rng)
-    return [order[int(n * len(order) / count)] for n in range(min(count, len(order)))]
+    order = _by_group(patients, rng)
+    count = max(round(fraction * len(order)), 1)
+    start = rng.random()
+    return [order[int((n + start) * len(order) / count)] for n in range(count)]
 
 
 def _fold(patients: Sequence[Patient], params: SplitParams, rng: random.Random) -> list[Patient]:
     """Return fold number `fold`; the folds of one seed are disjoint and cover all patients."""
-    return _shuffled(patients, rng)[params.fold :: params.folds]
+    return _by_group(patients, rng)[params.fold :: params.folds]
 
 
 def write_split(path: Path, patients: Sequence[Patient], parts: dict[str, str]) -> None:
