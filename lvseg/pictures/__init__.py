@@ -1,0 +1,1 @@
+"""What a person looks at: deterministic PNG files, drawn with Matplotlib."""

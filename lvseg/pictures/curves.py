@@ -1,0 +1,37 @@
+"""Loss and Dice by epoch, in training and in validation."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from lvseg.pictures import style
+
+_PANELS = {"loss": "loss (cross-entropy per pixel)", "dice": "Dice"}
+_LARGE_RANGE = 30  # a first epoch this many times the best one flattens all others on a linear axis
+
+
+def draw_curves(path: Path, name: str, history: Mapping[str, Sequence[float]]) -> None:
+    """Draw the history of one training.
+
+    Args:
+        path: PNG to write.
+        name: the model's name.
+        history: columns epoch, loss, val_loss, dice, val_dice; one entry per epoch.
+    """
+    with style.drawing(path, 8, 3.2) as figure:
+        panels = figure.subplots(1, len(_PANELS))
+        marker = "o" if len(history["epoch"]) < 2 else None
+        for axes, (metric, label) in zip(panels, _PANELS.items(), strict=True):
+            lines = {"training": history[metric], "validation": history[f"val_{metric}"]}
+            for colour, (part, values) in zip(style.SERIES, lines.items(), strict=False):
+                axes.plot(history["epoch"], values, color=colour, marker=marker, label=part)
+            axes.set(xlabel="epoch", ylabel=label)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            if metric == "dice":
+                axes.set_ylim(0, 1)
+            elif np.nanmax(list(lines.values())) > _LARGE_RANGE * np.nanmin(list(lines.values())) > 0:
+                axes.set_yscale("log")
+            axes.legend()
+        figure.suptitle(f"{name}: training and validation by epoch", fontweight="bold")

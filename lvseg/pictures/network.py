@@ -1,0 +1,111 @@
+"""A network's diagram: every layer by name, with its settings, output shape and parameters.
+
+Drawn from the Keras model itself; `keras.utils.plot_model` needs a program (`dot`) that few machines have.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+from matplotlib.axes import Axes
+from matplotlib.patches import FancyBboxPatch
+
+from lvseg.pictures import style
+
+_WIDTH = 8.0
+_SHAPE_X, _PARAMETERS_X = 6.0, 7.8  # right edges of the last two columns
+_BOX = 0.34  # half the height of a layer's box, in rows
+_SPATIAL, _DENSE, _POOL, _PLAIN = "#d5e8f4", "#d9efe6", "#fbe6c8", "#eceff2"
+_TINTS = {"Conv": _SPATIAL, "Dense": _DENSE, "Pool": _POOL}
+
+
+def draw_network(path: Path, name: str, model: keras.Model) -> None:
+    """Draw a functional model from input to output, a box per layer and an arrow per connection."""
+    rows = {layer.name: row for row, layer in enumerate(model.layers)}
+    with style.drawing(path, _WIDTH, 0.55 * len(rows) + 0.9) as figure:
+        axes = figure.subplots()
+        axes.set_axis_off()
+        axes.set(xlim=(0, _WIDTH + 0.3), ylim=(len(rows) - 0.5, -1))
+        axes.set_title(f"{name}: {model.count_params():,} parameters", fontsize=12)
+        for x, heading in ((_SHAPE_X, "output: rows × columns × channels"), (_PARAMETERS_X, "parameters")):
+            axes.text(x, -0.65, heading, ha="right", va="center", fontsize=8, color=style.FAINT)
+        for layer in model.layers:
+            _box(axes, rows[layer.name], layer)
+        for parent, child in _connections(model):
+            _arrow(axes, rows[parent], rows[child])
+
+
+def _box(axes: Axes, row: int, layer: Any) -> None:
+    """Draw one layer: name and settings on the left, output shape and parameters on the right."""
+    kind = type(layer).__name__
+    tint = next((tint for part, tint in _TINTS.items() if part in kind), _PLAIN)
+    axes.add_patch(
+        FancyBboxPatch(
+            (0.1, row - _BOX), _WIDTH - 0.1, 2 * _BOX, boxstyle="round,pad=0,rounding_size=0.08",
+            facecolor=tint, edgecolor=style.FAINT, linewidth=0.8,
+        )
+    )  # fmt: skip
+    axes.text(0.25, row - 0.12, layer.name, fontsize=9, fontweight="bold", va="center")
+    axes.text(0.25, row + 0.15, settings(layer), fontsize=7.5, va="center")
+    shape = " × ".join(f"{size:,}" for size in layer.output.shape[1:])
+    axes.text(_SHAPE_X, row, shape, ha="right", va="center", fontsize=9)
+    count = layer.count_params()
+    axes.text(_PARAMETERS_X, row, f"{count:,}" if count else "–", ha="right", va="center", fontsize=9)
+
+
+def settings(layer: Any) -> str:
+    """Return a layer's kind and settings in a few words, such as `Conv2D, 100 filters 5×5, stride 2, relu`."""
+    config = layer.get_config()
+    words = [type(layer).__name__]
+    if "filters" in config:
+        words.append(f"{config['filters']} filters {_by(config['kernel_size'])}")
+    if "units" in config:
+        words.append(f"{config['units']:,} units")
+    if "pool_size" in config:
+        words.append(_by(config["pool_size"]))
+    elif max(config.get("strides") or (1,)) > 1:
+        words.append(f"stride {config['strides'][0]}")
+    if config.get("activation", "linear") != "linear":
+        words.append(config["activation"])
+    return ", ".join(words)
+
+
+def _by(sizes: tuple[int, ...]) -> str:
+    return "×".join(map(str, sizes))
+
+
+def _connections(model: keras.Model) -> Iterator[tuple[str, str]]:
+    """Yield (parent, child) layer names as the model's saved form lists them."""
+    for layer in model.get_config()["layers"]:
+        for parent in _histories(layer["inbound_nodes"]):
+            yield parent, layer["name"]
+
+
+def _histories(node: Any) -> Iterator[str]:
+    """Yield the names of the layers whose outputs a saved call holds, however deep."""
+    if isinstance(node, dict):
+        if "keras_history" in node:
+            yield node["keras_history"][0]
+        node = list(node.values())
+    if isinstance(node, list | tuple):
+        for part in node:
+            yield from _histories(part)
+
+
+def _arrow(axes: Axes, parent: int, child: int) -> None:
+    """Join two rows: straight down to the next, in a bow along the right edge past others."""
+    straight = child == parent + 1
+    x = _WIDTH / 2 if straight else _WIDTH
+    axes.annotate(
+        "",
+        xy=(x, child - _BOX if straight else child),
+        xytext=(x, parent + _BOX if straight else parent),
+        arrowprops={
+            "arrowstyle": "-|>",
+            "color": style.INK,
+            "shrinkA": 0,
+            "shrinkB": 0,
+            "connectionstyle": "arc3" if straight else "arc3,rad=-0.15",
+        },
+    )

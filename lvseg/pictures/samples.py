@@ -1,0 +1,48 @@
+"""Images beside their labels: what the networks are shown."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lvseg import dataset
+from lvseg.dataset import Example
+from lvseg.pictures import style
+
+_COLUMNS = 4
+
+
+def draw_samples(path: Path, parts: Mapping[str, Sequence[Example]]) -> None:
+    """Draw slices of each part beside their manual masks, evenly spread over the part's patients.
+
+    Args:
+        path: PNG to write.
+        parts: examples by the name of their part; an empty part is left out.
+    """
+    chosen = {part: _spread(examples) for part, examples in parts.items() if examples}
+    with style.drawing(path, 2.1 * _COLUMNS, 4.5 * len(chosen)) as figure:
+        for block, (part, examples) in zip(
+            figure.subfigures(len(chosen), 1, squeeze=False)[:, 0], chosen.items(), strict=True
+        ):
+            block.suptitle(f"{part}: image (above) and manual contour, filled (below)", fontweight="bold")
+            panels = block.subplots(2, _COLUMNS)
+            for axes in panels.flat:
+                axes.set_axis_off()
+            for column, example in enumerate(examples):
+                image, mask = dataset.load(example)
+                picture = style.grey(image)
+                style.show(panels[0, column], picture)
+                style.show(panels[1, column], np.maximum(mask, 0.35 * picture))
+                panels[0, column].set_title(caption(example), fontsize=7, fontweight="normal")
+
+
+def caption(example: Example) -> str:
+    """Return patient, slice, phase and, where known, ED or ES of a slice."""
+    cycle = f" ({example.cycle})" if example.cycle else ""
+    return f"{example.patient}\nslice {example.slice}, phase {example.phase}{cycle}"
+
+
+def _spread(examples: Sequence[Example]) -> list[Example]:
+    """Return up to a row of examples from the middles of equal stretches of the sequence."""
+    count = min(_COLUMNS, len(examples))
+    return [examples[(2 * i + 1) * len(examples) // (2 * count)] for i in range(count)]

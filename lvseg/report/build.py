@@ -1,0 +1,126 @@
+"""Everything that an evaluation writes: scores, tables, pictures and the page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import pandas as pd
+
+from lvseg import dataset, evaluation, identity, prediction, shards
+from lvseg.dataset import Example, Selection
+from lvseg.errors import UserError
+from lvseg.evaluation import TrainedModel
+from lvseg.params import Params
+from lvseg.pictures.curves import draw_curves
+from lvseg.pictures.distribution import draw_distribution
+from lvseg.pictures.network import draw_network
+from lvseg.pictures.overlays import Overlay, draw_overlays
+from lvseg.pictures.samples import caption, draw_samples
+from lvseg.report import page, tables
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where an evaluation reads."""
+
+    models: Path = Path("models")
+    shards: Path = Path("data/shards")
+    split: Path = Path("data/split.csv")
+
+    def select(self, part: str, drop: tuple[str, ...]) -> Selection:
+        """Return the contoured slices of one part of the split."""
+        return dataset.examples(self.shards, self.split, part, drop)
+
+
+def build(folder: Path, sources: Sources, params: Params) -> dict[str, list[Path]]:
+    """Score every trained model on the test patients and fill `folder`.
+
+    Returns:
+        The pictures that belong to each model, relative to `folder`.
+
+    Raises:
+        UserError: no model is trained, or no test slice is left.
+    """
+    models = evaluation.trained_models(sources.models)
+    test = sources.select("test", params.quality.drop_from_test)
+    if not test.examples:
+        raise UserError(
+            f"{sources.split} leaves no test slice (left out by flag: {test.left_out or 'none'}): add patients, "
+            "raise split.test_fraction or drop fewer flags in quality.drop_from_test"
+        )
+    pictures = {"samples": Path("pictures/samples.png"), "dice": Path("pictures/dice.png")}
+    training = {
+        name: sources.select(part, params.quality.drop_from_training).examples
+        for name, part in (("training", "train"), ("validation", "validation"))
+    }
+    draw_samples(folder / pictures["samples"], training)
+
+    parts: list[pd.DataFrame] = []
+    drawn: dict[str, dict[str, Path]] = {}
+    for model in models:
+        scores, drawn[model.name] = _evaluate(folder, model, test.examples, params)
+        parts.append(scores)
+    slices = pd.concat(parts, ignore_index=True)
+    draw_distribution(folder / pictures["dice"], slices)
+
+    patients = evaluation.per_patient(slices)
+    metrics = tables.metrics(
+        slices,
+        {model.name: model.run["parameters"] for model in models},
+        {"hash": identity.test_hash(test.examples), "left_out": test.left_out},
+    )
+    tables.write_json(folder / "metrics.json", metrics)
+    tables.write_csv(folder / "per_slice.csv", slices)
+    tables.write_csv(folder / "per_patient.csv", patients)
+    tables.write_csv(folder / "by_group.csv", tables.by_division(slices))
+    tables.write_csv(folder / "plots/dice_by_rank.csv", tables.dice_by_rank(slices))
+    tables.write_csv(folder / "plots/dice_by_patient.csv", tables.dice_by_patient(patients))
+    text = page.render(
+        page.content(
+            slices, patients, metrics, models, params, pd.read_csv(sources.split, keep_default_na=False)
+        ),
+        {name: folder / path for name, path in pictures.items()},
+        {name: {kind: folder / path for kind, path in own.items()} for name, own in drawn.items()},
+    )
+    (folder / "index.html").write_text(text, encoding="utf-8")
+    return {name: [pictures["samples"], *own.values()] for name, own in drawn.items()}
+
+
+def _evaluate(
+    folder: Path, model: TrainedModel, examples: Sequence[Example], params: Params
+) -> tuple[pd.DataFrame, dict[str, Path]]:
+    """Return one model's scores by slice and its pictures by kind, relative to `folder`."""
+    network = model.load()
+    scores = evaluation.table(
+        list(evaluation.score_slices(model.name, network, examples, params.evaluate.batch_size))
+    )
+    home = Path("pictures") / model.name
+    drawn = {"curves": home / "curves.png", "network": home / "network.png"}
+    draw_curves(folder / drawn["curves"], model.name, _history(model.folder / "history.csv"))
+    draw_network(folder / drawn["network"], model.name, network)
+    ranks = evaluation.ranked(scores, params.evaluate.overlays)
+    if any(ranks.values()):
+        rows = {
+            rank: [_overlay(network, examples[i], scores["dice"][i]) for i in places]
+            for rank, places in ranks.items()
+        }
+        drawn["overlays"] = home / "overlays.png"
+        draw_overlays(folder / drawn["overlays"], model.name, rows)
+    return scores, drawn
+
+
+def _overlay(network: keras.Model, example: Example, dice: float) -> Overlay:
+    """Predict one slice once more: keeping every mask for the few that are drawn would cost memory."""
+    image, manual = dataset.load(example)
+    predicted = prediction.predict(network, [image])[0].mask
+    spacing = float(shards.read(example.shard).spacing_mm[1])
+    return Overlay(image, manual, predicted, spacing, dice, caption(example))
+
+
+def _history(path: Path) -> Mapping[str, Sequence[float]]:
+    """Return the columns of a training's history."""
+    try:
+        return {str(name): column.tolist() for name, column in pd.read_csv(path).items()}
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run `dvc repro` to train the model again") from None

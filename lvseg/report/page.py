@@ -1,0 +1,126 @@
+"""The page to read: one HTML file with its pictures inside, for any browser, without network."""
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from lvseg.evaluation import TrainedModel, counts, summary
+from lvseg.params import Params
+from lvseg.report import tables
+
+_TITLES = {"by_group": "By group", "by_phase": "By phase of the heart beat"}
+_NAMES = {
+    "HF-I": "HF-I: heart failure with infarct",
+    "HF-NI": "HF-NI: heart failure without infarct",
+    "HYP": "HYP: hypertrophy",
+    "N": "N: normal",
+    "ED": "ED: end of diastole",
+    "ES": "ES: end of systole",
+}
+
+
+def content(
+    slices: pd.DataFrame,
+    patients: pd.DataFrame,
+    metrics: Mapping[str, Any],
+    models: Sequence[TrainedModel],
+    params: Params,
+    split: pd.DataFrame,
+) -> dict[str, Any]:
+    """Return all that the page says, pictures aside.
+
+    Args:
+        slices: a row per model and slice.
+        patients: a row per model and patient.
+        metrics: as in `metrics.json`.
+        models: the trained models.
+        params: as the evaluation used them.
+        split: columns patient, group, part.
+    """
+    names = sorted(metrics["models"], key=lambda name: -(metrics["models"][name]["dice_slice_mean"] or 0))
+    one_model = slices[slices["model"] == names[0]]
+    return {
+        "names": names,
+        "scores": metrics["models"],
+        "test": metrics["test"],
+        "left_out": sum(metrics["test"]["left_out"].values()),
+        "empty": empty_mask(one_model),
+        "divisions": _divisions(slices),
+        "patients": [
+            {"patient": patient, "group": own["group"].iloc[0], "slices": int(own["slices"].iloc[0])}
+            | {"dice": dict(zip(own["model"], own["dice_mean"], strict=True))}
+            for patient, own in patients.groupby("patient", sort=False)
+        ],
+        "runs": {model.name: model.run for model in models},
+        "params": params.model_dump(mode="json"),
+        "parts": split["part"].value_counts().to_dict(),
+    }
+
+
+def empty_mask(slices: pd.DataFrame) -> dict[str, float]:
+    """Return what a model that never draws anything would score on the slices of one model's table."""
+    nothing = slices.assign(
+        predicted_pixels=0,
+        accuracy=1 - slices["manual_pixels"] / slices["pixels"],
+        dice=slices["manual_pixels"].map(lambda area: 0.0 if area else math.nan),
+        dice_smoothed=1 / (slices["manual_pixels"] + 1),
+    )
+    return summary(nothing) | counts(nothing)
+
+
+def _divisions(slices: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the tables by group and by phase: rows of values with one cell per model."""
+    divisions = []
+    for division, rows in tables.by_division(slices).groupby("division"):
+        values = [
+            {
+                "name": _NAMES.get(str(value), value),
+                "patients": int(own["patients"].iloc[0]),
+                "slices": int(own["slices"].iloc[0]),
+                "cells": {row["model"]: row for row in own.to_dict("records")},
+            }
+            for value, own in rows.groupby("value")
+        ]
+        divisions.append({"title": _TITLES[str(division)], "values": values})
+    return divisions
+
+
+def render(
+    told: Mapping[str, Any], pictures: Mapping[str, Path], by_model: Mapping[str, Mapping[str, Path]]
+) -> str:
+    """Return the page as HTML.
+
+    Args:
+        told: as `content` returns it.
+        pictures: PNG files `samples` and `dice`.
+        by_model: PNG files of each model: `curves`, `network` and, where there are any, `overlays`.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=_number, inline=_inline, percent=_percent)
+    return environment.get_template("page.html").render(told, pictures=pictures, by_model=by_model)
+
+
+def _number(value: float | None, decimals: int = 2) -> str:
+    """Return a number in the page's style; a dash for what is undefined."""
+    return "–" if value is None or math.isnan(value) else f"{value:,.{decimals}f}"
+
+
+def _percent(value: float | None) -> str:
+    """Return a share of 1 as whole percent for a bar's length; 0 for what is undefined."""
+    return "0" if value is None or math.isnan(value) else f"{100 * value:.0f}"
+
+
+def _inline(path: Path) -> str:
+    """Return a PNG as a data URI."""
+    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"

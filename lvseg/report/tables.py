@@ -1,0 +1,120 @@
+"""The tables of an evaluation as files: CSV for people, JSON and CSV for DVC.
+
+Numbers are rounded to six decimals, undefined ones are empty (CSV) or null (JSON), so that equal results give
+equal bytes and every reader parses them.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lvseg import evaluation
+
+_DECIMALS = 6
+_DIVISIONS = {"by_group": "group", "by_phase": "cycle"}
+
+
+def by_division(slices: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per model and group, and per model and ED or ES, with counts and quartiles of Dice.
+
+    Columns: model, division (`by_group` or `by_phase`), value, patients, slices, missed, undefined,
+    dice_mean, dice_q1, dice_median, dice_q3.
+    """
+    rows = []
+    for division, column in _DIVISIONS.items():
+        for (model, value), own in slices.groupby(["model", column]):
+            scores = evaluation.summary(own)
+            rows.append(
+                {
+                    "model": model,
+                    "division": division,
+                    "value": value or "unknown",
+                    "patients": own["patient"].nunique(),
+                    **evaluation.counts(own),
+                    "dice_mean": scores["dice_slice_mean"],
+                    "dice_q1": scores["dice_slice_q1"],
+                    "dice_median": scores["dice_slice_median"],
+                    "dice_q3": scores["dice_slice_q3"],
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def metrics(slices: pd.DataFrame, parameters: Mapping[str, int], test: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of `metrics.json`.
+
+    Args:
+        slices: the scores, a row per model and slice.
+        parameters: the number of parameters by model.
+        test: `hash` and `left_out` of the test slices.
+    """
+    divisions = by_division(slices)
+    models: dict[str, Any] = {}
+    for model, own in slices.groupby("model"):
+        found = evaluation.counts(own)
+        scores: dict[str, Any] = {
+            **evaluation.summary(own),
+            "missed": found["missed"],
+            "undefined": found["undefined"],
+            "parameters": parameters[str(model)],
+        }
+        for division in _DIVISIONS:
+            rows = divisions[(divisions["model"] == model) & (divisions["division"] == division)]
+            scores[division] = {
+                row["value"]: {"slices": row["slices"], "dice_slice_mean": row["dice_mean"]}
+                for row in rows.to_dict("records")
+            }
+        models[str(model)] = scores
+    one_model = slices[slices["model"] == slices["model"].iloc[0]]
+    return plain(
+        {
+            "models": models,
+            "test": {"patients": one_model["patient"].nunique(), "slices": len(one_model), **test},
+        }
+    )
+
+
+def plain(value: Any) -> Any:
+    """Return `value` with rounded floats, None for what is not finite, and no NumPy types."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(own) for key, own in value.items()}
+    if isinstance(value, float | np.floating):
+        return round(float(value), _DECIMALS) if math.isfinite(value) else None
+    return int(value) if isinstance(value, np.integer) else value
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON that any parser reads: NaN is refused."""
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def write_csv(path: Path, rows: pd.DataFrame) -> None:
+    """Write a table without index; undefined numbers are empty."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows.to_csv(path, index=False, float_format=f"%.{_DECIMALS}f", lineterminator="\n")
+
+
+def dice_by_rank(slices: pd.DataFrame) -> pd.DataFrame:
+    """Return the Dice of each model's slices from best to worst, a column per model, for a DVC plot.
+
+    The column `share` is the share of slices, in percent, that are at least as good.
+    """
+    models = {
+        str(model): own["dice"].dropna().sort_values(ascending=False).to_numpy()
+        for model, own in slices.groupby("model")
+    }
+    length = max(map(len, models.values()))
+    columns = {
+        model: np.pad(dice, (0, length - len(dice)), constant_values=np.nan) for model, dice in models.items()
+    }
+    return pd.DataFrame({"share": 100 * np.arange(1, length + 1) / max(length, 1), **columns})
+
+
+def dice_by_patient(patients: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean Dice of each patient, a column per model, for a DVC plot."""
+    return patients.pivot(index=["group", "patient"], columns="model", values="dice_mean").reset_index()
