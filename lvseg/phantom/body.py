@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lvseg.phantom.heart import Heart
-from lvseg.phantom.texture import Field, Texture, cover, ellipse, lay
+from lvseg.phantom.texture import Field, Texture, ellipse, lay
 
 FAT, MUSCLE, LUNG, LIVER, SPLEEN, BONE = 0.92, 0.2, 0.03, 0.34, 0.27, 0.4
 
@@ -25,6 +25,7 @@ class Body:
     fat: float  # thickness under the skin in front
     diaphragm: float  # height below the long axis
     spleen: tuple[float, float]
+    liver: float  # how far its left lobe reaches under the heart
     stomach: tuple[float, float, float, float]  # x, y, axes
     slope: float
     loops: tuple[tuple[float, float, float, float, float, float], ...]  # bowel: x, y, axes, turn, content
@@ -43,7 +44,9 @@ class Body:
         a, b, c = self.build
         wobble = np.sin(3 * angle + c + b) + 0.6 * np.sin(5 * angle + w / 40 + b)
         skin = ellipse(bx, by, self.centre, self.axes, self.turn) + 3 * wobble + 0.5 * marks
-        under = skin + np.maximum(self.fat * (0.8 + 0.3 * np.cos(angle + a) + 0.3 * np.cos(3 * angle + b)), 3.5)
+        under = skin + np.maximum(
+            self.fat * (0.8 + 0.3 * np.cos(angle + a) + 0.3 * np.cos(3 * angle + b)), 3.5
+        )
         cavity = under + 9 + 4 * np.sin(2 * angle + c) + 1.5 * np.sin(9 * angle + w / 9) - 2 * wobble
 
         canvas = np.zeros_like(x)
@@ -55,7 +58,8 @@ class Body:
         lay(canvas, ribs, BONE * (1 + 0.2 * tex(x, y, w, 5, 6)), pixel, 0.8)
         lung = LUNG * (1 + 0.5 * tex(x, y, w, 8, 2)) + np.clip(0.08 - np.abs(cavity + 4) / 100, 0, 1)
         lay(canvas, cavity, lung, pixel, 0.6)
-        canvas += cover(cavity + 2, pixel) * self._vessels(x, y, w, pixel)
+        lungs = (cavity < 0) & (y < self.floor(x, w) + 5)
+        canvas[lungs] += self._vessels(x[lungs], y[lungs], w[lungs], pixel)
         self._spine(canvas, x, y, w, pixel)
         self._mediastinum(canvas, x, y, w, pixel, cavity, fat, marks)
         self._abdomen(canvas, x, y, w, pixel, cavity, fat, marks)
@@ -85,17 +89,31 @@ class Body:
     def _spine(self, canvas: Field, x: Field, y: Field, w: Field, pixel: float) -> None:
         tex = self.texture
         bone = ellipse(x, y, (52, 118), (22, 19), 0.5) + 1.5 * tex(x, y, w, 20, 8)
-        lay(canvas, ellipse(x, y, (60, 128), (48, 34), 0.5), MUSCLE * (1 + 0.3 * tex(x, y, w, 8, 9)), pixel, 0.5)
+        lay(
+            canvas,
+            ellipse(x, y, (60, 128), (48, 34), 0.5),
+            MUSCLE * (1 + 0.3 * tex(x, y, w, 8, 9)),
+            pixel,
+            0.5,
+        )
         lay(canvas, bone, BONE * (1 + 0.2 * tex(x, y, w, 5, 4)), pixel, 0.9)
         lay(canvas, ellipse(x, y, (66, 139), (8, 7)), 0.9, pixel, 0.8)
 
     def _mediastinum(
-        self, canvas: Field, x: Field, y: Field, w: Field, pixel: float, limit: Field, fat: Field, marks: Field
+        self,
+        canvas: Field,
+        x: Field,
+        y: Field,
+        w: Field,
+        pixel: float,
+        limit: Field,
+        fat: Field,
+        marks: Field,
     ) -> None:
         """Fat between the right ventricle and the sternum, with its strands; the descending aorta behind."""
         edge = 6 * marks + 3 * self.texture(x, y, w, 12, 13)
         cloudy = fat * (0.72 + 0.2 * self.texture(x, y, w, 10, 17) - 0.3 * _streaks(marks, 0.25))
-        pad = ellipse(x, y, (-44 + 0.2 * w, -4), (34, 36), 0.6) + edge
+        pad = ellipse(x, y, (-50 + 0.2 * w, -16), (36, 38), 0.6) + edge
         lay(canvas, np.maximum(pad, limit + 2), cloudy, pixel, 0.4)
         tip = ellipse(x, y, (-10, 6), (22, 18)) + edge
         lay(canvas, np.maximum(tip, limit + 2), cloudy * (0.85 + 0.15 * marks), pixel)
@@ -129,7 +147,7 @@ class Body:
         stomach = np.maximum(ellipse(x, y, (gx - 0.1 * w, gy), (ga, gb), -0.15) + 2.5 * slow, below + 3)
         lay(canvas, stomach, 0.25, pixel, 0.85)
         lay(canvas, stomach + 4, 0.03 if self.gas else 0.42 + 0.12 * fine + 0.08 * slow, pixel)
-        dome = ellipse(x, y, (-52 + 0.15 * w, self.diaphragm + 34), (70, 38), 0.12) + 2.5 * slow
+        dome = ellipse(x, y, (-46 + 0.15 * w, self.diaphragm + 34), (self.liver, 38), 0.12) + 2.5 * slow
         liver = np.maximum(dome, below + 1.2)
         branch = _streaks(marks, 0.12) * np.clip(tex(x, y, w, 16, 53), 0, 1)
         lay(canvas, liver, LIVER * (1 + 0.05 * fine) + 0.4 * branch, pixel, 0.8)
@@ -168,13 +186,14 @@ def draw_body(heart: Heart, rng: np.random.Generator) -> Body:
     floor = outer + rng.uniform(-4, 1)
     return Body(
         texture=Texture(rng),
-        centre=(width - ahead - 28 - wall + 12, height - outer - 74 - rng.uniform(0, 10)),
+        centre=(width - ahead - 27 - wall, height - outer - 74 - rng.uniform(0, 10)),
         axes=(width, height),
-        turn=rng.uniform(0.15, 0.5),
+        turn=rng.uniform(0.25, 0.65),
         fat=rng.uniform(8, 22),
         diaphragm=floor,
+        liver=rng.uniform(64, 88),
         spleen=(rng.uniform(58, 76), floor + rng.uniform(18, 36)),
-        stomach=(rng.uniform(15, 36), floor + rng.uniform(15, 26), rng.uniform(18, 30), rng.uniform(11, 18)),
+        stomach=(rng.uniform(24, 42), floor + rng.uniform(15, 26), rng.uniform(18, 30), rng.uniform(11, 18)),
         slope=rng.uniform(-0.08, 0.12),
         loops=loops,
         vessels=vessels,

@@ -23,7 +23,10 @@ from lvseg.phantom.plane import Plane
 from lvseg.phantom.record import PATHOLOGIES, Record, Series, frame_elements
 from lvseg.phantom.scene import Scene
 
-_SHORT_AXIS, _LONG_AXIS = (300, "CINESAX", 3), (301, "CINELAX", 4)  # series number, name, number in file names
+_SHORT_AXIS, _LONG_AXIS = (
+    (300, "CINESAX", 3),
+    (301, "CINELAX", 4),
+)  # series number, name, number in file names
 
 
 @dataclass(frozen=True)

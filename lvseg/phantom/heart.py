@@ -8,18 +8,20 @@ The wall is incompressible: material at one relative height keeps its volume whi
 descends, which is what thickens the wall in systole. Volumes are integrals of these functions, not of pixels.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 ANGLES: Array = np.arange(512) * (2 * np.pi / 512)
 GROUPS = ("HF-I", "HF-NI", "HYP", "N")
 MUSCLE_G_PER_ML = 1.05
 _SMALLEST_RADIUS_MM = 3.0  # a cavity smaller than this is not drawn by an expert
 _STEPS = 300  # of the volume integrals: their error stays below 0.01 %
+# Heads of one papillary muscle, side by side: angle off its middle, relative size.
+_HEADS = (((0.0, 1.0), (0.0, 0.7)), ((-0.16, 0.75), (0.2, 0.8)))
 _APEX_EXPONENT = 2.4  # blunter than an ellipsoid (2), as ventricles are
 
 
@@ -61,7 +63,9 @@ class Heart:
     right_depth: float
     right_angle: float  # half the angle between the horns
     right_corner: float  # angle below the septum of the cavity's inferior corner
-    papillary: tuple[tuple[float, float], tuple[float, float]]  # angle and radius of either
+    papillary: tuple[
+        tuple[float, float, float], ...
+    ]  # angle, radius, distance from the axis (share) of each head
 
     def base(self, contraction: float) -> float:
         """Height of the mitral plane in mm."""
@@ -88,13 +92,12 @@ class Heart:
         stretch = self.length / (self.length - self.base(contraction))
         return np.sqrt(self._cavity(height, contraction) ** 2 + self._wall_area(height) * stretch)
 
-    def right_ventricle(self, w: Array, contraction: float) -> tuple[Array, Array]:
-        """Radii (n, 512) of the cavity's outer border and of its free wall's.
+    def right_ventricle(self, w: Array, contraction: float, inner: Array) -> tuple[Array, Array]:
+        """Radii (n, 512) of the cavity's outer border and of its free wall's; `inner` is the epicardium.
 
         The free border is a circle through both horns; where it lies inside the left ventricle there is no right one.
         """
         height = self.relative_height(w, contraction)[:, None]
-        inner = self.epicardium(w, contraction)
         mean = inner.mean(1, keepdims=True)
         reach = np.clip(1 - np.clip(height / 0.9, 0, 1) ** 2.2, 0, 1) ** 0.6
         depth = self.right_depth * reach * (1 - (0.3 if self.group in ("N", "HYP") else 0.15) * contraction)
@@ -107,7 +110,9 @@ class Heart:
         across = (top - away) ** 2 - (away * np.sin(skew)) ** 2
         circle = away * np.cos(skew) + np.sqrt(np.clip(across, 0, None))
         # flat in front, drawn out to the corner that rests on the diaphragm
-        circle *= 1 + 0.07 * np.clip(depth / 20, 0, 1) * np.cos(3 * (angle + self.right_corner)) * np.cos(angle)
+        circle *= 1 + 0.07 * np.clip(depth / 20, 0, 1) * np.cos(3 * (angle + self.right_corner)) * np.cos(
+            angle
+        )
         circle = np.where((across > 0) & (np.cos(skew) > -0.2), circle, 0)
         cavity = np.maximum(inner, circle)
         thickness = (3.0 + 1.5 * contraction) * np.clip((cavity - inner) / 3, 0, 1)
@@ -133,8 +138,12 @@ class Heart:
 
     def scarring(self, height: Array) -> Array:
         """How much of the motion is lost, (n, 512), 0..1."""
+        if not self.scar:
+            return np.zeros((len(height), len(ANGLES)))
         turn = np.angle(np.exp(1j * (ANGLES - self.scar_angle)))[None, :]
-        return self.scar * np.exp(-((turn / 0.75) ** 4) - (((height[:, None] - self.scar_height) / 0.42) ** 4))
+        return self.scar * np.exp(
+            -((turn / 0.75) ** 4) - (((height[:, None] - self.scar_height) / 0.42) ** 4)
+        )
 
     def _cavity(self, height: Array, contraction: float) -> Array:
         motion = (0.92 + 0.16 * np.clip(height, 0, 1))[:, None] * (1 - self.scarring(height))
@@ -144,7 +153,9 @@ class Heart:
     def _wall_area(self, height: Array) -> Array:
         """Squared outer minus squared inner radius at end-diastole, (n, 512)."""
         thin = 1 - 0.4 * self.scarring(height)
-        outer = (self.radius * self.outline + self.wall)[None, :] * _taper(height / self._outer_end())[:, None]
+        outer = (self.radius * self.outline + self.wall)[None, :] * _taper(height / self._outer_end())[
+            :, None
+        ]
         inner = self.radius * self.outline[None, :] * _taper(height)[:, None]
         return np.clip((outer**2 - inner**2) * thin, 0, None)
 
@@ -161,32 +172,38 @@ def draw_heart(group: str, rng: np.random.Generator) -> Heart:
     septum = np.exp(-((np.angle(np.exp(1j * (ANGLES - np.pi - 0.3))) / 0.9) ** 2))
     uneven = 1 + 0.05 * np.cos(2 * ANGLES - turn[1])
     dilated = group.startswith("HF")
-    traits = dict(
+    heart = Heart(
         group=group,
         length=rng.uniform(*kind.length),
         radius=rng.uniform(*kind.radius),
         wall=rng.uniform(*kind.wall) * (1 + rng.uniform(*kind.septal_excess) * septum) * uneven,
         outline=outline,
         descent=rng.uniform(*kind.descent),
-        scar_angle=rng.choice([-1.9, 2.6, 1.2, 0.1]) + rng.normal(0, 0.2),
+        shortening=0.0,
+        scar_angle=float(rng.choice([-1.9, 2.6, 1.2, 0.1])) + rng.normal(0, 0.2),
         scar_height=rng.uniform(0.35, 0.75),
         scar=rng.uniform(0.85, 1.0) if group == "HF-I" else 0.0,
         tilt=(rng.uniform(-4, 5), rng.uniform(-4, 4)),
         right_depth=rng.uniform(19, 27) + (3 if dilated else 0),
         right_angle=rng.uniform(1.25, 1.5),
         right_corner=rng.uniform(0.4, 0.8),
-        papillary=(
-            (rng.normal(-0.85, 0.2), rng.uniform(4.2, 6.0)),
-            (rng.normal(0.95, 0.2), rng.uniform(4.2, 6.0)),
+        papillary=tuple(
+            (
+                float(place + rng.normal(0, 0.16) + turn),
+                float(rng.uniform(3.8, 5.8) * size),
+                rng.uniform(0.7, 0.84),
+            )
+            for place in (-0.85, 0.95)
+            for turn, size in rng.choice(_HEADS)
         ),
     )
     wanted = rng.uniform(*kind.ejection) / 100
+    full = heart.volume_ml(0)
     low, high = 0.0, 0.95
     for _ in range(24):
         middle = (low + high) / 2
-        heart = Heart(shortening=middle, **traits)
-        ejected = 1 - heart.volume_ml(1) / heart.volume_ml(0)
-        low, high = (middle, high) if ejected < wanted else (low, middle)
+        heart = replace(heart, shortening=middle)
+        low, high = (middle, high) if 1 - heart.volume_ml(1) / full < wanted else (low, middle)
     return heart
 
 

@@ -1,7 +1,8 @@
 """The beating heart laid over its surroundings, on any plane: an image of tissue signal before the scanner.
 
-The heart is nested, ring in ring: cavity, wall, right cavity, right wall, fat, pericardium. Each border is a radius over
-height and angle, so a pixel needs one table look-up per border; only pixels near the heart are computed per frame.
+The heart is nested, ring in ring: cavity, wall, right cavity, right wall, fat, pericardium. Each border is a
+radius over height and angle, so a pixel needs one table look-up per border; only pixels near the heart are
+computed per frame.
 """
 
 from dataclasses import dataclass
@@ -47,7 +48,9 @@ class Scene:
         self._still = body.signal(x, y, w, view.pixel)
 
         self._heights = (
-            view.w[:, 0, 0].copy() if view.flat else np.arange(view.w.min(), view.w.max() + _LAYER_MM, _LAYER_MM)
+            view.w[:, 0, 0].copy()
+            if view.flat
+            else np.arange(view.w.min(), view.w.max() + _LAYER_MM, _LAYER_MM)
         )
         reach = max(float(self._borders(c)[-1].max()) for c in (0.0, 1.0)) + 12
         close = np.hypot(x, y) < (_ATRIA_MM if view.w.min() < _BASAL_MM else reach)
@@ -63,7 +66,9 @@ class Scene:
         dx, dy = x - cx[layer], y - cy[layer]
         turn = np.arctan2(dy, dx) % (2 * np.pi)
         self._radius = np.hypot(dx, dy).astype(np.float32)
-        self._angle = turn.astype(np.float32)
+        self._toward = [
+            (self._radius * np.cos(turn - angle)).astype(np.float32) for angle, _, _ in heart.papillary
+        ]
         self._at = layer * len(ANGLES) + np.rint(turn / (2 * np.pi) * len(ANGLES)).astype(int) % len(ANGLES)
         tex = body.texture
         self._grain = 1 + 0.07 * tex(x, y, w, 4, 61)
@@ -71,7 +76,9 @@ class Scene:
         self._rough = tex(x, y, w * 0.4, 5, 73)
         self._lumps = tex(np.cos(turn) * 30, np.sin(turn) * 30, w, 16, 79)
         self._fat = FAT * (0.85 + 0.08 * tex(x, y, w, 7, 83))
-        self._atria = self._draw_atria(dx.astype(np.float32), dy.astype(np.float32)) if w.min() < _BASAL_MM else None
+        self._atria = (
+            self._draw_atria(dx.astype(np.float32), dy.astype(np.float32)) if w.min() < _BASAL_MM else None
+        )
 
     def frame(self, contraction: float, turn: float) -> Field:
         """Signal (rows, columns), blood about 1, at a contraction (0..1); `turn` (0..1) is the time in the cycle."""
@@ -115,7 +122,7 @@ class Scene:
     def _borders(self, contraction: float) -> tuple[Field, ...]:
         heart, w = self._heart, self._heights
         inner, outer = heart.endocardium(w, contraction), heart.epicardium(w, contraction)
-        right, wall = heart.right_ventricle(w, contraction)
+        right, wall = heart.right_ventricle(w, contraction, outer)
         # fat fills the grooves where the right ventricle joins and lies over its free wall
         groove = np.exp(-(((np.abs(ANGLES - np.pi) - heart.right_angle) / 0.35) ** 2))
         front = np.exp(-(((ANGLES - np.pi) / 1.3) ** 4))
@@ -124,16 +131,16 @@ class Scene:
 
     def _trabeculae(self, blood: Field, muscle: Field, inner: Field, contraction: float) -> Field:
         """Papillary muscles and the ragged border of the cavity, inside the contour as experts draw it."""
-        r, px = self._radius, self._pixel
+        r, px = self._radius, np.float32(self._pixel)
         height = self._heart.relative_height(self._w, contraction).astype(np.float32)
         rag = np.clip((self._rough + 0.4 + 0.8 * height) * 0.6, 0, 1)
-        dark = np.clip(1 - (inner - r) / (1.2 + 2.2 * height), 0, 1) * rag * 0.8
-        for angle, size in self._heart.papillary:
-            present = np.clip((height - 0.22) / 0.12, 0, 1) * np.clip((0.86 - height) / 0.15, 0, 1)
-            reach = inner * 0.8
-            across = r * r + reach * reach - 2 * r * reach * np.cos(self._angle - angle)
-            lobed = size * (1 + 0.3 * self._rough) * present * (0.8 + 0.2 * np.clip(inner / 25, 0, 1))
-            dark = np.maximum(dark, np.clip(0.5 + (lobed - np.sqrt(np.maximum(across, 0))) / px, 0, 1))
+        dark = np.clip(1 - (inner - r) / (1.8 + 3 * height), 0, 1) * rag * 0.8
+        present = np.clip((height - 0.22) / 0.12, 0, 1) * np.clip((0.86 - height) / 0.15, 0, 1)
+        lobed = (1 + 0.3 * self._rough) * present * (0.8 + 0.2 * np.clip(inner / 25, 0, 1))
+        for (_, size, share), toward in zip(self._heart.papillary, self._toward, strict=True):
+            reach = inner * share
+            away = np.sqrt(np.maximum(r * r + reach * (reach - 2 * toward), 0))
+            np.maximum(dark, 0.5 + (size * lobed - away) / px, out=dark)
         return blood + np.clip(dark, 0, 1) * (muscle - blood)
 
     def _draw_atria(self, x: Field, y: Field) -> tuple[Field, Field]:
@@ -151,10 +158,12 @@ class Scene:
         union = np.full_like(x, 1e-12)
         for centre, axes, turn, blood in chambers:
             place = (centre[0] * size, centre[1] * size)
-            edge = ellipse(x / rise, y / rise, place, (axes[0] * size, axes[1] * size), turn) + 1.8 * self._lumps
+            edge = (
+                ellipse(x / rise, y / rise, place, (axes[0] * size, axes[1] * size), turn) + 1.8 * self._lumps
+            )
             lay(signal, edge - 1.0, MYOCARDIUM + 0.1, px)
             lay(signal, edge, blood + 0.07 * self._clouds[0], px)
             union += np.exp(np.clip(-edge / 5, -30, 5))
         # fat fills the clefts between the chambers: a smooth union
-        extent = -5 * np.log(union) - 0.5
+        extent = -5 * np.log(union) - 1.5 - self._lumps
         return signal, np.clip(0.5 - extent / px, 0, 1)
