@@ -1,0 +1,201 @@
+"""One bad file never stops the rest, and never disappears without a word."""
+
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydicom.uid import JPEG2000Lossless, RLELossless
+
+from lvseg.reading.inspection import inspect
+from lvseg.reading.layouts import find_patients
+from lvseg.reading.study import read_study
+from tests.lvseg.reading.scd import Cine, dataset, to_bytes, write_layout, zip_folder
+
+CINE = Cine()
+GOOD = to_bytes(dataset(CINE.pixels(0, 5), 5, 0))
+IMAGES = "challenge_training/SC-HF-I-1"
+CONTOURS = "Sunnybrook Cardiac MR Database ContoursPart3/TrainingDataContours/SC-HF-I-01/contours-manual/IRCCI-expert"
+
+
+def without(keyword: str) -> bytes:
+    frame = dataset(CINE.pixels(0, 5), 5, 0)
+    delattr(frame, keyword)
+    return to_bytes(frame)
+
+
+def broken_jpeg() -> bytes:
+    frame = dataset(CINE.pixels(0, 5), 5, 0)
+    frame.compress(JPEG2000Lossless)
+    content = to_bytes(frame)
+    return content[: len(content) // 2] + bytes(len(content) // 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        (f"{IMAGES}/IM-0004-0005.dcm", b"", "empty"),
+        (f"{IMAGES}/IM-0004-0005.dcm", GOOD[:2000], "truncated"),
+        (f"{IMAGES}/IM-0004-0005.dcm", GOOD[:500], "pixel data"),
+        (f"{IMAGES}/IM-0004-0005.dcm", b"%PDF-1.7" + bytes(range(256)) * 40, "not a DICOM file"),
+        (f"{IMAGES}/IM-0004-0005.dcm", without("PixelData"), "without pixel data"),
+        (f"{IMAGES}/IM-0004-0005.dcm", without("Rows"), "image size"),
+        (f"{IMAGES}/IM-0004-0005.dcm", broken_jpeg(), "cannot be decoded"),
+        (f"{CONTOURS}/IM-0001-0005-icontour-manual.txt", b"1 2\nhello there\n", "not a pair of numbers"),
+        (f"{CONTOURS}/IM-0001-0005-icontour-manual.txt", b"1 2\nnan 3\n4 5\n", "pixel coordinates"),
+        (f"{CONTOURS}/IM-0001-0005-icontour-manual.txt", b"1 2\n", "enclose no area"),
+        (f"{CONTOURS}/IM-0001-0005-icontour-manual.txt", b"", "enclose no area"),
+        (f"{CONTOURS}/IM-0001-0005-icontour-auto.txt", b"1 2\n3 4\n5 1\n", "not manual"),
+        (f"{CONTOURS}/notes.txt", b"drawn on a Monday", "not that of a contour"),
+        ("readme.pdf", b"%PDF", "neither an image"),
+        ("inner.tar.gz", b"x", "unpack it"),
+        ("table.csv", b"a,b\n1,2\n", "table without"),
+    ],
+)
+def test_a_bad_file_is_set_aside_with_a_reason_and_the_rest_goes_on(
+    tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
+    write_layout(tmp_path, "A", CINE)
+    (tmp_path / name).write_bytes(content)
+    found = inspect([tmp_path], workers=1)
+    (entry,) = found["set_aside"]
+    assert entry["file"] == str(tmp_path / name)
+    assert reason in entry["reason"]
+    assert found["patients"][0]["contours_joined"] >= 5
+
+
+def archive_with(path: Path, name: str, content: bytes) -> Path:
+    """Return a good archive with one more member."""
+    write_layout(path / "raw", "A", CINE)
+    archive = zip_folder(path / "raw", path / "raw.zip")
+    with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as file:
+        file.writestr(name, content)
+    return archive
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("../../outside.dcm", GOOD, "outside the archive"),
+        ("/etc/absolute.dcm", GOOD, "outside the archive"),
+        (f"{IMAGES}/IM-0004-0099.dcm", bytes(64 * 2**20), "zip bomb"),
+    ],
+)
+def test_a_dangerous_member_is_not_touched(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
+    found = inspect([archive_with(tmp_path, name, content)], workers=1)
+    (entry,) = found["set_aside"]
+    assert reason in entry["reason"]
+    assert found["patients"][0]["contours_joined"] == 6
+    assert not (tmp_path.parent / "outside.dcm").exists()
+
+
+def test_an_encrypted_member_and_one_that_lies_about_its_size(tmp_path: Path) -> None:
+    archive = archive_with(tmp_path, f"{IMAGES}/IM-0004-0099.dcm", GOOD)
+    content = bytearray(archive.read_bytes())
+    entry = content.rindex(b"PK\x01\x02")
+    assert content[entry + 46 :].startswith(IMAGES.encode())
+    content[entry + 8] |= 1
+    archive.write_bytes(content)
+    assert "encrypted" in inspect([archive], workers=1)["set_aside"][0]["reason"]
+    content[entry + 8] &= 0xFE
+    struct.pack_into("<I", content, entry + 24, 1000)
+    archive.write_bytes(content)
+    found = inspect([archive], workers=1)
+    assert len(found["set_aside"]) == 1
+    assert found["patients"][0]["contours_joined"] == 6
+
+
+def test_a_damaged_archive_beside_a_good_one(tmp_path: Path) -> None:
+    archive_with(tmp_path, "extra.pdf", b"")
+    (tmp_path / "cut.zip").write_bytes((tmp_path / "raw.zip").read_bytes()[:5000])
+    (tmp_path / "bomb.zip").write_bytes(b"")
+    found = inspect([tmp_path], workers=1)
+    assert {Path(entry["file"]).name for entry in found["set_aside"]} == {"cut.zip", "bomb.zip", "extra.pdf"}
+    assert found["patients"][0]["contours_joined"] == 6
+
+
+def test_compressed_pixels_decode_to_the_same(tmp_path: Path) -> None:
+    import gdcm
+
+    write_layout(tmp_path, "A", CINE)
+    files = sorted((tmp_path / IMAGES).glob("*.dcm"))
+    for path, syntax in zip(files, (RLELossless, JPEG2000Lossless), strict=False):
+        frame = pydicom.dcmread(path)
+        frame.compress(syntax)
+        frame.save_as(path)
+    for path, syntax in zip(
+        files[2:],
+        (gdcm.TransferSyntax.JPEGLosslessProcess14_1, gdcm.TransferSyntax.JPEGLSLossless),
+        strict=False,
+    ):
+        reader = gdcm.ImageReader()
+        reader.SetFileName(str(path))
+        assert reader.Read()
+        change = gdcm.ImageChangeTransferSyntax()
+        change.SetTransferSyntax(gdcm.TransferSyntax(syntax))
+        change.SetInput(reader.GetImage())
+        assert change.Change()
+        writer = gdcm.ImageWriter()
+        writer.SetFileName(str(path))
+        writer.SetFile(reader.GetFile())
+        writer.SetImage(change.GetOutput())
+        assert writer.Write()
+    patients, _ = find_patients([tmp_path])
+    study = read_study(patients[0], all_pixels=True)
+    assert study.aside == []
+    for number, slice_, phase in CINE.numbers():
+        np.testing.assert_array_equal(study.pixels[number], CINE.pixels(slice_, phase))
+
+
+def test_monochrome1_is_turned(tmp_path: Path) -> None:
+    write_layout(tmp_path, "A", CINE)
+    for path in (tmp_path / IMAGES).glob("*.dcm"):
+        frame = pydicom.dcmread(path)
+        frame.PhotometricInterpretation = "MONOCHROME1"
+        frame.PixelData = np.invert(frame.pixel_array).tobytes()
+        frame.save_as(path)
+    patients, _ = find_patients([tmp_path])
+    np.testing.assert_array_equal(read_study(patients[0], all_pixels=True).pixels[5], CINE.pixels(0, 5))
+
+
+mutations = st.lists(
+    st.tuples(st.integers(0, len(GOOD) - 1), st.binary(min_size=1, max_size=8)), min_size=1, max_size=6
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(mutations=mutations, cut=st.integers(0, len(GOOD)), low=st.booleans())
+def test_mutated_images_never_crash_and_never_vanish(
+    tmp_path: Path, mutations: list[tuple[int, bytes]], cut: int, low: bool
+) -> None:
+    content = bytearray(GOOD)
+    for place, patch in mutations:
+        start = place % 1000 if low else place  # the header is the first kilobyte
+        content[start : start + len(patch)] = patch
+    folder = tmp_path / "SC-HF-I-01"
+    folder.mkdir(exist_ok=True)
+    (folder / "IM-0001-0005.dcm").write_bytes(bytes(content[:cut] if cut % 3 == 0 else content))
+    patients, aside = find_patients([tmp_path])
+    study = read_study(patients[0], all_pixels=True)
+    assert len(study.frames) + len(study.aside) + len(aside) == 1
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.one_of(st.text(max_size=60), st.binary(max_size=60), st.lists(st.floats(), max_size=12)))
+def test_any_contour_file_is_read_or_set_aside(tmp_path: Path, text: str | bytes | list[float]) -> None:
+    if isinstance(text, list):
+        text = "\n".join(f"{x} {y}" for x, y in zip(text[::2], text[1::2], strict=False))
+    folder = tmp_path / "SC-HF-I-01" / "i-contours"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "IM-0001-0005-icontour-manual.txt"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
+    image = tmp_path / "SC-HF-I-01" / "IM-0001-0005.dcm"
+    image.write_bytes(GOOD)
+    patients, _ = find_patients([tmp_path])
+    study = read_study(patients[0], all_pixels=True)
+    assert len(study.points) + len(study.aside) == 1
+    assert len(study.frames) == 1

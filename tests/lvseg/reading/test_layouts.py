@@ -1,0 +1,73 @@
+"""Every layout, zipped or not, once more nested or not, gives the same patient."""
+
+from pathlib import Path
+
+import pytest
+
+from lvseg.reading.inspection import inspect
+from tests.lvseg.reading.scd import ED, ES, PHASES, SLICES, Cine, write_layout, zip_folder
+
+
+@pytest.mark.parametrize("packing", ["folder", "zip", "nested"])
+@pytest.mark.parametrize("layout", ["A", "B", "C", "D"])
+def test_layout_is_recognised(tmp_path: Path, layout: str, packing: str) -> None:
+    root = tmp_path / "raw"
+    write_layout(root / "challenge_training" if packing == "nested" else root, layout, Cine())
+    if packing == "zip":
+        root = zip_folder(root, tmp_path / "raw.zip")
+    found = inspect([root], workers=1)
+    assert found["set_aside"] == []
+    (facts,) = found["patients"]
+    assert (facts["id"], facts["group"]) == ("SC-HF-I-01", "HF-I")
+    assert (facts["frames"], facts["slices"], facts["phases"]) == (SLICES * PHASES, SLICES, PHASES)
+    assert (facts["contours"], facts["contours_joined"]) == ({"icontour": 2 * SLICES}, 2 * SLICES)
+    assert (facts["ed_phase"], facts["es_phase"], facts["flags"]) == (ED, ES, {})
+    assert facts["spacing_mm"] == [1.4, 1.5]
+
+
+def test_images_and_contours_in_separate_archives_side_by_side(tmp_path: Path) -> None:
+    for cine in (Cine(), Cine("SC-N-40", "SCD0004001", (36.0, 28.0))):
+        write_layout(tmp_path / "raw", "A", cine)
+    raw = tmp_path / "raw"
+    zip_folder(raw / "challenge_training", raw / "challenge_training.zip")
+    zip_folder(raw / "Sunnybrook Cardiac MR Database ContoursPart3", raw / "ContoursPart3.zip")
+    found = inspect([raw], workers=2)
+    assert [facts["id"] for facts in found["patients"]] == ["SC-HF-I-01", "SC-N-40"]
+    assert [facts["contours_joined"] for facts in found["patients"]] == [6, 6]
+
+
+def test_a_patient_in_two_archives_is_reported_once_and_the_better_copy_kept(tmp_path: Path) -> None:
+    rescaled = Cine(scale=0.2)
+    write_layout(tmp_path / "raw/a", "A", rescaled)
+    for number, _, phase in rescaled.numbers():
+        if phase not in (ED, ES):
+            (tmp_path / f"raw/a/challenge_training/SC-HF-I-1/IM-0004-{number:04d}.dcm").unlink()
+    write_layout(tmp_path / "raw/d", "D", Cine())
+    found = inspect([tmp_path / "raw"], workers=1)
+    (facts,) = found["patients"]
+    assert facts["frames"] == SLICES * PHASES
+    assert not facts["rescaled_to_8_bit"]
+    assert len(facts["duplicates"]) == 2  # its images and its contours
+    assert all("same patient" in entry["reason"] for entry in found["set_aside"])
+
+
+def test_images_below_no_known_folder_are_grouped_by_their_header(tmp_path: Path) -> None:
+    write_layout(tmp_path, "D", Cine(original="anything-1", atlas="flat"))
+    (tmp_path / "link.csv").unlink()
+    found = {facts["id"]: facts for facts in inspect([tmp_path / "dicoms"], workers=1)["patients"]}
+    assert found["LEAKID"]["frames"] == SLICES * PHASES
+
+
+def test_real_archives(real_data: Path) -> None:
+    found = inspect([real_data], workers=2)
+    assert len(found["patients"]) == 30
+    assert sum(facts["contours_joined"] for facts in found["patients"]) == 526
+    assert [facts["id"] for facts in found["patients"] if facts["duplicates"]] == ["SC-HF-I-01", "SC-HF-I-02"]
+    off = [facts["id"] for facts in found["patients"] if "off-anatomy" in facts["flags"]]
+    assert len(off) == 1
+    originals = {facts["id"]: facts for facts in found["patients"] if not facts["rescaled_to_8_bit"]}
+    assert {name: facts["frames"] for name, facts in originals.items()} == {
+        "SC-HF-I-01": 240,
+        "SC-HF-I-02": 260,
+    }
+    assert all(facts["contours"]["ocontour"] == 9 for facts in originals.values())
