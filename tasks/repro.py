@@ -18,7 +18,7 @@ def main() -> None:
     """Run what changed, from raw data to the comparison of the models, and print the table."""
     check_tracked(load())
     if _repro() != 0:
-        raise UserError("the pipeline stopped, see above; once mended, the same command goes on from there")
+        raise UserError("the pipeline stopped, see above; `make repro` goes on from there")
     print(summary(Path("reports"), Path("training")))
 
 
