@@ -5,22 +5,24 @@ from pathlib import Path
 
 from lvseg.errors import UserError
 from tracking.record import Record, keep, outbox_lock, read, waiting
-from tracking.store import open_store, reason, shown, tracking_uri
+from tracking.store import open_store, reason, shown, tracking_uri, warn
 
 LATER = "log it later with `python -m tasks.log`"
 
 
 def deliver(folder: Path) -> str:
-    """Publish a kept record and take it out of the outbox; return the id of its run.
+    """Publish a kept record, say so, and take it out of the outbox; return the id of its run.
 
     Raises:
         Exception: the store is out of reach or refuses; the record stays.
     """
-    store = open_store(read(folder).experiment)
+    record = read(folder)
+    store = open_store(record.experiment)
     from tracking.publish import publish
 
     run_id = publish(folder, store)
     shutil.rmtree(folder)
+    print(f"{record.title}: run {run_id} in {shown(store.uri)}", flush=True)
     return run_id
 
 
@@ -43,8 +45,6 @@ def record_training(
             )
             if required:
                 raise UserError(message) from error
-            from tracking.live import warn
-
             warn(message)
             return None
 
@@ -61,7 +61,7 @@ def log_waiting() -> None:
         for folder in records:
             title = read(folder).title
             try:
-                print(f"{title}: run {deliver(folder)}")
+                deliver(folder)
             except Exception as error:
                 failures.append(f"{title} ({reason(error)})")
     if not records:

@@ -10,15 +10,10 @@ from typing import Any
 
 from lvseg.errors import UserError
 from tracking.record import Record
-from tracking.store import Store, open_store, reason, shown, tracking_uri
+from tracking.store import Store, open_store, reason, shown, tracking_uri, warn
 
 PAUSE = 60.0  # seconds without live logging after a failure, doubled after each further one
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-
-
-def warn(message: str) -> None:
-    """Print one line to stderr."""
-    print(f"warning: {message}", file=sys.stderr, flush=True)
 
 
 class LiveRun:

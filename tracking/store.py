@@ -7,12 +7,12 @@ main worktree. What is out of reach must be found out in seconds: nobody waits m
 import logging
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 from filelock import FileLock
 
@@ -29,7 +29,11 @@ QUICK = {
 }
 # A server that stores an upload elsewhere answers only when that is done.
 PATIENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
-PRIVATE = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,7 @@ def tracking_uri() -> str:
 
 def shown(uri: str) -> str:
     """Return an address as it may be printed: without the credentials it may hold."""
-    parts = urlsplit(uri)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return re.sub(r"//[^/@]*@", "//", uri)
 
 
 def open_store(experiment: str) -> Store:
@@ -59,7 +62,7 @@ def open_store(experiment: str) -> Store:
     Raises:
         Exception: whatever MLflow raises when the store is out of reach or refuses; see `reason`.
     """
-    for name, value in {**PRIVATE, **QUICK}.items():
+    for name, value in {**QUIET, **QUICK}.items():
         os.environ.setdefault(name, value)
     uri = tracking_uri()
     import mlflow
@@ -121,6 +124,11 @@ def patience() -> Iterator[None]:
         yield
     finally:
         os.environ.update({name: QUICK[name] for name in ours})
+
+
+def warn(message: str) -> None:
+    """Print one line to stderr."""
+    print(f"warning: {message}", file=sys.stderr, flush=True)
 
 
 def reason(error: BaseException) -> str:

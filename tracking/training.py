@@ -61,3 +61,6 @@ def tracked_training(
         run_id = record_training(live.finished(result.weights_hash), model, training, required=required)
         if run_id:
             live.yield_to(run_id)
+    from lvseg import checkpoints
+
+    checkpoints.forget(fingerprint)  # hundreds of megabytes; `dvc repro --force` then trains anew

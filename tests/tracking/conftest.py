@@ -1,0 +1,143 @@
+"""A small project to train in, a migrated store to copy, and one real tracking server."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.tracking import stub
+from tracking.store import Store, open_store
+
+EXPERIMENT = "lv-segmentation"
+# Noise of libraries below us; our own warnings stay errors.
+NOISE = (
+    "ignore:The ``noload`` loader strategy:DeprecationWarning",  # MLflow's use of SQLAlchemy
+    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning",  # TensorFlow's variables
+    "ignore:.*Any type hint is inferred as AnyType:UserWarning",  # a class within MLflow
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let third-party noise pass in the tests of this folder."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            for line in NOISE:
+                item.add_marker(pytest.mark.filterwarnings(line))
+
+
+@pytest.fixture(scope="session")
+def saved_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a tiny network as a training saves it."""
+    import keras
+
+    image = keras.Input((16, 16, 1), name="image")
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    keras.Model(image, keras.layers.Conv2D(2, 3, padding="same")(image)).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a database that is migrated already, which takes seconds."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
+        open_store("unused")
+    return path
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path,
+    tiny_shards: Path,
+    saved_model: Path,
+    empty_database: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """Enter a folder with data, parameters, an empty SQLite store, and a stub in place of the training."""
+    folder = tmp_path / "project"
+    shutil.copytree(tiny_shards, folder / "data")
+    shutil.copy(REPOSITORY / "params.yaml", folder)
+    lock = "schema: '2.0'\nstages:\n  extract:\n    outs:\n    - path: data/shards\n      md5: abc.dir\n"
+    (folder / "dvc.lock").write_text(lock)
+    (folder / "mlflow").mkdir()
+    shutil.copy(empty_database, folder / "mlflow" / "mlflow.db")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("LVSEG_HOME", str(folder / ".lvseg"))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow' / 'mlflow.db'}")
+    monkeypatch.setenv("STUB_MODEL", str(saved_model))
+    monkeypatch.setitem(sys.modules, "lvseg.training", None)  # type: ignore[arg-type]
+    stub.install()
+    stub.calls.clear()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run a real tracking server on a free port of loopback; return its address."""
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copy(empty_database, folder / "mlflow.db")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
+    command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    environment = {
+        **os.environ,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        uri = f"http://127.0.0.1:{port}"
+        _wait_for(uri, process, folder / "log")
+        yield uri
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)  # the server's own session: nothing else is in it
+        process.wait(20)
+
+
+def _wait_for(uri: str, process: subprocess.Popen, log: Path) -> None:
+    """Wait until the server answers."""
+    for _ in range(300):
+        assert process.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(f"{uri}/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise TimeoutError(log.read_text())
+
+
+@pytest.fixture
+def closed_port() -> str:
+    """Return the address of a server that is not there."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+def all_runs(store: Store | None = None) -> list[Any]:
+    """Return the runs of our experiment, oldest first."""
+    store = store or open_store(EXPERIMENT)
+    return list(store.client.search_runs([store.experiment_id], order_by=["attributes.start_time ASC"]))
+
+
+def history(run: Any, metric: str) -> list[tuple[int, float]]:
+    """Return (epoch, value) of one metric of a run, in order; NaN as a word, so that it equals itself."""
+    entries = open_store(EXPERIMENT).client.get_metric_history(run.info.run_id, metric)
+    return sorted((entry.step, entry.value if entry.value == entry.value else "nan") for entry in entries)

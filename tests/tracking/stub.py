@@ -1,0 +1,101 @@
+"""A training that learns nothing: it stands in for `lvseg.training` where only its record matters.
+
+`python -m tests.tracking.stub` runs it as a stage would, so that a test can end the process. Environment:
+`STUB_MODEL` (a saved model to pass off as trained), `STUB_HOLD` (wait for ever after this epoch),
+`STUB_SEED` (of the parameters).
+"""
+
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import lvseg
+from lvseg import params
+from lvseg.identity import sha256_text, state_home
+
+EPOCHS = 3
+calls: list[str] = []
+
+
+def metrics_of(number: int) -> dict[str, float]:
+    """Return the metrics of one epoch; the exact values must survive every way into the store."""
+    undefined = float("nan") if number == 1 else 1 / 3
+    return {"loss": 1 / number, "accuracy": 0.9 + number / 100, "val_loss": 2 / number, "val_dice": undefined}
+
+
+def train(
+    *, stage: str, name: str, fingerprint: str, inputs: dict, listener: Any, **_: Any
+) -> SimpleNamespace:
+    """Run the epochs that no earlier call has finished."""
+    calls.append(fingerprint)
+    state = state_home() / "checkpoints" / fingerprint / "epoch"
+    state.parent.mkdir(parents=True, exist_ok=True)
+    done = int(state.read_text()) if state.exists() else 0
+    listener.started(done, EPOCHS)
+    for number in range(done + 1, EPOCHS + 1):
+        listener.epoch(number, metrics_of(number))
+        if os.environ.get("STUB_HOLD") == str(number):
+            print("holding", flush=True)
+            time.sleep(120)
+        state.write_text(str(number))
+    return SimpleNamespace(
+        weights_hash=sha256_text(os.environ.get("STUB_WEIGHTS", "w")),
+        run={"model": name, "stage": stage, "fingerprint": fingerprint, "inputs": inputs},
+        resumed_from=done,
+    )
+
+
+def write_outs(result: Any, models_dir: Path, training_dir: Path) -> None:
+    """Write what the train stages write."""
+    for folder in (models_dir, training_dir / "tensorboard"):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    shutil.copy(os.environ["STUB_MODEL"], models_dir / "model.keras")
+    summary = {
+        **result.run,
+        "weights_hash": result.weights_hash,
+        "parameters": 20,
+        "epochs": EPOCHS,
+        "final": metrics_of(EPOCHS),
+    }
+    (models_dir / "run.json").write_text(json.dumps(summary))
+    rows = ["epoch,loss,accuracy,val_loss,val_dice"]
+    for number in range(1, EPOCHS + 1):
+        rows.append(",".join([str(number), *(repr(value) for value in metrics_of(number).values())]))
+    (models_dir / "history.csv").write_text("\n".join(rows) + "\n")
+    timing = {"seconds": 4.5, "device": "CPU", "epochs_resumed_from": result.resumed_from}
+    (training_dir / "timing.json").write_text(json.dumps(timing))
+    (training_dir / "tensorboard" / "events.out").write_bytes(b"events")
+
+
+def install() -> None:
+    """Take the place of `lvseg.training`."""
+    module = ModuleType("lvseg.training")
+    module.train, module.write_outs = train, write_outs  # type: ignore[attr-defined]
+    sys.modules["lvseg.training"] = module
+    lvseg.training = module  # type: ignore[attr-defined]
+
+
+def run_stage(seed: int = 1) -> None:
+    """Run the stage train-cnn in the current directory."""
+    from tracking.training import tracked_training
+
+    settings = params.load()
+    own = settings.train_cnn.model_copy(update={"seed": seed})
+    tracked_training(
+        stage="train-cnn",
+        name="cnn",
+        build=lambda _: None,  # type: ignore[arg-type, return-value]
+        settings=own,
+        params=settings,
+    )
+
+
+if __name__ == "__main__":
+    install()
+    run_stage(int(os.environ["STUB_SEED"]))
