@@ -130,24 +130,28 @@ def _add_archive(path: Path, items: list[Item], aside: list[SetAside]) -> None:
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         aside.append(SetAside(str(path), f"not a readable zip archive ({error}): fetch it again"))
         return
-    whole, packed = sum(m.file_size for m in members), path.stat().st_size
-    if _is_bomb(whole, packed):
-        reason = f"holds {whole:,} bytes in {packed:,}: looks like a zip bomb, unpack and check it by hand"
+    faults = [_fault(member) for member in members]
+    whole = sum(member.file_size for member, fault in zip(members, faults, strict=True) if not fault)
+    if _is_bomb(whole, path.stat().st_size):  # members that share their bytes pass one by one
+        reason = f"holds {whole:,} bytes in {path.stat().st_size:,}: looks like a zip bomb"
         aside.append(SetAside(str(path), reason))
         return
-    for index, member in enumerate(members):
-        if member.is_dir():
-            continue
-        name = member.filename.replace("\\", "/")
-        fault = _fault(member, name)
+    for index, (member, fault) in enumerate(zip(members, faults, strict=True)):
+        name = _name(member)
         if fault:
             aside.append(SetAside(f"{path}/{name}", fault))
-        else:
+        elif not member.is_dir():
             items.append(Item(str(path), name, member.file_size, index, member.CRC))
 
 
-def _fault(member: zipfile.ZipInfo, name: str) -> str | None:
+def _name(member: zipfile.ZipInfo) -> str:
+    """Return the path of a member with forward slashes: some archives made on Windows have others."""
+    return member.filename.replace("\\", "/")
+
+
+def _fault(member: zipfile.ZipInfo) -> str | None:
     """Return why a member of an archive is not to be touched."""
+    name = _name(member)
     if name.startswith("/") or ".." in PurePosixPath(name).parts or ":" in name.split("/")[0]:
         return "its name points outside the archive"
     if member.flag_bits & 1:

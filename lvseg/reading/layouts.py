@@ -28,21 +28,8 @@ _ORIGINAL_ID = ("originalid",)
 _TRAILING_NUMBER = re.compile(r"(?<=[-_ ])0*(\d+)$")
 _SUNNYBROOK = re.compile(r"SC-(HF-NI|HF-I|HYP|N)-0*(\d+)$", re.IGNORECASE)
 _ATLAS = re.compile(r"SCD\d{7}$", re.IGNORECASE)
-_NO_IMAGES = {
-    ".csv",
-    ".txt",
-    ".pdf",
-    ".md",
-    ".html",
-    ".json",
-    ".xml",
-    ".tar",
-    ".gz",
-    ".tgz",
-    ".rar",
-    ".7z",
-    ".zip",
-}
+_ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z"}
+_NO_IMAGES = {".pdf", ".md", ".html", ".json", ".xml", ".dvc"}
 
 
 @dataclass(frozen=True)
@@ -95,9 +82,9 @@ def find_patients(paths: Iterable[Path]) -> tuple[list[PatientFiles], list[SetAs
             tables.append(item)
         elif suffix == ".txt":
             texts.append(item)
-        elif (
-            suffix in _NO_IMAGES or "__MACOSX" in item.parts or PurePosixPath(item.name).name.startswith(".")
-        ):
+        elif suffix in _ARCHIVES:
+            aside.append(SetAside(item.label, "archive inside an archive, or not a zip: unpack it"))
+        elif suffix in _NO_IMAGES or item.parts[-1].startswith(".") or "__MACOSX" in item.parts:
             aside.append(SetAside(item.label, "neither an image, a contour nor a table"))
         else:
             rest.append(item)

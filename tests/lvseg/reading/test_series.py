@@ -75,7 +75,7 @@ def test_a_long_axis_series_is_not_added(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shift", [(14.0, -12.0), (-16.0, 3.0)])
-def test_contours_of_another_series_are_found_and_sound_ones_are_not(
+def test_contours_of_another_series_are_found_sound_ones_not(
     tmp_path: Path, shift: tuple[float, float]
 ) -> None:
     moved = Cine(centre=(CINE.centre[0] + shift[0], CINE.centre[1] + shift[1]))
