@@ -33,5 +33,6 @@ def draw_curves(path: Path, name: str, history: Mapping[str, Sequence[float]]) -
                 axes.set_ylim(0, 1)
             elif np.nanmax(list(lines.values())) > _LARGE_RANGE * np.nanmin(list(lines.values())) > 0:
                 axes.set_yscale("log")
+                axes.yaxis.set_major_formatter("{x:g}")
             axes.legend()
         figure.suptitle(f"{name}: training and validation by epoch", fontweight="bold")

@@ -15,14 +15,14 @@ _CYCLES = {"ED": (style.BLUE, "o"), "ES": (style.VERMILLION, "^"), "": (style.FA
 
 
 def draw_distribution(path: Path, slices: pd.DataFrame) -> None:
-    """Draw Dice of every slice: a row per model; all slices on the left, by patient on the right.
+    """Draw Dice of every slice: a row per model, the best first; all slices on the left, by patient on the right.
 
     Args:
         path: PNG to write.
         slices: columns model, patient, group, cycle, dice; slices with undefined Dice are not drawn.
     """
     scored = slices.dropna(subset="dice")
-    models = list(dict.fromkeys(slices["model"]))
+    models = slices.groupby("model")["dice"].mean().sort_values(ascending=False, kind="stable").index
     patients = slices[["group", "patient"]].drop_duplicates().sort_values(["group", "patient"])
     width = min(max(0.26 * len(patients) + 3, 8), 16)
     with style.drawing(path, width, 2.6 * len(models) + 0.9) as figure:

@@ -32,7 +32,7 @@ def draw_network(path: Path, name: str, model: keras.Model) -> None:
             axes.text(x, -0.65, heading, ha="right", va="center", fontsize=8, color=style.FAINT)
         for layer in model.layers:
             _box(axes, rows[layer.name], layer)
-        for parent, child in _connections(model):
+        for parent, child in connections(model):
             _arrow(axes, rows[parent], rows[child])
 
 
@@ -75,7 +75,7 @@ def _by(sizes: tuple[int, ...]) -> str:
     return "×".join(map(str, sizes))
 
 
-def _connections(model: keras.Model) -> Iterator[tuple[str, str]]:
+def connections(model: keras.Model) -> Iterator[tuple[str, str]]:
     """Yield (parent, child) layer names as the model's saved form lists them."""
     for layer in model.get_config()["layers"]:
         for parent in _histories(layer["inbound_nodes"]):

@@ -13,7 +13,7 @@ from matplotlib.patheffects import withStroke
 
 from lvseg.pictures import style
 
-_OPACITY = 0.5
+_OPACITY = 0.55
 _LEAST_CROP = 96  # pixels: the heart and some of what surrounds it
 _MARGIN = 16  # pixels around everything that is drawn
 _BAR_MM = 20
@@ -68,9 +68,9 @@ def colour(image: np.ndarray, manual: np.ndarray, predicted: np.ndarray) -> np.n
 
 def _draw(axes: Axes, overlay: Overlay) -> None:
     """Draw one slice, cropped to what there is to see, with a bar of known length."""
-    crop = _crop(overlay.manual.astype(bool) | overlay.predicted.astype(bool))
-    manual = overlay.manual[crop]
-    style.show(axes, colour(overlay.image, overlay.manual, overlay.predicted)[crop])
+    window = crop(overlay.manual.astype(bool) | overlay.predicted.astype(bool))
+    manual = overlay.manual[window]
+    style.show(axes, colour(overlay.image, overlay.manual, overlay.predicted)[window])
     if manual.any() and not manual.all():
         axes.contour(manual, levels=[0.5], colors="white", linewidths=0.9)
     height, width = manual.shape
@@ -89,7 +89,7 @@ def _outline() -> list[withStroke]:
     return [withStroke(linewidth=2.4, foreground=style.INK)]
 
 
-def _crop(drawn: np.ndarray) -> tuple[slice, slice]:
+def crop(drawn: np.ndarray) -> tuple[slice, slice]:
     """Return the square (or the image's border) that holds every pixel of `drawn` (H, W) with a margin."""
     places = np.argwhere(drawn) if drawn.any() else np.array([[0, 0], drawn.shape])
     low, high = places.min(axis=0), places.max(axis=0) + 1

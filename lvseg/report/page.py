@@ -107,11 +107,11 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=_number, inline=_inline, percent=_percent)
+    environment.filters.update(number=number, inline=_inline, percent=_percent)
     return environment.get_template("page.html").render(told, pictures=pictures, by_model=by_model)
 
 
-def _number(value: float | None, decimals: int = 2) -> str:
+def number(value: float | None, decimals: int = 2) -> str:
     """Return a number in the page's style; a dash for what is undefined."""
     return "–" if value is None or math.isnan(value) else f"{value:,.{decimals}f}"
 
