@@ -91,7 +91,7 @@ def read(path: Path) -> Shard:
         UserError: the file is missing, damaged, or not a shard.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             small = {name: archive[name] for name in archive.files if name not in ("pixels", "endo", "epi")}
         large = {name: _map(path, name) for name in ("pixels", "endo", "epi")}
         return Shard(**small, **large)

@@ -84,7 +84,7 @@ def split(patients: Sequence[Patient], params: SplitParams) -> dict[str, str]:
     for part in (TRAIN, VALIDATION, TEST):
         if part not in parts.values():
             raise UserError(
-                f"split: {len(patients)} contoured patients leave no one for {part}: change split.* or add data"
+                f"split: {len(patients)} contoured patients leave no one for {part}: change split or add data"
             )
     return dict(sorted(parts.items()))
 
