@@ -191,7 +191,7 @@ def draw_heart(group: str, rng: np.random.Generator) -> Heart:
             (
                 float(place + rng.normal(0, 0.16) + turn),
                 float(rng.uniform(3.8, 5.8) * size),
-                rng.uniform(0.7, 0.84),
+                rng.uniform(0.74, 0.88),
             )
             for place in (-0.85, 0.95)
             for turn, size in rng.choice(_HEADS)

@@ -16,7 +16,7 @@ from lvseg.phantom.texture import Field, ellipse, lay
 MYOCARDIUM, PERICARDIUM = 0.27, 0.2
 _ATRIA_MM = 95.0  # how far atria and outflow tract reach from the axis
 _BASAL_MM = 13.0  # the mitral plane descends at most so far
-_LAYER_MM = 2.0  # height step of the tables on planes along the axis
+_LAYER_MM = 1.25  # height step of the tables on planes along the axis
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ class Scene:
         self._rough = tex(x, y, w * 0.4, 5, 73)
         self._lumps = tex(np.cos(turn) * 30, np.sin(turn) * 30, w, 16, 79)
         self._fat = FAT * (0.85 + 0.08 * tex(x, y, w, 7, 83))
-        self._atria = (
-            self._draw_atria(dx.astype(np.float32), dy.astype(np.float32)) if w.min() < _BASAL_MM else None
-        )
+        wavy = 2.2 * tex(x, y, w, 20, 89)
+        basal = w.min() < _BASAL_MM
+        self._atria = self._draw_atria(dx.astype(np.float32), dy.astype(np.float32), wavy) if basal else None
 
     def frame(self, contraction: float, turn: float) -> Field:
         """Signal (rows, columns), blood about 1, at a contraction (0..1); `turn` (0..1) is the time in the cycle."""
@@ -143,7 +143,7 @@ class Scene:
             np.maximum(dark, 0.5 + (size * lobed - away) / px, out=dark)
         return blood + np.clip(dark, 0, 1) * (muscle - blood)
 
-    def _draw_atria(self, x: Field, y: Field) -> tuple[Field, Field]:
+    def _draw_atria(self, x: Field, y: Field, wavy: Field) -> tuple[Field, Field]:
         """Signal and extent above the mitral plane: atria, aortic root and outflow tract, walls thin, fat between."""
         heart, px, w = self._heart, self._pixel, self._w
         size = heart.radius / 27
@@ -152,17 +152,16 @@ class Scene:
             ((8, 9), (27, 21), 0.2, 0.93),  # left atrium
             ((-38, 20), (23, 20), -0.3, 0.9),  # right atrium
             ((-30, -24), (20, 14), 0.8, 0.95),  # outflow tract
+            ((-46, -4), (7, 8), 0.0, 0.8),  # right auricle
             ((-9, -10), (14, 13.5), 0.0, 1.0),  # aortic root
         )
         signal = np.array(self._fat)
         union = np.full_like(x, 1e-12)
         for centre, axes, turn, blood in chambers:
             place = (centre[0] * size, centre[1] * size)
-            edge = (
-                ellipse(x / rise, y / rise, place, (axes[0] * size, axes[1] * size), turn) + 1.8 * self._lumps
-            )
-            lay(signal, edge - 1.0, MYOCARDIUM + 0.1, px)
-            lay(signal, edge, blood + 0.07 * self._clouds[0], px)
+            edge = ellipse(x / rise, y / rise, place, (axes[0] * size, axes[1] * size), turn) + wavy
+            lay(signal, edge - 0.9 - 0.4 * self._lumps, MYOCARDIUM + 0.1, px)
+            lay(signal, edge, blood + 0.08 * self._clouds[0] + 0.02 * wavy, px)
             union += np.exp(np.clip(-edge / 5, -30, 5))
         # fat fills the clefts between the chambers: a smooth union
         extent = -5 * np.log(union) - 1.5 - self._lumps
