@@ -29,7 +29,7 @@ def draw_montage(study: Study, path: Path) -> None:
         text = f"{frame.slice} {study.cycle.get(frame.phase, f'phase {frame.phase}')}"
         ImageDraw.Draw(crop).text((4, 2), text, fill=(255, 255, 255))
         sheet.paste(crop, (tile * (position % _COLUMNS), tile * (position // _COLUMNS)))
-    sheet.save(path)
+    sheet.save(path, quality=88)
 
 
 def _tile(study: Study, number: int, centre: np.ndarray) -> Image.Image:

@@ -63,8 +63,8 @@ def extract_patient(job: Job) -> dict[str, Any]:
     result: dict[str, Any] = json.loads((kept / "result.json").read_text(encoding="utf-8"))
     if result["rows"]:
         _place(kept / "shard.npz", job.shards / f"{job.name}.npz")
-    if (kept / "montage.png").is_file():
-        _place(kept / "montage.png", job.pictures / f"{job.name}.png")
+    if (kept / "montage.jpg").is_file():
+        _place(kept / "montage.jpg", job.pictures / f"{job.name}.jpg")
     return result
 
 
@@ -79,7 +79,7 @@ def _extract(job: Job, folder: Path) -> None:
         shard = to_shard(study, job.name)
         shards.write(folder / "shard.npz", shard)
         result["rows"] = index_rows(shard)
-        draw_montage(study, folder / "montage.png")
+        draw_montage(study, folder / "montage.jpg")
     write_text(folder / "result.json", json.dumps(result))
 
 

@@ -41,7 +41,7 @@ def write_report(
     }
     (folder / "quality.json").write_text(json.dumps(content, indent=2), encoding="utf-8")
     pages = Environment(loader=PackageLoader("lvseg.extraction", "."), autoescape=select_autoescape())
-    drawn = {path.stem for path in (folder / "patients").glob("*.png")}
+    drawn = {path.stem for path in (folder / "patients").glob("*.jpg")}
     page = pages.get_template("quality.html").render(**content, drawn=drawn)
     (folder / "index.html").write_text(page, encoding="utf-8")
 

@@ -5,10 +5,11 @@ import io
 import logging
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pydicom
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_partial
 from pydicom.tag import Tag
@@ -93,7 +94,7 @@ def read_image(item: Item) -> Image:
     header, offset, length = _parse(head)
     if offset < 0 and item.size > len(head):
         header, offset, length = _parse(item.read())
-    if header is None or not (header.get("SOPClassUID") or header.get("Rows")):
+    if header is None or not ("SOPClassUID" in header or "Rows" in header):
         raise UnreadableError("not a DICOM file")
     if offset < 0:
         raise UnreadableError("DICOM file without pixel data, or truncated before it")
@@ -120,33 +121,28 @@ def _parse(content: bytes) -> tuple[Dataset | None, int, int]:
     if content[128:132] != b"DICM" and "Rows" not in header:
         return None, -1, -1
     if header.file_meta.get("TransferSyntaxUID") == "1.2.840.10008.1.2.1.99":
-        found[0] = (
-            len(content) if found[0] >= 0 else -1
-        )  # offsets in a deflated stream mean nothing in the file
-        found[1] = _UNDEFINED_LENGTH
+        found[1] = _UNDEFINED_LENGTH  # places in a deflated stream mean nothing in the file
     return header, found[0], found[1]
 
 
 def _image(item: Item, header: Dataset, offset: int, length: int) -> Image:
-    rows, columns = _number(header, "Rows"), _number(header, "Columns")
+    rows, columns = _short(header, "Rows"), _short(header, "Columns")
     if not rows or not columns:
         raise UnreadableError("no image size in its header")
     if (_number(header, "NumberOfFrames") or 1) > 1:
         raise UnreadableError("multi-frame object: only single-frame images are read")
-    if (_number(header, "SamplesPerPixel") or 1) > 1:
+    if _short(header, "SamplesPerPixel") > 1:
         raise UnreadableError("colour picture, not a measured image")
-    bits, sign = _number(header, "BitsAllocated") or 0, _number(header, "PixelRepresentation")
+    bits, sign = _short(header, "BitsAllocated"), _short(header, "PixelRepresentation")
     plain = header.file_meta.get("TransferSyntaxUID", "1.2.840.10008.1.2") in _LITTLE_ENDIAN
-    dtype = f"<{'i' if sign else 'u'}{bits // 8:.0f}" if plain and bits in (8, 16, 32) else None
+    dtype = f"<{'i' if sign else 'u'}{bits // 8}" if plain and bits in (8, 16, 32) else None
     if dtype and length < rows * columns * bits // 8:
-        raise UnreadableError(
-            f"truncated: {length:,} bytes of pixel data for {rows:.0f} x {columns:.0f} pixels"
-        )
+        raise UnreadableError(f"truncated: {length:,} bytes of pixel data for {rows} x {columns} pixels")
     number, series = _number(header, "InstanceNumber"), _number(header, "SeriesNumber")
     return Image(
         item=item,
-        rows=int(rows),
-        columns=int(columns),
+        rows=rows,
+        columns=columns,
         number=None if number is None else int(number),
         patient_id=_text(header, "PatientID"),
         sop_uid=_text(header, "SOPInstanceUID"),
@@ -167,35 +163,36 @@ def _image(item: Item, header: Dataset, offset: int, length: int) -> Image:
     )
 
 
-def _value(header: Dataset, keyword: str) -> Any:
-    try:
-        return header.get(keyword)
-    except Exception:  # a value that its own type forbids; pydicom converts on access
-        return None
+def _bytes(header: Dataset, keyword: str) -> bytes:
+    """Return the value of an element as it stands in the file: conversion by pydicom costs ten times as much."""
+    element = header.get_item(tag_for_keyword(keyword)) if keyword in header else None
+    value = element.value if isinstance(element, RawDataElement) else None
+    return value if isinstance(value, bytes) else b""
 
 
 def _text(header: Dataset, keyword: str) -> str:
-    value = _value(header, keyword)
-    if value is None:
-        return ""
-    return (
-        "\\".join(map(str, value)) if isinstance(value, (list, pydicom.multival.MultiValue)) else str(value)
-    )
+    return _bytes(header, keyword).decode("latin-1").strip("\0 ")
 
 
 def _number(header: Dataset, keyword: str) -> float | None:
+    """Return a decimal or integer string as a number; None where it is not one."""
     numbers = _numbers(header, keyword, 1)
     return None if numbers is None else numbers[0]
 
 
 def _numbers(header: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
     """Return exactly `count` finite numbers, or None."""
-    value = _value(header, keyword)
     try:
-        numbers = tuple(float(part) for part in (value if count > 1 else [value]))
-    except (TypeError, ValueError):
+        numbers = tuple(map(float, _text(header, keyword).split("\\")))
+    except ValueError:
         return None
     return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else None
+
+
+def _short(header: Dataset, keyword: str) -> int:
+    """Return an unsigned short (US), 0 where it is missing or damaged."""
+    value = _bytes(header, keyword)
+    return int.from_bytes(value, "little" if header.original_encoding[1] else "big") if len(value) == 2 else 0
 
 
 def _spacing(header: Dataset) -> tuple[float, float] | None:
