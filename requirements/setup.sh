@@ -49,7 +49,8 @@ certificates=${PIP_CERT:-$($python -m pip config get global.cert 2>/dev/null || 
 export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"
 quiet=--quiet
 [ ! -t 1 ] || quiet=
-if ! .venv/bin/uv pip sync $quiet --python $python --require-hashes "$@"; then
+# Byte code is made now: where PYTHONDONTWRITEBYTECODE is set, every start would compile TensorFlow anew, for 20 s.
+if ! .venv/bin/uv pip sync $quiet --compile-bytecode --python $python --require-hashes "$@"; then
   echo "uv could not install; trying pip, which honours every setting of pip.conf" >&2
   for lock in "$@"; do
     $python -m pip install --quiet --require-hashes -r "$lock"
