@@ -107,7 +107,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, inline=_inline, percent=_percent)
+    environment.filters.update(number=number, inline=_inline, share=_share)
     return environment.get_template("page.html").render(told, pictures=pictures, by_model=by_model)
 
 
@@ -116,9 +116,9 @@ def number(value: float | None, decimals: int = 2) -> str:
     return "–" if value is None or math.isnan(value) else f"{value:,.{decimals}f}"
 
 
-def _percent(value: float | None) -> str:
-    """Return a share of 1 as whole percent for a bar's length; 0 for what is undefined."""
-    return "0" if value is None or math.isnan(value) else f"{100 * value:.0f}"
+def _share(value: float | None) -> str:
+    """Return the length of a bar as a share of 1; 0 for what is undefined."""
+    return "0" if value is None or math.isnan(value) else f"{value:.2f}"
 
 
 def _inline(path: Path) -> str:

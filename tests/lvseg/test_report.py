@@ -113,7 +113,7 @@ def test_page_says_what_counts(report: Path, sources: Sources) -> None:
     assert " ".join(headline.split()) == (
         "Of 2 models, good finds the left ventricle best: Dice 1.00 over all 11 contours of 2 held-out patients."
     )
-    assert "1 slice was left out" in text and "off-anatomy: 1" in text
+    assert "Left out of the test: 1 slice whose" in text and "off-anatomy: 1" in text
     assert metrics(report)["test"]["hash"] in text and "f" * 64 in text
     assert "&lt;HYP&gt;" in text and "<HYP>" not in text
     kept = dataset.examples(sources.shards, sources.split, "test", ("off-anatomy",)).examples
