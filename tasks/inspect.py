@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lvseg.command import run
+from lvseg.errors import UserError
 
 
 def main(
@@ -16,13 +17,13 @@ def main(
     """Say what folders or archives hold: series chosen and why, contours, ED/ES, quality flags, files set aside."""
     from json import dumps
 
-    from lvseg.errors import UserError
-    from lvseg.reading.inspection import inspect
-    from lvseg.reading.summary import describe
-
     for path in paths:
         if not path.exists():
             raise UserError(f"{path} does not exist")
+
+    from lvseg.reading.inspection import inspect
+    from lvseg.reading.summary import describe
+
     found = inspect(paths, workers)
     if json:
         print(dumps(found, indent=2))

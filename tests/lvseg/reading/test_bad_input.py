@@ -2,6 +2,7 @@
 
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -199,3 +200,47 @@ def test_any_contour_file_is_read_or_set_aside(tmp_path: Path, text: str | bytes
     study = read_study(patients[0], all_pixels=True)
     assert len(study.points) + len(study.aside) == 1
     assert len(study.frames) == 1
+
+
+@pytest.fixture(scope="session")
+def real_files(real_data: Path) -> list[bytes]:
+    with zipfile.ZipFile(real_data / "scd-original-SC-HF-I-1.zip") as archive:
+        originals = [archive.read(f"final_data/dicoms/SCD0000101/{number}.dcm") for number in (48, 59, 240)]
+    with zipfile.ZipFile(real_data / "scd-challenge-training.zip") as archive:
+        return [*originals, *(archive.read(name) for name in archive.namelist()[:3] if name.endswith(".dcm"))]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_mutated_real_images_never_crash_and_never_vanish(
+    tmp_path: Path, real_files: list[bytes], data: st.DataObject
+) -> None:
+    content = bytearray(data.draw(st.sampled_from(real_files)))
+    for place, patch in data.draw(mutations):
+        content[place % 3000 : place % 3000 + len(patch)] = patch
+    cut = data.draw(st.integers(0, len(content) * 2))
+    folder = tmp_path / "SC-HF-I-01"
+    folder.mkdir(exist_ok=True)
+    (folder / "IM-0001-0005.dcm").write_bytes(bytes(content[:cut]))
+    patients, aside = find_patients([tmp_path])
+    study = read_study(patients[0], all_pixels=True)
+    assert len(study.frames) + len(study.aside) + len(aside) == 1
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(patches=st.lists(st.tuples(st.integers(0), st.binary(min_size=1, max_size=4)), min_size=1, max_size=4))
+def test_mutated_archives_never_crash(tmp_path: Path, patches: list[tuple[int, bytes]]) -> None:
+    source = tmp_path / "good.zip"
+    if not source.exists():
+        archive_with(tmp_path, "extra.pdf", b"").rename(source)
+    content = bytearray(source.read_bytes())
+    for place, patch in patches:
+        start = place % len(content)
+        content[start : start + len(patch)] = patch
+    damaged = tmp_path / "damaged" / f"{zlib.crc32(content):x}.zip"
+    damaged.parent.mkdir(exist_ok=True)
+    damaged.write_bytes(content)
+    patients, aside = find_patients([damaged])
+    studies = [read_study(patient, all_pixels=True) for patient in patients]
+    assert aside or any(study.frames or study.aside for study in studies)
+    damaged.unlink()
