@@ -19,7 +19,7 @@ def save_model(model: keras.Model, path: Path) -> None:
     The optimizer, the loss and the metrics stay behind: they triple the file, and without them it opens
     where this package is not installed.
     """
-    bare = keras.models.clone_model(model)
+    bare = type(model).from_config(model.get_config())
     for copied, trained in zip(bare.variables, model.variables, strict=True):
         copied.assign(trained)
     with tempfile.TemporaryDirectory() as folder:

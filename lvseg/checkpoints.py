@@ -63,7 +63,7 @@ def restore(fingerprint: str, model: keras.Model) -> Past:
 
 def _load(path: Path, variables: list[Any]) -> Past:
     """Read a whole checkpoint, then assign it: a damaged file changes nothing."""
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         state = json.loads(str(archive["state"]))
         arrays = [archive[f"v{i}"] for i in range(len(variables))]
     for variable, array in zip(variables, arrays, strict=True):
