@@ -36,7 +36,7 @@ fi
 
 echo "Installing the locked packages into .venv (the first time downloads about 1 GB)"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-$python -m pip install --quiet --require-hashes -r requirements/uv.lock
+$python -m pip install --quiet --quiet --require-hashes -r requirements/uv.lock
 
 # uv is several times faster than pip, but does not read pip's settings: hand it the index and the certificates
 # that pip would use.
@@ -53,7 +53,7 @@ quiet=--quiet
 if ! .venv/bin/uv pip sync $quiet --compile-bytecode --python $python --require-hashes "$@"; then
   echo "uv could not install; trying pip, which honours every setting of pip.conf" >&2
   for lock in "$@"; do
-    $python -m pip install --quiet --require-hashes -r "$lock"
+    $python -m pip install --quiet --quiet --require-hashes -r "$lock"
   done
 fi
 .venv/bin/uv pip install $quiet --python $python --offline --no-deps --no-build-isolation --editable .
