@@ -136,5 +136,5 @@ def reason(error: BaseException) -> str:
     text: Any = " ".join(str(error).split()) or type(error).__name__
     cause = re.search(r"Caused by \w+\((.*)\)\)", text)
     if cause:
-        text = cause[1].rpartition(": ")[2].strip("'\")")
+        text = cause[1].rpartition(": ")[2].strip("'\"")
     return text if len(text) <= 200 else text[:197] + "..."

@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.tracking import stub
-from tracking.store import Store, open_store
+from tracking.store import QUIET, Store, open_store
 
 EXPERIMENT = "lv-segmentation"
 # Noise of libraries below us; our own warnings stay errors.
@@ -82,33 +82,35 @@ def project(
     return folder
 
 
-@pytest.fixture(scope="session")
-def server(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run a real tracking server on a free port of loopback; return its address."""
+@pytest.fixture(scope="session", autouse=True)
+def starting_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, subprocess.Popen, Path]]:
+    """Start a real tracking server on a free port of loopback; it gets ready while the first tests run."""
     folder = tmp_path_factory.mktemp("server")
-    shutil.copy(empty_database, folder / "mlflow.db")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
     command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
     command += ["--artifacts-destination", str(folder / "artifacts")]
-    environment = {
-        **os.environ,
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }
-    with (folder / "log").open("w") as log:
+    environment = {**os.environ, **QUIET, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    log = folder / "log"
+    with log.open("w") as file:
         process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
+            command, cwd=folder, env=environment, stdout=file, stderr=file, start_new_session=True
         )
     try:
-        uri = f"http://127.0.0.1:{port}"
-        _wait_for(uri, process, folder / "log")
-        yield uri
+        yield f"http://127.0.0.1:{port}", process, log
     finally:
         os.killpg(process.pid, signal.SIGTERM)  # the server's own session: nothing else is in it
         process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def server(starting_server: tuple[str, subprocess.Popen, Path]) -> str:
+    """Return the address of the server, which answers."""
+    uri, process, log = starting_server
+    _wait_for(uri, process, log)
+    return uri
 
 
 def _wait_for(uri: str, process: subprocess.Popen, log: Path) -> None:

@@ -206,6 +206,7 @@ def test_a_server_that_goes_away_does_not_stop_a_training(
     monkeypatch.setattr(RestStore, "_call_endpoint", answer)
     (run,) = [run for run in all_runs() if run.data.tags["lvseg.fingerprint"] == stub.calls[0]]
     assert run.info.status == "RUNNING" and history(run, "loss") == LOSSES[:1]
+    _mark_running(run.info.run_id, pid=2**30)  # by now the training's process is gone
     log_waiting()
     (run,) = [run for run in all_runs() if run.data.tags["lvseg.fingerprint"] == stub.calls[0]]
     assert run.info.status == "FINISHED" and history(run, "loss") == LOSSES
