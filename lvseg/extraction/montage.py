@@ -34,17 +34,12 @@ def draw_montage(study: Study, path: Path) -> None:
 
 def _tile(study: Study, number: int, centre: np.ndarray) -> Image.Image:
     """Return one frame around the heart with its contours."""
-    pixels = study.pixels[number].astype(float)
-    low, high = np.percentile(pixels, (1, 99.5))
-    grey = (255 * np.clip((pixels - low) / max(high - low, 1), 0, 1)).astype(np.uint8)
     corner = np.round(centre).astype(int) - _HALF
-    box = (corner[0], corner[1], corner[0] + 2 * _HALF, corner[1] + 2 * _HALF)
-    tile = (
-        Image.fromarray(grey)
-        .crop(box)
-        .resize((2 * _HALF * _ZOOM,) * 2, Image.Resampling.BICUBIC)
-        .convert("RGB")
-    )
+    pixels = np.pad(study.pixels[number].astype(float), _HALF, mode="edge")
+    window = pixels[corner[1] + _HALF :, corner[0] + _HALF :][: 2 * _HALF, : 2 * _HALF]
+    low, high = np.percentile(window, (1, 99.5))
+    grey = (255 * np.clip((window - low) / max(high - low, 1), 0, 1)).astype(np.uint8)
+    tile = Image.fromarray(grey).resize((2 * _HALF * _ZOOM,) * 2, Image.Resampling.BICUBIC).convert("RGB")
     pen = ImageDraw.Draw(tile)
     for kind, colour in _COLOURS.items():
         if (number, kind) in study.points:
