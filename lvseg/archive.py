@@ -5,15 +5,17 @@ import re
 import tempfile
 import zipfile
 from pathlib import Path
-
-import keras
+from typing import TYPE_CHECKING
 
 from lvseg.files import atomic_path
+
+if TYPE_CHECKING:
+    import keras
 
 _NO_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 
 
-def save_model(model: keras.Model, path: Path) -> None:
+def save_model(model: "keras.Model", path: Path) -> None:
     """Write a functional model, atomically, for `keras.saving.load_model(path, safe_mode=True)`.
 
     The optimizer, the loss and the metrics stay behind: they triple the file, and without them it opens

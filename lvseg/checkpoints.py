@@ -11,13 +11,15 @@ import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from lvseg.files import atomic_path
 from lvseg.identity import state_home
+
+if TYPE_CHECKING:
+    import keras
 
 _KEPT = 2
 
@@ -40,9 +42,9 @@ def forget(fingerprint: str) -> None:
     shutil.rmtree(folder(fingerprint), ignore_errors=True)
 
 
-def save(fingerprint: str, model: keras.Model, past: Past) -> None:
+def save(fingerprint: str, model: "keras.Model", past: Past) -> None:
     """Write a checkpoint of a model after `len(past.history)` epochs; all but the last two are removed."""
-    arrays = {f"v{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_variables(model))}
+    arrays = {f"v{i}": v.numpy() for i, v in enumerate(_variables(model))}
     state = json.dumps({"history": past.history, "seconds": past.seconds}, allow_nan=False)
     path = folder(fingerprint) / f"epoch-{len(past.history):05d}.npz"
     with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -51,7 +53,7 @@ def save(fingerprint: str, model: keras.Model, past: Past) -> None:
         old.unlink(missing_ok=True)
 
 
-def restore(fingerprint: str, model: keras.Model) -> Past:
+def restore(fingerprint: str, model: "keras.Model") -> Past:
     """Set a compiled model to its newest sound checkpoint; without one, leave it and return an empty past."""
     for path in _newest_first(fingerprint):
         try:
@@ -74,7 +76,7 @@ def _load(path: Path, variables: list[Any]) -> Past:
     return Past(state["history"], state["seconds"])
 
 
-def _variables(model: keras.Model) -> list[Any]:
+def _variables(model: "keras.Model") -> list[Any]:
     """Return everything that a training changes, in the order in which the code makes it."""
     model.optimizer.build(model.trainable_variables)
     return [*model.variables, *model.optimizer.variables]

@@ -54,6 +54,7 @@ def outs(result: TrainingResult, folder: Path) -> Path:
 def test_a_training_killed_on_one_core_ends_on_two_with_the_weights_of_one_never_killed(
     whole: TrainingResult, tiny_shards: Path, tmp_path: Path
 ) -> None:
+    first = outs(whole, tmp_path / "a")  # seconds before the other: a date would show
     command = [sys.executable, "-m", "tests.lvseg.tiny_training", str(tiny_shards), "3"]
     killed = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -67,7 +68,6 @@ def test_a_training_killed_on_one_core_ends_on_two_with_the_weights_of_one_never
     assert (listener.resumed_from, sorted(listener.epochs)) == (2, [3, 4])
     assert resumed.weights_hash == whole.weights_hash
     assert resumed.history == whole.history
-    first = outs(whole, tmp_path / "a")
     second = outs(replace(resumed, fingerprint=whole.fingerprint), tmp_path / "b")
     for name in ("model.keras", "run.json", "history.csv"):
         assert (first / name).read_bytes() == (second / name).read_bytes()
