@@ -9,9 +9,7 @@ import pytest
 
 from lvseg import dataset, evaluation, prediction
 from lvseg.errors import UserError
-from tests.lvseg.tiny_models import NOISE, blank_model, save_trained, threshold_model
-
-pytestmark = pytest.mark.filterwarnings(NOISE)
+from tests.lvseg.tiny_models import blank_model, save_trained, threshold_model
 
 
 def held_out(folder: Path) -> list[dataset.Example]:

@@ -14,11 +14,6 @@ from lvseg.params import TrainParams
 
 import keras  # isort: skip  (after lvseg, which silences the start-up notes)
 
-# TensorFlow's variables know the array protocol of NumPy 1 only.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
-)
-
 Build = Callable[[TrainParams], keras.Model]
 
 

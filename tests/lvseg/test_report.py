@@ -17,9 +17,7 @@ from lvseg.identity import tree_hash
 from lvseg.report import page, tables
 from lvseg.report.build import Sources, build
 from tests.conftest import REPOSITORY, tiny_shard
-from tests.lvseg.tiny_models import NOISE, blank_model, save_trained, threshold_model
-
-pytestmark = pytest.mark.filterwarnings(NOISE)
+from tests.lvseg.tiny_models import blank_model, save_trained, threshold_model
 
 
 @pytest.fixture(scope="module")

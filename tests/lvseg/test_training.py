@@ -21,11 +21,6 @@ from tests.lvseg.tiny_training import SETTINGS, Recorder, build, part, train
 
 import keras  # isort: skip  (after lvseg, which silences the start-up notes)
 
-# TensorFlow's variables know the array protocol of NumPy 1 only.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
-)
-
 # While pytest collects: once any test has run an operation, the number of threads can no longer be set.
 device.prepare(SETTINGS.threads, seed=0)
 

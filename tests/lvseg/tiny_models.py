@@ -6,9 +6,6 @@ from pathlib import Path
 import keras
 import numpy as np
 
-# TensorFlow's variables know NumPy 1 only.
-NOISE = "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
-
 
 def threshold_model(size: int = 64, level: float = 2.0) -> keras.Model:
     """Return a network that calls cavity what is brighter than `level` after normalisation."""

@@ -19,20 +19,6 @@ from tests.tracking import stub
 from tracking.store import QUIET, Store, open_store
 
 EXPERIMENT = "lv-segmentation"
-# Noise of libraries below us; our own warnings stay errors.
-NOISE = (
-    "ignore:The ``noload`` loader strategy:DeprecationWarning",  # MLflow's use of SQLAlchemy
-    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning",  # TensorFlow's variables
-    "ignore:.*Any type hint is inferred as AnyType:UserWarning",  # a class within MLflow
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let third-party noise pass in the tests of this folder."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            for line in NOISE:
-                item.add_marker(pytest.mark.filterwarnings(line))
 
 
 @pytest.fixture(scope="session")
