@@ -14,7 +14,7 @@ from lvseg import device  # isort: skip  (before Keras: it silences the start-up
 import keras
 import tensorflow as tf
 
-from lvseg import archive, checkpoints
+from lvseg import checkpoints, model_file
 from lvseg.batches import Batches
 from lvseg.dataset import Example
 from lvseg.errors import UserError
@@ -195,7 +195,7 @@ def write_outs(
     }
     with atomic_path(models_dir or Path("models") / result.name) as folder:
         folder.mkdir()
-        archive.save_model(result.model, folder / "model.keras")
+        model_file.save_model(result.model, folder / "model.keras")
         write_text(folder / "run.json", json.dumps(run, indent=2, sort_keys=True, allow_nan=False) + "\n")
         with (folder / "history.csv").open("w", newline="", encoding="utf-8") as file:
             table = csv.DictWriter(file, ["epoch", *METRICS], lineterminator="\n")

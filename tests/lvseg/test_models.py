@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lvseg import archive, metrics
+from lvseg import metrics, model_file
 from lvseg.models import cnn, dense
 from lvseg.models.overlap import Dice, SmoothedDice
 from lvseg.params import TrainParams
@@ -81,7 +81,7 @@ def test_a_saved_network_answers_as_before(build: Build, tmp_path: Path) -> None
     model.train_on_batch(images(32), np.zeros((2, 32, 32)))
     before = model.predict_on_batch(images(32))
     model.save(tmp_path / "compiled.keras")
-    archive.save_model(model, tmp_path / "bare.keras")
+    model_file.save_model(model, tmp_path / "bare.keras")
     for name in ("compiled", "bare"):
         loaded = keras.saving.load_model(tmp_path / f"{name}.keras", safe_mode=True)
         assert (loaded.predict_on_batch(images(32)) == before).all()
