@@ -52,12 +52,15 @@ def prepare(threads: int, seed: int) -> str:
     _set_threads(threads)
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
-    gpus = tf.config.list_physical_devices("GPU")
-    for gpu in gpus:
-        try:
+    gpus = tf.config.list_physical_devices("GPU")[
+        :1
+    ]  # one training uses one; CUDA_VISIBLE_DEVICES says which
+    try:
+        tf.config.set_visible_devices(gpus, "GPU")
+        for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)
-        except RuntimeError as error:  # TensorFlow has started on it already
-            _warn(f"{gpu.name}: memory growth stays as it is ({error})")
+    except RuntimeError as error:  # TensorFlow has started on it already
+        _warn(f"memory growth and choice of the GPU stay as they are ({error})")
     if gpus:
         name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", gpus[0].name)
         return f"GPU {name}, memory growth on"

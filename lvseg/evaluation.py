@@ -66,7 +66,7 @@ def trained_models(folder: Path) -> list[TrainedModel]:
         UserError: there is none, or one lacks a file.
     """
     models = []
-    for path in sorted(folder.glob("*/model.keras")):
+    for path in sorted(folder.glob("[!.]*/model.keras")):  # a folder half written has a hidden name
         record = path.with_name("run.json")
         try:
             run = json.loads(record.read_text(encoding="utf-8"))

@@ -20,8 +20,10 @@ import numpy as np
 
 from lvseg import shards
 from lvseg.dataset import Example
+from lvseg.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
+_KEY_BYTES = 32
 PACKAGES = ("lvseg", "tracking", "tasks", "flows")
 
 
@@ -162,7 +164,13 @@ def _git(root: Path, *arguments: str) -> str | None:
 
 @functools.cache
 def main_worktree() -> Path:
-    """Return the root of the main worktree: all worktrees of a repository share its state."""
+    """Return the root of the main worktree: all worktrees of a repository share its state.
+
+    The temporary folders in which DVC runs experiments are clones of their own and soon gone: they share too.
+    """
+    experiments = next((p for p in ROOT.parents if p.parts[-3:] == (".dvc", "tmp", "exps")), None)
+    if experiments:
+        return experiments.parents[2]
     common = _git(ROOT, "rev-parse", "--path-format=absolute", "--git-common-dir")
     if common and Path(common).name == ".git":
         return Path(common).parent
@@ -193,11 +201,19 @@ def _pseudonym_key() -> bytes:
     if not path.exists():
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         temporary.touch(mode=0o600)
-        temporary.write_text(secrets.token_hex(32))
+        temporary.write_text(secrets.token_hex(_KEY_BYTES))
         try:
             os.link(temporary, path)  # unlike a rename, a link never replaces the key of another process
         except FileExistsError:
             pass
         finally:
             temporary.unlink()
-    return bytes.fromhex(path.read_text().strip())
+    try:
+        key = bytes.fromhex(path.read_text().strip())
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise UserError(
+            f"{path} is damaged: bring back your copy, or delete it and run `dvc repro extract` anew"
+        )
+    return key

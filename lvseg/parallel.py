@@ -18,8 +18,8 @@ def each(
     """Yield (position of the job, result) as results come; None for a job whose process died.
 
     Exceptions of `function` are raised: they are faults of the program, not of the data. A process that dies
-    (a decoder that crashes on a damaged file) takes down its pool, so what was under way then runs once more,
-    one job to a process.
+    (a decoder that crashes on a damaged file) takes down its pool, so all that is left then runs one job after
+    the other, each in a process of its own.
 
     Args:
         function: a function of a module, with one argument.
@@ -32,11 +32,15 @@ def each(
         try:
             with ProcessPoolExecutor(min(workers, max(len(jobs), 1))) as pool:
                 futures = {pool.submit(function, job): position for position, job in enumerate(jobs)}
-                for future in as_completed(futures):
-                    result = future.result()
-                    unfinished.discard(futures[future])
-                    bar.update()
-                    yield futures[future], result
+                try:
+                    for future in as_completed(futures):
+                        result = future.result()
+                        unfinished.discard(futures[future])
+                        bar.update()
+                        yield futures[future], result
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C does not work through the queue
+                    raise
         except BrokenProcessPool:
             for position in sorted(unfinished):
                 bar.update()

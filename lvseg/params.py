@@ -1,6 +1,7 @@
 """`params.yaml`, validated as a whole: types, ranges, unknown keys."""
 
 import difflib
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -119,7 +120,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
             range; the message names every such key, and the nearest valid one for an unknown key.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run from the root of the repository") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -128,6 +129,15 @@ def load(path: Path = Path("params.yaml")) -> Params:
         return Params.model_validate(content)
     except ValidationError as error:
         raise UserError(f"{path}: " + "; ".join(_explain(fault) for fault in error.errors())) from None
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader that also reads 1e-3 as a number, as DVC does (YAML 1.2)."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
 
 
 def _explain(fault: Any) -> str:

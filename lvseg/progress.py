@@ -21,6 +21,7 @@ class Progress:
         self._first = done
         self._seconds = 0.0
         self._bar = tqdm(total=total, initial=done, desc=stage, unit="epoch", disable=not sys.stderr.isatty())
+        self._tell(done, None, {})  # else a supervisor would read the end of the training before
 
     def epoch(self, number: int, metrics: dict[str, float], seconds: float) -> None:
         """Show that epoch `number` (from 1) took `seconds` and ended with `metrics`."""
@@ -34,11 +35,15 @@ class Progress:
         if self._bar.disable:
             words = " ".join(f"{name} {value}" for name, value in shown.items())
             print(f"epoch {number}/{self._total}: {words}, {seconds:.1f} s, {left:.0f} s left", flush=True)
+        self._tell(number, round(left, 1), metrics)
+
+    def _tell(self, epoch: int, left: float | None, metrics: dict[str, float]) -> None:
+        """Rewrite the progress file."""
         status = {
             "stage": self._stage,
-            "epoch": number,
+            "epoch": epoch,
             "epochs": self._total,
-            "eta_seconds": round(left, 1),
+            "eta_seconds": left,
             "metrics": metrics,
         }
         write_text(state_home() / "progress" / f"{self._stage}.json", json.dumps(status))

@@ -1,6 +1,7 @@
 """Raw data must be tracked by DVC: what no one can fetch again, no one can reproduce."""
 
 import difflib
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ def check_tracked(params: Params, root: Path = Path()) -> None:
         raise UserError(f"data.raw: {raw} does not exist{_nearest(raw, root)}")
     if added is None:
         raise UserError(
-            f"data.raw: {raw} is not tracked by DVC: run `dvc add {raw}`, then `git add {raw}.dvc` and commit"
+            f"data.raw: {raw} is not tracked by DVC: run `dvc add {shlex.quote(str(raw))}`, "
+            f"then `git add {shlex.quote(f'{raw}.dvc')}` and commit"
         )
     if not exists:
         raise UserError(f"data.raw: {raw} is tracked by DVC, but not on this disk: run `dvc pull`")

@@ -1,5 +1,7 @@
 """Say what a folder or an archive holds, patient by patient, and what cannot be used."""
 
+import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +26,8 @@ def main(
     from lvseg.reading.inspection import inspect
     from lvseg.reading.summary import describe
 
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold anything
     found = inspect(paths, workers)
     if json:
         print(dumps(found, indent=2))

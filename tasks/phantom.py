@@ -15,7 +15,7 @@ def main() -> None:
     wanted = load().phantom
     size = Size(wanted.patients, wanted.slices, wanted.phases, wanted.matrix)
     with atomic_path(Path("data/phantom")) as folder:
-        made = generate(folder, wanted.seed, size, workers=len(os.sched_getaffinity(0)))
+        made = generate(folder, wanted.seed, size, workers=os.cpu_count() or 1)
     print(f"phantom: {made.patients} patients, {made.frames} frames, {made.contours} contours")
 
 

@@ -59,11 +59,10 @@ def log_waiting() -> None:
         records = waiting()
         failures = []
         for folder in records:
-            title = read(folder).title
             try:
                 deliver(folder)
-            except Exception as error:
-                failures.append(f"{title} ({reason(error)})")
+            except Exception as error:  # a damaged record must not hold up the others
+                failures.append(f"{folder.name} ({reason(error)})")
     if not records:
         print("nothing is waiting to be logged")
     if failures:

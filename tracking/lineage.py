@@ -64,8 +64,9 @@ def dataset(raw: str, inputs: dict[str, Any]) -> dict[str, Any]:
 def dvc_hashes(raw: str) -> dict[str, str]:
     """Return DVC's hashes of `raw`, `shards` and `split`, as far as DVC has written them down."""
     known: dict[str, str] = {}
+    # Outs alone: while a stage runs, what the lock says of its deps is that of the run before.
     for stage in (_yaml(Path("dvc.lock")).get("stages") or {}).values():
-        _collect([*stage.get("deps", []), *stage.get("outs", [])], known)
+        _collect(stage.get("outs", []), known)
     pointer = Path(f"{raw.rstrip('/')}.dvc")
     for out in _yaml(pointer).get("outs", []):
         _collect([{**out, "path": raw}], known)

@@ -80,7 +80,8 @@ class LiveRun:
             self._try(lambda store, mine: store.client.delete_run(mine))
 
     def __enter__(self) -> "LiveRun":
-        self._handlers = {number: signal.signal(number, _end) for number in ENDING_SIGNALS}
+        heard = [number for number in ENDING_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # nohup
+        self._handlers = {number: signal.signal(number, _end) for number in heard}
         return self
 
     def __exit__(
@@ -145,5 +146,6 @@ class LiveRun:
 def _end(number: int, frame: FrameType | None) -> None:
     """Turn a signal into an exit that runs the ends of `with` blocks; a second signal ends at once."""
     for each in ENDING_SIGNALS:
-        signal.signal(each, signal.SIG_DFL)
+        if signal.getsignal(each) == _end:
+            signal.signal(each, signal.SIG_DFL)
     sys.exit(128 + number)

@@ -1,12 +1,16 @@
 """A training from examples to a recorded run: the body of the train stages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
 
 from lvseg.dataset import examples
-from lvseg.identity import training_fingerprint
-from lvseg.params import Params, TrainParams
+from lvseg.errors import UserError
+from lvseg.identity import state_home, training_fingerprint
+from lvseg.params import Params, TrainParams, load
 from tracking.delivery import record_training
 from tracking.lineage import SHARDS, SPLIT, training_record
 from tracking.live import LiveRun
@@ -37,15 +41,14 @@ def tracked_training(
 
     drop = params.quality.drop_from_training
     chosen = {part: examples(SHARDS, SPLIT, part, drop).examples for part in ("train", "validation")}
-    read_params = {**settings.model_dump(mode="json"), "drop_from_training": sorted(drop)}
-    module = f"tasks.{stage.replace('-', '_')}"
-    fingerprint, inputs = training_fingerprint(module, read_params, SHARDS, SPLIT)
+    fingerprint, inputs = _fingerprint(stage, settings, drop)
     record = training_record(
         params, {"model": name, "stage": stage, "fingerprint": fingerprint, "inputs": inputs}
     )
     model, training = Path("models") / name, Path("training") / name
     required = params.tracking.required
-    with LiveRun(record, required) as live:
+    before = _on_disk(stage)
+    with _alone(fingerprint), LiveRun(record, required) as live:
         result = train(
             stage=stage,
             name=name,
@@ -57,6 +60,9 @@ def tracked_training(
             inputs=inputs,
             listener=live,
         )
+        if _on_disk(stage) != before:
+            # DVC notes parameters and code as they are at the end: it would take this model for theirs.
+            raise UserError(f"{stage}: parameters, code or data changed while it trained: run it again")
         write_outs(result, model, training)
         run_id = record_training(live.finished(result.weights_hash), model, training, required=required)
         if run_id:
@@ -64,3 +70,37 @@ def tracked_training(
     from lvseg import checkpoints
 
     checkpoints.forget(fingerprint)  # hundreds of megabytes; `dvc repro --force` then trains anew
+
+
+def _module(stage: str) -> str:
+    """Return the name that a stage has in `tasks/` and in params.yaml."""
+    return stage.replace("-", "_")
+
+
+def _fingerprint(stage: str, settings: TrainParams, drop: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
+    """Return the fingerprint of the training as params, code and data are now, and what it is a hash of."""
+    read_params = {**settings.model_dump(mode="json"), "drop_from_training": sorted(drop)}
+    return training_fingerprint(f"tasks.{_module(stage)}", read_params, SHARDS, SPLIT)
+
+
+def _on_disk(stage: str) -> str:
+    """Return the fingerprint of a training that would start now."""
+    now = load()
+    return _fingerprint(stage, getattr(now, _module(stage)), now.quality.drop_from_training)[0]
+
+
+@contextmanager
+def _alone(fingerprint: str) -> Iterator[None]:
+    """Wait until no other process, in this worktree or another, trains from the same inputs."""
+    path = state_home() / "checkpoints" / f"{fingerprint}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print("another process trains the same: waiting for it", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import tempfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -54,12 +56,14 @@ def extract_patient(job: Job) -> dict[str, Any]:
     A patient without a single usable frame gets no shard and no rows.
     """
     kept = job.cache / job.key
-    if not (kept / "result.json").is_file():
-        with atomic_path(kept) as folder:
-            folder.mkdir()
-            _extract(job, folder)
-    else:
+    if kept.is_dir():
         kept.touch()
+    else:
+        job.cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".", suffix=".tmp", dir=job.cache) as place:
+            _extract(job, Path(place, "done"))
+            with suppress(OSError):  # another process was faster: its result is the same
+                Path(place, "done").rename(kept)
     result: dict[str, Any] = json.loads((kept / "result.json").read_text(encoding="utf-8"))
     if result["rows"]:
         _place(kept / "shard.npz", job.shards / f"{job.name}.npz")
@@ -69,6 +73,7 @@ def extract_patient(job: Job) -> dict[str, Any]:
 
 
 def _extract(job: Job, folder: Path) -> None:
+    folder.mkdir()
     study = read_study(job.files, all_pixels=True)
     result = {
         "facts": summarise(study) | {"name": job.name},

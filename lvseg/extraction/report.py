@@ -1,6 +1,7 @@
 """The quality report: what was found, what was flagged and why, what was set aside; pictures of every patient."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -47,5 +48,5 @@ def write_report(
 
 
 def _reason(entry: dict[str, str], public: bool) -> str:
-    """Return the reason without what follows a colon, where a path may stand."""
-    return entry["reason"] if public else entry["reason"].partition(":")[0]
+    """Return the reason; if ids are private, without what follows its first words, where a path may stand."""
+    return entry["reason"] if public else re.split(r"[:;,(]", entry["reason"], maxsplit=1)[0].strip()

@@ -4,6 +4,7 @@ import csv
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -84,5 +85,6 @@ def _forget(cache: Path, used: set[str]) -> None:
     """Remove patients that no run has asked for in a while."""
     oldest = time.time() - _KEPT_DAYS * 86_400
     for folder in cache.iterdir():
-        if folder.name not in used and folder.stat().st_mtime < oldest:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another run may remove it first
+            if folder.name not in used and folder.stat().st_mtime < oldest:
+                shutil.rmtree(folder)

@@ -2,8 +2,8 @@
 
 import functools
 import os
+import stat
 import zipfile
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -50,8 +50,9 @@ class Item:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The folders above the file, archive included, and its name."""
-        return PurePosixPath(self.label).parts
+        """The folders above the file, an archive counting as one, and its name."""
+        place = self.place if self.member < 0 else self.place.removesuffix(".zip")
+        return PurePosixPath(place, self.name).parts
 
     def read(self, size: int = -1) -> bytes:
         """Return the first `size` bytes, or all of them.
@@ -66,10 +67,10 @@ class Item:
             archive = _open(self.place, os.getpid())
             with archive.open(archive.infolist()[self.member]) as file:
                 return file.read(size)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            raise UnreadableError(f"damaged in its archive ({error})") from None
         except OSError as error:
             raise UnreadableError(f"cannot be read ({error.strerror or error})") from None
+        except Exception as error:  # each compression method has errors of its own
+            raise UnreadableError(f"damaged in its archive ({error})") from None
 
 
 @functools.lru_cache(maxsize=8)
@@ -85,9 +86,9 @@ def walk(paths: Iterable[Path]) -> tuple[list[Item], list[SetAside]]:
     """
     items: list[Item] = []
     aside: list[SetAside] = []
-    for path in paths:
+    for path in (given if given.name not in ("", "..") else given.resolve() for given in paths):
         if path.is_dir():
-            for found in _files(path):
+            for found in _files(path, aside):
                 if found.suffix.lower() == ".zip":
                     _add_archive(found, items, aside)
                 else:
@@ -99,11 +100,15 @@ def walk(paths: Iterable[Path]) -> tuple[list[Item], list[SetAside]]:
     return sorted(set(items)), aside
 
 
-def _files(folder: Path) -> list[Path]:
+def _files(folder: Path, aside: list[SetAside]) -> list[Path]:
     """Return all files below a folder, links followed once."""
+
+    def refuse(error: OSError) -> None:
+        aside.append(SetAside(str(error.filename), f"folder cannot be read ({error.strerror})"))
+
     seen: set[str] = set()
     files: list[Path] = []
-    for place, folders, names in os.walk(folder, followlinks=True):
+    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
         real = os.path.realpath(place)
         if real in seen:
             folders.clear()
@@ -119,6 +124,9 @@ def _add_file(folder: Path, path: Path, items: list[Item], aside: list[SetAside]
         status = path.stat()
     except OSError as error:
         aside.append(SetAside(str(path), f"cannot be read ({error.strerror})"))
+        return
+    if not stat.S_ISREG(status.st_mode):
+        aside.append(SetAside(str(path), "not a regular file"))
         return
     name = path.relative_to(folder).as_posix()
     items.append(Item(str(folder), name, status.st_size, -1, status.st_mtime_ns))
@@ -140,7 +148,7 @@ def _add_archive(path: Path, items: list[Item], aside: list[SetAside]) -> None:
         name = _name(member)
         if fault:
             aside.append(SetAside(f"{path}/{name}", fault))
-        elif not member.is_dir():
+        elif not name.endswith("/"):
             items.append(Item(str(path), name, member.file_size, index, member.CRC))
 
 
@@ -152,6 +160,8 @@ def _name(member: zipfile.ZipInfo) -> str:
 def _fault(member: zipfile.ZipInfo) -> str | None:
     """Return why a member of an archive is not to be touched."""
     name = _name(member)
+    if not name:
+        return "has no name"
     if name.startswith("/") or ".." in PurePosixPath(name).parts or ":" in name.split("/")[0]:
         return "its name points outside the archive"
     if member.flag_bits & 1:

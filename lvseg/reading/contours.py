@@ -35,7 +35,7 @@ def parse_name(item: Item) -> tuple[int, str]:
             "text file whose name is not that of a contour (IM-0001-0048-icontour-manual.txt)"
         )
     if (match["by"] or "manual").lower() != "manual":
-        raise UnreadableError(f"contour marked {match['by']}, not manual: only expert contours are read")
+        raise UnreadableError(f"not a manual contour: marked {match['by']}")
     kind = match["kind"].lower()
     return int(match["number"]), kind + "contour" if kind in "io" else kind
 

@@ -3,7 +3,7 @@
 import functools
 import io
 import logging
-import math
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +21,9 @@ from lvseg.reading.archives import Item, UnreadableError
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
+warnings.filterwarnings("ignore", module="pydicom")
+
+_LARGEST = 256 * 2**20  # bytes of one file that are read
 _HEAD = 16 * 1024  # bytes; holds the header of nearly every classic image
 _KEYWORDS = [
     "SOPClassUID", "SOPInstanceUID", "ImageType", "SeriesDescription", "PatientID", "SliceThickness",
@@ -67,7 +70,7 @@ class Image:
             return None
         normal = np.cross(self.orientation[:3], self.orientation[3:])
         length = np.linalg.norm(normal)
-        return normal / length if length > 0.5 else None
+        return normal / length if 0.5 < length < 2 else None
 
     @property
     def affine(self) -> np.ndarray:
@@ -92,10 +95,13 @@ def read_image(item: Item) -> Image:
         raise UnreadableError("empty file")
     head = item.read(_HEAD)
     header, offset, length = _parse(head)
-    if offset < 0 and item.size > len(head):
-        header, offset, length = _parse(item.read())
-    if header is None or not ("SOPClassUID" in header or "Rows" in header):
+    named = head[128:132] == b"DICM"
+    if offset < 0 and named and item.size > len(head):
+        header, offset, length = _parse(item.read(_LARGEST))
+    if header is None or not (named or "Rows" in header):
         raise UnreadableError("not a DICOM file")
+    if "Rows" not in header and offset < 0 and "SOPClassUID" not in header:
+        raise UnreadableError("DICOM file without an image (DICOMDIR or the like)")
     if offset < 0:
         raise UnreadableError("DICOM file without pixel data, or truncated before it")
     if length != _UNDEFINED_LENGTH and offset + length > item.size:
@@ -165,7 +171,10 @@ def _image(item: Item, header: Dataset, offset: int, length: int) -> Image:
 
 def _bytes(header: Dataset, keyword: str) -> bytes:
     """Return the value of an element as it stands in the file: conversion by pydicom costs ten times as much."""
-    element = header.get_item(tag_for_keyword(keyword)) if keyword in header else None
+    try:
+        element = header.get_item(tag_for_keyword(keyword)) if keyword in header else None
+    except Exception:  # a damaged element may fail in any way; it counts as missing
+        return b""
     value = element.value if isinstance(element, RawDataElement) else None
     return value if isinstance(value, bytes) else b""
 
@@ -186,7 +195,8 @@ def _numbers(header: Dataset, keyword: str, count: int) -> tuple[float, ...] | N
         numbers = tuple(map(float, _text(header, keyword).split("\\")))
     except ValueError:
         return None
-    return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else None
+    plausible = len(numbers) == count and all(abs(number) < 1e9 for number in numbers)  # False for NaN
+    return numbers if plausible else None
 
 
 def _short(header: Dataset, keyword: str) -> int:
@@ -206,7 +216,8 @@ def read_pixels(image: Image) -> np.ndarray:
     Raises:
         UnreadableError: the pixels cannot be read or decoded, or have another size than the header says.
     """
-    content = image.item.read()
+    size = image.rows * image.columns * np.dtype(image.dtype).itemsize if image.dtype else 0
+    content = image.item.read(image.offset + size if image.dtype else _LARGEST)
     if image.dtype:
         try:
             flat = np.frombuffer(content, image.dtype, image.rows * image.columns, image.offset)

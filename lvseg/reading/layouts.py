@@ -28,6 +28,7 @@ _ORIGINAL_ID = ("originalid",)
 _TRAILING_NUMBER = re.compile(r"(?<=[-_ ])0*(\d+)$")
 _SUNNYBROOK = re.compile(r"SC-(HF-NI|HF-I|HYP|N)-0*(\d+)$", re.IGNORECASE)
 _ATLAS = re.compile(r"SCD\d{7}$", re.IGNORECASE)
+_LARGEST_TABLE = 4 * 2**20  # bytes
 _ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z"}
 _NO_IMAGES = {".pdf", ".md", ".html", ".json", ".xml", ".dvc"}
 
@@ -62,8 +63,9 @@ def key_of(patient: str) -> str:
 
 def canonical(patient: str) -> str:
     """Return an id as it is shown; Sunnybrook's with two digits, others as they came."""
-    match = _SUNNYBROOK.match(patient.strip())
-    return f"SC-{match[1].upper()}-{int(match[2]):02d}" if match else patient.strip()
+    shown = "".join(letter for letter in patient.strip() if letter.isprintable())
+    match = _SUNNYBROOK.match(shown)
+    return f"SC-{match[1].upper()}-{int(match[2]):02d}" if match else shown
 
 
 def group_of(patient: str) -> str:
@@ -78,14 +80,14 @@ def find_patients(paths: Iterable[Path]) -> tuple[list[PatientFiles], list[SetAs
     tables, texts, rest = [], [], []
     for item in items:
         suffix = PurePosixPath(item.name).suffix.lower()
-        if suffix == ".csv":
+        if suffix in _NO_IMAGES or item.parts[-1].startswith(".") or "__MACOSX" in item.parts:
+            aside.append(SetAside(item.label, "neither an image, a contour nor a table"))
+        elif suffix == ".csv":
             tables.append(item)
         elif suffix == ".txt":
             texts.append(item)
         elif suffix in _ARCHIVES:
             aside.append(SetAside(item.label, "archive inside an archive, or not a zip: unpack it"))
-        elif suffix in _NO_IMAGES or item.parts[-1].startswith(".") or "__MACOSX" in item.parts:
-            aside.append(SetAside(item.label, "neither an image, a contour nor a table"))
         else:
             rest.append(item)
     links = _Links()
@@ -112,12 +114,15 @@ class _Links:
     def read(self, item: Item, aside: list[SetAside]) -> None:
         """Take in one table, or set it aside if it names no patients."""
         try:
-            text = item.read().decode("utf-8-sig", errors="replace")
-        except UnreadableError as error:
-            aside.append(SetAside(item.label, str(error)))
+            if item.size > _LARGEST_TABLE:
+                raise UnreadableError(f"{item.size:,} bytes are too many for a table of patients")
+            content = item.read()
+            encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+            rows = list(csv.DictReader(io.StringIO(content.decode(encoding, errors="replace"), newline="")))
+        except (UnreadableError, csv.Error) as error:
+            aside.append(SetAside(item.label, f"not a table of patients: {error}"))
             return
-        rows = csv.DictReader(io.StringIO(text, newline=""))
-        columns = {re.sub(r"[^a-z]", "", (name or "").lower()): name for name in rows.fieldnames or ()}
+        columns = {re.sub(r"[^a-z]", "", (name or "").lower()): name for name in (rows[0] if rows else ())}
         image = next((columns[name] for name in _IMAGE_ID if name in columns), None)
         original = next((columns[name] for name in _ORIGINAL_ID if name in columns), None)
         if image is None or original is None:

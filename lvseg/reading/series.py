@@ -9,11 +9,12 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from lvseg.quality import ANATOMY_FIT, anatomy_fit
-from lvseg.reading.archives import SetAside, UnreadableError
+from lvseg.reading.archives import Item, SetAside, UnreadableError
 from lvseg.reading.dicom import Image, read_pixels
 
 _NUMBERED = re.compile(r"^(?:(?P<series>[A-Za-z]+[-_]\d+)[-_])?0*(?P<number>\d+)$")
 _SAMPLE = 9  # contours that are laid on each candidate series
+_MOST_PHASES = 40
 _PARALLEL = 0.996  # cosine of about 5 degrees
 
 
@@ -43,17 +44,25 @@ class Choice:
     fit: float
 
 
+def number_in_name(item: Item) -> int | None:
+    """Return the image number that a file is named by (48 in `IM-0004-0048.dcm`, `48.dcm`), or None."""
+    match = _NUMBERED.match(PurePosixPath(item.name).stem)
+    return int(match["number"]) if match else None
+
+
 def group(images: Sequence[Image]) -> tuple[list[Series], list[SetAside]]:
     """Divide a patient's images into series by folder, prefix of the file name and series UID, all three.
 
     A series UID alone is not enough: some archives share one among short-axis, long-axis and perfusion folders.
+    Nor does each UID make a series: some scanners give every slice one of its own, so parallel images of one
+    folder and prefix whose numbers go on from one another are one series.
     """
     series: dict[tuple[str, str, str], Series] = {}
     aside: list[SetAside] = []
     for image in images:
         path = PurePosixPath(image.item.label)
         match = _NUMBERED.match(path.stem)
-        number = int(match["number"]) if match else image.number
+        number = number_in_name(image.item) or image.number
         if number is None:
             aside.append(SetAside(image.item.label, "no image number, neither in its name nor in its header"))
             continue
@@ -63,9 +72,20 @@ def group(images: Sequence[Image]) -> tuple[list[Series], list[SetAside]]:
         first = found.images.setdefault(number, image)
         if first is not image:
             aside.append(SetAside(image.item.label, f"image number {number} again, kept {first.item.label}"))
-    for found in series.values():
+    joined: dict[tuple[str, str], list[Series]] = {}
+    for (folder, prefix, _), found in sorted(
+        series.items(), key=lambda entry: (entry[0][:2], min(entry[1].images))
+    ):
+        same = joined.setdefault((folder, prefix), [])
+        known = next((other for other in same if _parallel(other, found) and _disjoint(other, found)), None)
+        if known:
+            known.images.update(found.images)
+        else:
+            same.append(found)
+    divided = [found for key in sorted(joined) for found in joined[key]]
+    for found in divided:
         found.images = dict(sorted(found.images.items()))
-    return [series[key] for key in sorted(series)], aside
+    return divided, aside
 
 
 def choose(candidates: Sequence[Series], endo: Mapping[int, np.ndarray]) -> Choice | None:
@@ -87,7 +107,7 @@ def choose(candidates: Sequence[Series], endo: Mapping[int, np.ndarray]) -> Choi
         choice = Choice(holders[0], _held(holders[0], numbers), float("nan"))
     else:
         choice = _by_anatomy(holders, endo)
-    return _completed(choice, holders, endo)
+    return _completed(choice, candidates, endo)
 
 
 def _by_anatomy(holders: Sequence[Series], endo: Mapping[int, np.ndarray]) -> Choice:
@@ -95,7 +115,7 @@ def _by_anatomy(holders: Sequence[Series], endo: Mapping[int, np.ndarray]) -> Ch
     numbers = sorted(endo)
     fits = [_fit(series, endo) for series in holders]
     scores = [
-        series.coverage(numbers) * max(fit - 0.5, 0.01)
+        series.coverage(numbers) * max(fit - 0.5, 0.01) * (1.0 if _may_be_stack(series) else 0.5)
         for series, fit in zip(holders, np.nan_to_num(fits), strict=True)
     ]
     order = sorted(range(len(holders)), key=lambda i: (-round(scores[i], 2), -_stack_size(holders[i]), i))
@@ -108,19 +128,31 @@ def _by_anatomy(holders: Sequence[Series], endo: Mapping[int, np.ndarray]) -> Ch
     return Choice(holders[best], why, fits[best])
 
 
-def _completed(choice: Choice, holders: Sequence[Series], endo: Mapping[int, np.ndarray]) -> Choice:
-    """Add parallel series that hold contoured numbers which the chosen one lacks: a cine may span several."""
+def _completed(choice: Choice, candidates: Sequence[Series], endo: Mapping[int, np.ndarray]) -> Choice:
+    """Add what the chosen series lacks, for a cine may span several: parallel series that hold contoured
+    numbers and fit them, or whose numbers go on where its own end.
+    """
     series, why = choice.series, choice.why
-    for other in holders:
-        missing = {n: points for n, points in endo.items() if n not in series.images and n in other.images}
-        if other is choice.series or not missing or not _parallel(series, other):
-            continue
-        if _fit(other, missing) < ANATOMY_FIT:
-            continue
-        images = dict(sorted((other.images | series.images).items()))
-        series = Series(f"{series.name} + {other.name}", images)
-        why += f"; {other.name} adds {len(missing)} contoured image(s)"
+    waiting = [other for other in candidates if other is not choice.series and _parallel(series, other)]
+    while waiting:
+        added = next((other for other in waiting if _belongs(other, series, endo)), None)
+        if added is None:
+            break
+        waiting.remove(added)
+        gained = len(added.images.keys() - series.images.keys())
+        images = dict(sorted((added.images | series.images).items()))
+        series = Series(f"{series.name} + {added.name}", images)
+        why += f"; {added.name} adds {gained} image(s)"
     return Choice(series, why, choice.fit)
+
+
+def _belongs(other: Series, series: Series, endo: Mapping[int, np.ndarray]) -> bool:
+    """Return whether a parallel series completes another."""
+    missing = {n: points for n, points in endo.items() if n not in series.images and n in other.images}
+    if missing:
+        return _fit(other, missing) >= ANATOMY_FIT
+    goes_on = min(other.images) == max(series.images) + 1 or max(other.images) == min(series.images) - 1
+    return goes_on and _matrix(other) == _matrix(series)
 
 
 def _held(series: Series, numbers: Sequence[int]) -> str:
@@ -146,16 +178,40 @@ def _parallel(one: Series, other: Series) -> bool:
     return first is not None and second is not None and abs(float(first @ second)) > _PARALLEL
 
 
-def _stack_size(series: Series) -> int:
-    """Return how many images a stack of parallel slices with several phases has; few for anything else."""
-    images = list(series.images.values())
+def _disjoint(one: Series, other: Series) -> bool:
+    return not one.images.keys() & other.images.keys()
+
+
+def _matrix(series: Series) -> tuple[int, int]:
+    first = next(iter(series.images.values()))
+    return first.rows, first.columns
+
+
+def _positions(series: Series) -> Counter[int]:
+    """Return how many images lie at each position along the normal of the first, to a millimetre."""
     normal = series.normal
-    if normal is None or any("VELOCITY" in part or part == "P" for part in images[0].image_type):
-        return 0
-    positions = Counter(
+    return Counter(
         round(float(np.dot(image.position, normal)))
-        for image in images
-        if image.position is not None and image.normal is not None and abs(image.normal @ normal) > _PARALLEL
+        for image in series.images.values()
+        if normal is not None and image.position is not None
+        if image.normal is not None and abs(image.normal @ normal) > _PARALLEL
     )
-    several = len(positions) > 1 and max(positions.values()) > 1
-    return sum(positions.values()) * (1 if several else 0) + (1 if positions else 0)
+
+
+def _may_be_stack(series: Series) -> bool:
+    """Return False for velocity images and for a series known to lie at one position only."""
+    first = next(iter(series.images.values()))
+    if any("VELOCITY" in part or part == "P" for part in first.image_type):
+        return False
+    return len(_positions(series)) != 1
+
+
+def _stack_size(series: Series) -> int:
+    """Return how many images a stack of parallel slices with several phases has; few for anything else.
+
+    A heart beat has at most some 40 phases: more images at one position are a perfusion series.
+    """
+    positions = _positions(series)
+    if not _may_be_stack(series) or not positions or max(positions.values()) == 1:
+        return int(bool(positions))
+    return sum(min(count, _MOST_PHASES) for count in positions.values())

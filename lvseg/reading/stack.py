@@ -36,13 +36,19 @@ def arrange(images: Mapping[int, Image]) -> tuple[list[Frame], int]:
     candidates = [*(count for count, _ in said), fullest, _USUAL_PHASES]
     for phases in (count for count in candidates if count > 2):  # 2: only ED and ES are there
         rows = [(number - 1) // phases for number in numbers]
-        if places is None or len(set(zip(rows, places, strict=True))) == len(set(places)) == len(set(rows)):
+        if not places or _agree(rows, places):
             frames = [
                 Frame(images[n], n, row + 1, (n - 1) % phases + 1)
                 for n, row in zip(numbers, rows, strict=True)
             ]
             return sorted(frames, key=lambda frame: (frame.slice, frame.phase)), phases
     return _by_position(images, numbers, places or [0] * len(numbers))
+
+
+def _agree(rows: Sequence[int], places: Sequence[int]) -> bool:
+    """Return whether each slice by number lies at one position, with few positions scanned more than once."""
+    slices, positions = len(set(rows)), len(set(places))
+    return len(set(zip(rows, places, strict=True))) == slices and slices - positions <= positions / 2
 
 
 def _places(images: Sequence[Image]) -> list[int] | None:

@@ -1,7 +1,7 @@
 """One patient, read: the chosen cine, its contours joined to their images, ED and ES, and the quality flags."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -10,7 +10,7 @@ import shapely
 
 from lvseg import quality
 from lvseg.reading import contours, dicom, series, stack
-from lvseg.reading.archives import SetAside, UnreadableError
+from lvseg.reading.archives import Item, SetAside, UnreadableError
 from lvseg.reading.contours import ENDO, EPI
 from lvseg.reading.dicom import Image
 from lvseg.reading.layouts import Copy, PatientFiles
@@ -97,17 +97,18 @@ def read_study(files: PatientFiles, all_pixels: bool) -> Study:
         all_pixels: read the pixels of every frame, not only of the contoured ones.
     """
     study = Study(files.id, files.group)
-    drawn = {copy.folder: _read_contours(copy, study.aside) for copy in files.contours}
-    candidates = [
-        candidate
-        for copy in files.images
-        if (candidate := _candidate(copy, files.contours, drawn, study.aside))
-    ]
+    sets = _complementary(files.contours, contours.parse_name)
+    drawn = {copy.folder: _read_contours(copy, study.aside) for copy in sets}
+    copies = _complementary(files.images, series.number_in_name)
+    found = (_candidate(copy, sets, drawn, study.aside) for copy in copies)
+    candidates = [candidate for candidate in found if candidate]
     if not candidates:
-        study.points = max(drawn.values(), key=len, default={})
+        fullest = max(sets, key=lambda copy: len(drawn[copy.folder]), default=None)
+        study.points = drawn[fullest.folder] if fullest else {}
+        _report_duplicates(study, sets, [fullest])
     else:
         best = max(candidates, key=lambda candidate: candidate.rank)
-        _report_duplicates(study, files, best)
+        _report_duplicates(study, [*copies, *sets], [best.images, best.contours])
         study.points = best.points
         study.series, study.why = best.choice.series.name, best.choice.why
         study.source, study.rescaled = best.images.label, not best.deep
@@ -152,7 +153,7 @@ def _candidate(
     aside += doubles
     nearest = max(
         drawn,
-        key=lambda other: (_shared(copy.folder, other.folder), len(points[other.folder])),
+        key=lambda other: (_endo(points[other.folder]), _shared(copy.folder, other.folder)),
         default=None,
     )
     own = points[nearest.folder] if nearest else {}
@@ -160,8 +161,10 @@ def _candidate(
     if choice is None:
         return None
     chosen = {id(image) for image in choice.series.images.values()}
-    others = {s.name: len(s.images) for s in found if not any(id(i) in chosen for i in s.images.values())}
-    return _Candidate(copy, nearest, own, choice, others, _is_deep(choice.series.images.values()))
+    others: Counter[str] = Counter()
+    for one in found:
+        others[one.name] += sum(id(image) not in chosen for image in one.images.values())
+    return _Candidate(copy, nearest, own, choice, dict(+others), _is_deep(choice.series.images.values()))
 
 
 def _shared(one: Sequence[str], other: Sequence[str]) -> int:
@@ -180,15 +183,31 @@ def _is_deep(images: Iterable[Image]) -> bool:
     return False
 
 
-def _report_duplicates(study: Study, files: PatientFiles, best: _Candidate) -> None:
-    """Set the other copies aside, one line each."""
-    kept = f"same patient as {best.images.label}, which is kept"
-    for copy in [*files.images, *files.contours]:
-        if copy in (best.images, best.contours):
-            continue
-        kind = "images" if copy in files.images else "contours"
-        study.aside.append(SetAside(copy.label, f"{len(copy.items)} {kind} not used: {kept}"))
-        study.duplicates.append(copy.label)
+def _endo(points: Mapping[tuple[int, str], np.ndarray]) -> int:
+    return sum(kind == ENDO for _, kind in points)
+
+
+def _complementary(copies: Sequence[Copy], number: Callable[[Item], object]) -> list[Copy]:
+    """Join copies that hold no number twice: halves of one patient in two places, not duplicates."""
+    joined: list[Copy] = []
+    for copy in copies:
+        numbers = {number(item) for item in copy.items}
+        half = next((one for one in joined if not numbers & {None, *map(number, one.items)}), None)
+        if half is None:
+            joined.append(copy)
+        else:
+            joined[joined.index(half)] = Copy(half.folder, half.items + copy.items)
+    return joined
+
+
+def _report_duplicates(study: Study, copies: Sequence[Copy], kept: Sequence[Copy | None]) -> None:
+    """Set the copies that are not kept aside, one line each."""
+    first = next((copy.label for copy in kept if copy), "")
+    for copy in copies:
+        if copy not in kept:
+            reason = f"{len(copy.items)} files not used: same patient as {first}, which is kept"
+            study.aside.append(SetAside(copy.label, reason))
+            study.duplicates.append(copy.label)
 
 
 def _take_frames(study: Study, images: Mapping[int, Image], all_pixels: bool) -> None:

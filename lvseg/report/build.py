@@ -75,7 +75,6 @@ def build(folder: Path, sources: Sources, params: Params) -> dict[str, list[Path
     tables.write_csv(folder / "per_patient.csv", patients)
     tables.write_csv(folder / "by_group.csv", tables.by_division(slices))
     tables.write_csv(folder / "plots/dice_by_rank.csv", tables.dice_by_rank(slices))
-    tables.write_csv(folder / "plots/dice_by_patient.csv", tables.dice_by_patient(patients))
     text = page.render(
         page.content(
             slices, patients, metrics, models, params, pd.read_csv(sources.split, keep_default_na=False)

@@ -113,8 +113,3 @@ def dice_by_rank(slices: pd.DataFrame) -> pd.DataFrame:
         model: np.pad(dice, (0, length - len(dice)), constant_values=np.nan) for model, dice in models.items()
     }
     return pd.DataFrame({"share": 100 * np.arange(1, length + 1) / max(length, 1), **columns})
-
-
-def dice_by_patient(patients: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean Dice of each patient, a column per model, for a DVC plot."""
-    return patients.pivot(index=["group", "patient"], columns="model", values="dice_mean").reset_index()

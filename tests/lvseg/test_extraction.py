@@ -2,6 +2,8 @@
 
 import csv
 import json
+import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +122,13 @@ def test_a_corrected_contour_changes_its_patient_only(raw: Path, tmp_path: Path)
 
 
 def test_private_ids_are_stored_nowhere(raw: Path, tmp_path: Path) -> None:
-    (raw / "challenge_training/SC-HF-I-1/IM-0004-0001.dcm").write_bytes(b"")
+    images = raw / "challenge_training/SC-HF-I-1"
+    shutil.copy(images / "IM-0004-0002.dcm", images / "IM-0004-002.dcm")
+    with zipfile.ZipFile(raw / "damaged.zip", "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("SC-N-40-LEAK/table.csv", "PatientID")
+    content = (raw / "damaged.zip").read_bytes()
+    (raw / "damaged.zip").write_bytes(content.replace(b"PatientID", b"patientID", 1))
+    (images / "IM-0004-0001.dcm").write_bytes(b"")
     run(raw, tmp_path / "out", public=False)
     stored = contents(tmp_path / "out")
     for name, content in stored.items():
@@ -128,7 +136,8 @@ def test_private_ids_are_stored_nowhere(raw: Path, tmp_path: Path) -> None:
             assert word not in name
             assert word.encode() not in content, (name, word)
             assert word.encode("utf-32-le") not in content, (name, word)  # NumPy's own text
-    assert json.loads(stored["quality/quality.json"])["set_aside"][0]["reason"] == "empty file"
+    reasons = {entry["reason"] for entry in json.loads(stored["quality/quality.json"])["set_aside"]}
+    assert reasons == {"empty file", "image number 2 again", "not a table of patients"}
 
 
 def test_nothing_usable_is_an_error_and_leaves_the_old_result(raw: Path, tmp_path: Path) -> None:

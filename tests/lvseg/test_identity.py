@@ -8,6 +8,7 @@ import pytest
 
 from lvseg import identity, shards
 from lvseg.dataset import examples
+from lvseg.errors import UserError
 from tests.conftest import tiny_shard
 
 
@@ -104,3 +105,6 @@ def test_pseudonyms_are_stable_secret_and_keyed(tmp_path: Path, monkeypatch: pyt
     assert (tmp_path / "one/pseudonym.key").stat().st_mode & 0o077 == 0
     monkeypatch.setenv("LVSEG_HOME", str(tmp_path / "two"))
     assert identity.pseudonym("SC-N-05", public=False) != name
+    (tmp_path / "two/pseudonym.key").write_text("")
+    with pytest.raises(UserError, match=r"pseudonym\.key is damaged"):
+        identity.pseudonym("SC-N-05", public=False)

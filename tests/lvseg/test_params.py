@@ -61,6 +61,12 @@ def test_a_wrong_key_is_named(tmp_path: Path, old: str, new: str, said: str) -> 
     assert "\n" not in str(error.value)
 
 
+def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(SHIPPED.replace("learning_rate: 0.001", "learning_rate: 1e-3"))
+    assert load(path) == load(REPOSITORY / "params.yaml")
+
+
 def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(

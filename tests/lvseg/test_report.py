@@ -92,7 +92,6 @@ def test_tables_hold_every_slice_of_every_model(report: Path) -> None:
     assert patients.groupby("model")["slices"].sum().to_dict() == {"blank": 11, "good": 11}
     by_rank = pd.read_csv(report / "plots/dice_by_rank.csv")
     assert by_rank["good"].is_monotonic_decreasing and by_rank["share"].iloc[-1] == 100
-    assert list(pd.read_csv(report / "plots/dice_by_patient.csv")["patient"]) == ["P-06", "P-05"]
 
 
 def test_page_needs_nothing_but_itself(report: Path) -> None:

@@ -54,8 +54,10 @@ def project(
     folder = tmp_path / "project"
     shutil.copytree(tiny_shards, folder / "data")
     shutil.copy(REPOSITORY / "params.yaml", folder)
-    lock = "schema: '2.0'\nstages:\n  extract:\n    outs:\n    - path: data/shards\n      md5: abc.dir\n"
-    (folder / "dvc.lock").write_text(lock)
+    (folder / "dvc.lock").write_text(
+        "schema: '2.0'\nstages:\n  extract:\n    outs:\n    - path: data/shards\n      md5: abc.dir\n"
+        "  train-dense:\n    deps:\n    - path: data/shards\n      md5: of-the-run-before.dir\n"
+    )
     (folder / "mlflow").mkdir()
     shutil.copy(empty_database, folder / "mlflow" / "mlflow.db")
     monkeypatch.chdir(folder)

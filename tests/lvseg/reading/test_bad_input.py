@@ -1,5 +1,6 @@
 """One bad file never stops the rest, and never disappears without a word."""
 
+import os
 import struct
 import zipfile
 import zlib
@@ -50,7 +51,7 @@ def broken_jpeg() -> bytes:
         (f"{CONTOURS}/IM-0001-0005-icontour-manual.txt", b"1 2\nnan 3\n4 5\n", "pixel coordinates"),
         (f"{CONTOURS}/IM-0001-0005-icontour-manual.txt", b"1 2\n", "enclose no area"),
         (f"{CONTOURS}/IM-0001-0005-icontour-manual.txt", b"", "enclose no area"),
-        (f"{CONTOURS}/IM-0001-0005-icontour-auto.txt", b"1 2\n3 4\n5 1\n", "not manual"),
+        (f"{CONTOURS}/IM-0001-0005-icontour-auto.txt", b"1 2\n3 4\n5 1\n", "not a manual contour"),
         (f"{CONTOURS}/notes.txt", b"drawn on a Monday", "not that of a contour"),
         ("readme.pdf", b"%PDF", "neither an image"),
         ("inner.tar.gz", b"x", "unpack it"),
@@ -107,6 +108,42 @@ def test_an_encrypted_member_and_one_that_lies_about_its_size(tmp_path: Path) ->
     archive.write_bytes(content)
     found = inspect([archive], workers=1)
     assert len(found["set_aside"]) == 1
+    assert found["patients"][0]["contours_joined"] == 6
+
+
+def test_a_header_with_an_impossible_type_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    write_layout(tmp_path, "A", CINE)
+    path = tmp_path / IMAGES / "IM-0004-0005.dcm"
+    path.write_bytes(path.read_bytes().replace(b"\x28\x00\x30\x00DS", b"\x28\x00\x30\x00Dx"))
+    found = inspect([tmp_path], workers=1)
+    assert found["patients"][0]["frames"] + len(found["set_aside"]) == 15
+
+
+def test_damage_in_every_way_to_compress(tmp_path: Path) -> None:
+    for name, method in (
+        ("lzma", zipfile.ZIP_LZMA),
+        ("bz2", zipfile.ZIP_BZIP2),
+        ("zip", zipfile.ZIP_DEFLATED),
+    ):
+        archive = tmp_path / f"{name}.zip"
+        with zipfile.ZipFile(archive, "w", method) as file:
+            file.writestr(f"SC-HF-I-{len(name)}/IM-0001-0001.dcm", GOOD)
+        content = bytearray(archive.read_bytes())
+        content[200:260] = bytes(60)
+        archive.write_bytes(content)
+    found = inspect([tmp_path], workers=1)
+    assert len(found["set_aside"]) == 3
+
+
+def test_large_strangers_are_not_read_whole(tmp_path: Path) -> None:
+    write_layout(tmp_path, "A", CINE)
+    for name in ("film.avi", "table.csv"):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(20 * 2**30)
+    (tmp_path / "features.csv").write_text("id," + "x" * 140_000)
+    os.mkfifo(tmp_path / "pipe.csv")
+    found = inspect([tmp_path], workers=1)
+    assert len(found["set_aside"]) == 4
     assert found["patients"][0]["contours_joined"] == 6
 
 

@@ -1,11 +1,12 @@
 """Every layout, zipped or not, once more nested or not, gives the same patient."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from lvseg.reading.inspection import inspect
-from tests.lvseg.reading.scd import ED, ES, PHASES, SLICES, Cine, write_layout, zip_folder
+from tests.lvseg.reading.scd import ED, ES, PHASES, SLICES, Cine, write_contour, write_layout, zip_folder
 
 
 @pytest.mark.parametrize("packing", ["folder", "zip", "nested"])
@@ -49,6 +50,62 @@ def test_a_patient_in_two_archives_is_reported_once_and_the_better_copy_kept(tmp
     assert not facts["rescaled_to_8_bit"]
     assert len(facts["duplicates"]) == 2  # its images and its contours
     assert all("same patient" in entry["reason"] for entry in found["set_aside"])
+
+
+AUTHOR = "Sunnybrook Cardiac MR Database ContoursPart3/TrainingDataContours"
+
+
+def test_halves_of_a_patient_in_two_places_are_one_patient(tmp_path: Path) -> None:
+    write_layout(tmp_path, "A", Cine())
+    (tmp_path / "part2/SC-HF-I-01").mkdir(parents=True)
+    (tmp_path / "epi/SC-HF-I-1").mkdir(parents=True)
+    for number in range(6, 16):
+        name = f"IM-0004-{number:04d}.dcm"
+        (tmp_path / "challenge_training/SC-HF-I-1" / name).rename(tmp_path / "part2/SC-HF-I-01" / name)
+    write_contour(
+        tmp_path / f"epi/SC-HF-I-1/IM-0001-{ED:04d}-ocontour-manual.txt", Cine().contour(0, ED, grow=6)
+    )
+    found = inspect([tmp_path], workers=1)
+    (facts,) = found["patients"]
+    assert (facts["frames"], facts["contours_joined"], found["set_aside"]) == (15, 6, [])
+    assert facts["contours"] == {"icontour": 6, "ocontour": 1}
+
+
+def test_an_archive_named_like_the_patient(tmp_path: Path) -> None:
+    write_layout(tmp_path / "raw", "A", Cine())
+    zip_folder(tmp_path / "raw/challenge_training/SC-HF-I-1", tmp_path / "raw/SC-HF-I-1.zip")
+    (tmp_path / "raw/contours").mkdir()
+    zip_folder(tmp_path / f"raw/{AUTHOR}/SC-HF-I-01", tmp_path / "raw/contours/SC-HF-I-01.zip")
+    (facts,) = inspect([tmp_path / "raw"], workers=1)["patients"]
+    assert (facts["id"], facts["contours_joined"]) == ("SC-HF-I-01", 6)
+
+
+def test_a_mac_and_a_spreadsheet_have_been_at_work(tmp_path: Path) -> None:
+    write_layout(tmp_path, "D", Cine())
+    (tmp_path / "link.csv").write_text((tmp_path / "link.csv").read_text(), encoding="utf-16")
+    for path in list(tmp_path.rglob("*contour-manual.txt")):
+        (tmp_path / "__MACOSX" / path.relative_to(tmp_path)).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "__MACOSX" / path.relative_to(tmp_path)).write_bytes(b"junk")
+    found = inspect([tmp_path], workers=1)
+    (facts,) = found["patients"]
+    assert (facts["id"], facts["contours_joined"], facts["duplicates"]) == ("SC-HF-I-01", 6, [])
+    assert len(found["set_aside"]) == 6
+
+
+def test_contours_without_images_are_all_accounted_for(tmp_path: Path) -> None:
+    for place in ("a", "b"):
+        write_layout(tmp_path / place, "A", Cine())
+        shutil.rmtree(tmp_path / place / "challenge_training")
+    found = inspect([tmp_path], workers=1)
+    assert found["patients"][0]["flags"]["no-image"] == [2, 5, 7, 10, 12, 15]
+    assert ["6 files not used" in entry["reason"] for entry in found["set_aside"]] == [True]
+
+
+def test_the_folder_one_stands_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_layout(tmp_path, "A", Cine())
+    monkeypatch.chdir(tmp_path / "challenge_training/SC-HF-I-1")
+    (facts,) = inspect([Path()], workers=1)["patients"]
+    assert (facts["id"], facts["frames"]) == ("SC-HF-I-01", 15)
 
 
 def test_images_below_no_known_folder_are_grouped_by_their_header(tmp_path: Path) -> None:

@@ -63,6 +63,42 @@ def test_a_cine_that_spans_two_series_is_joined(tmp_path: Path) -> None:
     assert facts["slices"] == 3
 
 
+def test_a_cine_with_a_series_uid_per_slice_is_one_series(tmp_path: Path) -> None:
+    write_layout(tmp_path, "A", CINE)
+    for number, slice_, phase in CINE.numbers():
+        path = tmp_path / f"challenge_training/SC-HF-I-1/IM-0004-{number:04d}.dcm"
+        write_image(path, CINE.pixels(slice_, phase), number, slice_, uid=f"1.2.{slice_}")
+    facts = only(tmp_path)
+    assert (facts["frames"], facts["other_series"]) == (15, {})
+
+
+def test_uncontoured_slices_of_a_cine_that_goes_on_in_another_series_belong_to_it(tmp_path: Path) -> None:
+    write_layout(tmp_path, "C", CINE)
+    for number in range(16, 21):
+        path = tmp_path / f"SCD_IMAGES_01/SCD0000101/CINESAX_301/IM-0007-{number:04d}.dcm"
+        write_image(path, CINE.pixels(2, number - 15), number, 3, uid="1.2.8")
+    facts = only(tmp_path)
+    assert (facts["frames"], facts["slices"]) == (20, 4)
+
+
+def test_a_series_at_one_position_is_no_short_axis_stack_however_well_it_fits(tmp_path: Path) -> None:
+    write_layout(tmp_path, "C", CINE)
+    smooth = Cine(scale=1.1)
+    for number, slice_, phase in CINE.numbers():
+        path = tmp_path / f"SCD_IMAGES_01/SCD0000101/CINELAX_299/IM-0007-{number:04d}.dcm"
+        write_image(path, smooth.pixels(slice_, phase), number, 0, oblique=True, uid="1.2.7")
+    assert only(tmp_path)["series"] == "CINESAX_300/IM-0003"
+
+
+def test_a_slice_scanned_twice_keeps_its_phases(tmp_path: Path) -> None:
+    write_layout(tmp_path, "A", CINE)
+    for number, _, phase in CINE.numbers()[5:10]:
+        path = tmp_path / f"challenge_training/SC-HF-I-1/IM-0004-{number:04d}.dcm"
+        write_image(path, CINE.pixels(1, phase), number, 0)  # the second slice lies where the first does
+    facts = only(tmp_path)
+    assert (facts["slices"], facts["phases"], facts["ed_phase"], facts["es_phase"]) == (3, 5, ED, ES)
+
+
 def test_a_long_axis_series_is_not_added(tmp_path: Path) -> None:
     write_layout(tmp_path, "C", CINE)
     base = tmp_path / "SCD_IMAGES_01/SCD0000101/CINESAX_300"
