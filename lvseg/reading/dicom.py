@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pydicom
-from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_partial
@@ -32,7 +31,7 @@ _KEYWORDS = [
     "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "PixelSpacing", "BitsAllocated",
     "BitsStored", "PixelRepresentation",
 ]  # fmt: skip
-_TAGS = [Tag(keyword) for keyword in _KEYWORDS]
+_TAGS = {keyword: Tag(keyword) for keyword in _KEYWORDS}
 _PIXEL_TAGS = {0x7FE00008, 0x7FE00009, 0x7FE00010}
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _LITTLE_ENDIAN = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}
@@ -121,7 +120,7 @@ def _parse(content: bytes) -> tuple[Dataset | None, int, int]:
         return True
 
     try:
-        header = read_partial(stream, at_pixels, force=True, specific_tags=_TAGS)
+        header = read_partial(stream, at_pixels, force=True, specific_tags=list(_TAGS.values()))
     except Exception:  # a parser may fail in any way on bytes that are not DICOM
         return None, -1, -1
     if content[128:132] != b"DICM" and "Rows" not in header:
@@ -172,8 +171,8 @@ def _image(item: Item, header: Dataset, offset: int, length: int) -> Image:
 def _bytes(header: Dataset, keyword: str) -> bytes:
     """Return the value of an element as it stands in the file: conversion by pydicom costs ten times as much."""
     try:
-        element = header.get_item(tag_for_keyword(keyword)) if keyword in header else None
-    except Exception:  # a damaged element may fail in any way; it counts as missing
+        element = header.get_item(_TAGS[keyword])
+    except Exception:  # missing, or damaged in whatever way: it counts as missing
         return b""
     value = element.value if isinstance(element, RawDataElement) else None
     return value if isinstance(value, bytes) else b""
