@@ -125,9 +125,17 @@ def _parse(content: bytes) -> tuple[Dataset | None, int, int]:
         return None, -1, -1
     if content[128:132] != b"DICM" and "Rows" not in header:
         return None, -1, -1
-    if header.file_meta.get("TransferSyntaxUID") == "1.2.840.10008.1.2.1.99":
+    if _syntax(header) == "1.2.840.10008.1.2.1.99":
         found[1] = _UNDEFINED_LENGTH  # places in a deflated stream mean nothing in the file
     return header, found[0], found[1]
+
+
+def _syntax(header: Dataset) -> str:
+    """Return the transfer syntax; implicit little endian where none is said (PS3.5 10.1)."""
+    try:
+        return str(header.file_meta.get("TransferSyntaxUID", "1.2.840.10008.1.2"))
+    except Exception:  # as in `_bytes`: a damaged element may fail in any way
+        return ""
 
 
 def _image(item: Item, header: Dataset, offset: int, length: int) -> Image:
@@ -139,7 +147,7 @@ def _image(item: Item, header: Dataset, offset: int, length: int) -> Image:
     if _short(header, "SamplesPerPixel") > 1:
         raise UnreadableError("colour picture, not a measured image")
     bits, sign = _short(header, "BitsAllocated"), _short(header, "PixelRepresentation")
-    plain = header.file_meta.get("TransferSyntaxUID", "1.2.840.10008.1.2") in _LITTLE_ENDIAN
+    plain = _syntax(header) in _LITTLE_ENDIAN
     dtype = f"<{'i' if sign else 'u'}{bits // 8}" if plain and bits in (8, 16, 32) else None
     if dtype and length < rows * columns * bits // 8:
         raise UnreadableError(f"truncated: {length:,} bytes of pixel data for {rows} x {columns} pixels")
