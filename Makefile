@@ -42,7 +42,7 @@ bench: $(READY) ## speed of extraction against the obvious loop and against read
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 lock: $(READY) ## renew the lock files to the newest versions that pyproject.toml allows
-	@$(COMPILE) --upgrade pyproject.toml --extra dev -o requirements/dev.lock
+	@$(COMPILE) --upgrade pyproject.toml --extra dev --extra flows -o requirements/dev.lock
 	@$(COMPILE) --upgrade pyproject.toml -c requirements/dev.lock -o requirements/runtime.lock
 	@$(COMPILE) --upgrade pyproject.toml --extra gpu -c requirements/dev.lock -o requirements/gpu.lock
 	@echo uv | $(COMPILE) --upgrade - -o requirements/uv.lock

@@ -9,11 +9,14 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from lvseg.files import write_text
-from lvseg.identity import state_home
+from lvseg.identity import ROOT
 
 
 class Progress:
-    """A bar on a terminal, a plain line per epoch elsewhere, and `progress/<stage>.json` in any case."""
+    """A bar on a terminal, a plain line per epoch elsewhere, and `.lvseg/progress/<stage>.json` in any case.
+
+    The file belongs to a worktree: two of them may train the same stage at the same time.
+    """
 
     def __init__(self, stage: str, total: int, done: int) -> None:
         self._stage = stage
@@ -46,7 +49,7 @@ class Progress:
             "eta_seconds": left,
             "metrics": metrics,
         }
-        write_text(state_home() / "progress" / f"{self._stage}.json", json.dumps(status))
+        write_text(ROOT / ".lvseg" / "progress" / f"{self._stage}.json", json.dumps(status))
 
     def close(self) -> None:
         """Leave the terminal in order."""

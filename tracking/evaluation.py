@@ -14,6 +14,7 @@ from tracking.lineage import training_record
 
 RENAMED = {"dice_slice_mean": "dice"}  # Dice over all contours: the figure that ranks models
 TABLES = ("per_slice.csv", "per_patient.csv")
+REPORT = "report.html"
 
 
 def log_evaluation(models: dict[str, Path], reports: Path, pictures: dict[str, list[Path]]) -> None:
@@ -21,7 +22,7 @@ def log_evaluation(models: dict[str, Path], reports: Path, pictures: dict[str, l
 
     Args:
         models: the folder of each model, `models/<name>`.
-        reports: the folder with `metrics.json`, `per_slice.csv` and `per_patient.csv` of the evaluation.
+        reports: the folder with `metrics.json`, `index.html` and the tables of the evaluation.
         pictures: the files to show with each model's run.
 
     Raises:
@@ -59,7 +60,7 @@ def _flat(scores: dict[str, Any], prefix: str = "test") -> dict[str, float]:
 
 
 def _files(model: str, reports: Path, pictures: list[Path], target: Path) -> None:
-    """Lay out the artifacts of the evaluation: this model's rows of the tables, and the pictures."""
+    """Lay out the artifacts of the evaluation: the report, this model's rows of the tables, and the pictures."""
     for folder in ("evaluation", "pictures"):
         (target / folder).mkdir(parents=True)
     for name in TABLES:
@@ -71,5 +72,6 @@ def _files(model: str, reports: Path, pictures: list[Path], target: Path) -> Non
             table = csv.DictWriter(file, rows.fieldnames or [])
             table.writeheader()
             table.writerows(row for row in rows if row.get("model", model) == model)
+    shutil.copyfile(reports / "index.html", target / "evaluation" / REPORT)
     for picture in pictures:
         shutil.copyfile(picture, target / "pictures" / picture.name)

@@ -1,5 +1,6 @@
 """Where a training comes from: commit, data and code, as facts of its record."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ def lineage_tags(
     }
     if git.commit:
         tags["mlflow.source.git.commit"] = git.commit
+    if flow_run := os.environ.get("PREFECT__FLOW_RUN_ID"):  # set where a flow started the stage
+        tags["lvseg.flow_run"] = flow_run
     return tags
 
 

@@ -67,9 +67,10 @@ def tracked_training(
         run_id = record_training(live.finished(result.weights_hash), model, training, required=required)
         if run_id:
             live.yield_to(run_id)
-    from lvseg import checkpoints
+        if not _awaited(fingerprint):  # who waits finds the last epoch there and has nothing left to train
+            from lvseg import checkpoints
 
-    checkpoints.forget(fingerprint)  # hundreds of megabytes; `dvc repro --force` then trains anew
+            checkpoints.forget(fingerprint)  # hundreds of megabytes; `dvc repro --force` then trains anew
 
 
 def _module(stage: str) -> str:
@@ -92,15 +93,30 @@ def _on_disk(stage: str) -> str:
 @contextmanager
 def _alone(fingerprint: str) -> Iterator[None]:
     """Wait until no other process, in this worktree or another, trains from the same inputs."""
-    path = state_home() / "checkpoints" / f"{fingerprint}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
+    turn = FileLock(_lock_file(fingerprint))
     try:
-        lock.acquire(timeout=0)
+        turn.acquire(timeout=0)
     except Timeout:
         print("another process trains the same: waiting for it", flush=True)
-        lock.acquire()
+        with FileLock(_lock_file(fingerprint, "next")):
+            turn.acquire()
     try:
         yield
     finally:
-        lock.release()
+        turn.release()
+
+
+def _awaited(fingerprint: str) -> bool:
+    """Return whether another process waits to train from the same inputs."""
+    try:
+        with FileLock(_lock_file(fingerprint, "next"), timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def _lock_file(fingerprint: str, kind: str = "turn") -> Path:
+    """Return the file of a lock on one training; the kernel frees the lock of a process that died."""
+    path = state_home() / "checkpoints" / f"{fingerprint}.{kind}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path

@@ -31,6 +31,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LVSEG_HOME", str(folder))
+        patch.setattr("lvseg.progress.ROOT", folder)
         yield folder
 
 
@@ -122,7 +123,7 @@ def test_the_outs_tell_of_the_training(whole: TrainingResult, home: Path, tmp_pa
         "train",
         "validation",
     ]
-    progress = json.loads((home / "progress" / "train-tiny.json").read_text())
+    progress = json.loads((home / ".lvseg/progress/train-tiny.json").read_text())
     assert (progress["epoch"], progress["epochs"], progress["eta_seconds"]) == (4, 4, 0)
     loaded = keras.saving.load_model(models / "model.keras", safe_mode=True)
     image = np.random.default_rng(0).normal(size=(1, 32, 32, 1)).astype(np.float32)

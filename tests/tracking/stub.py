@@ -1,7 +1,7 @@
 """A training that learns nothing: it stands in for `lvseg.training` where only its record matters.
 
 `python -m tests.tracking.stub` runs it as a stage would, so that a test can end the process. Environment:
-`STUB_MODEL` (a saved model to pass off as trained), `STUB_HOLD` (wait for ever after this epoch),
+`STUB_MODEL` (a saved model to pass off as trained), `STUB_HOLD` (wait for ever after this epoch), `STUB_PAUSE` (seconds of an epoch),
 `STUB_SEED` (of the parameters).
 """
 
@@ -38,6 +38,8 @@ def train(
     done = int(state.read_text()) if state.exists() else 0
     listener.started(done, EPOCHS)
     for number in range(done + 1, EPOCHS + 1):
+        print(f"trained epoch {number}", flush=True)
+        time.sleep(float(os.environ.get("STUB_PAUSE", "0")))
         listener.epoch(number, metrics_of(number))
         if os.environ.get("STUB_HOLD") == str(number):
             print("holding", flush=True)

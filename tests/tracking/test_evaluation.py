@@ -27,6 +27,7 @@ def reports(project: Path, closed_port: str, monkeypatch: pytest.MonkeyPatch) ->
     (folder / "metrics.json").write_text(json.dumps(results))
     (folder / "per_slice.csv").write_text("model,patient,dice\ncnn,P-05,0.5\ndense,P-05,0\n")
     (folder / "per_patient.csv").write_text("model,patient,dice_mean\ncnn,P-05,0.5\ndense,P-05,0\n")
+    (folder / "index.html").write_text("<p>the report</p>")
     (folder / "curves.svg").write_text("<svg/>")
     return folder
 
@@ -47,6 +48,8 @@ def test_a_restored_model_gets_a_run_with_its_scores(reports: Path) -> None:
     client = open_store(EXPERIMENT).client
     table = Path(client.download_artifacts(run.info.run_id, "evaluation/per_slice.csv"))
     assert table.read_text().split() == ["model,patient,dice", "cnn,P-05,0.5"]
+    page = Path(client.download_artifacts(run.info.run_id, "evaluation/report.html"))
+    assert page.read_text() == "<p>the report</p>"
     assert [entry.path for entry in client.list_artifacts(run.info.run_id, "pictures")] == [
         "pictures/curves.svg"
     ]
