@@ -1,8 +1,8 @@
 """A training that learns nothing: it stands in for `lvseg.training` where only its record matters.
 
 `python -m tests.tracking.stub` runs it as a stage would, so that a test can end the process. Environment:
-`STUB_MODEL` (a saved model to pass off as trained), `STUB_HOLD` (wait for ever after this epoch), `STUB_PAUSE` (seconds of an epoch),
-`STUB_SEED` (of the parameters).
+`STUB_MODEL` (a saved model to pass off as trained), `STUB_HOLD` (wait for ever after this epoch), `STUB_PAUSE`
+(seconds of an epoch), `STUB_SEED` (of the parameters).
 """
 
 import json
