@@ -67,13 +67,14 @@ class Leash:
         give_up = time.monotonic() + patience
         told: set[int] = set()
         while below := self._below():
+            self._reap()
             for pid in below - told:  # also what appeared since
                 _send(pid, number)
             told |= below
             if time.monotonic() > give_up:
-                return
+                break
             select.select([self._woken], [], [], 0.05)
-            self._reap()
+        self._reap()
 
     def _reap(self) -> None:
         """Take note of what has ended."""

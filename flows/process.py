@@ -21,7 +21,7 @@ BAR_PAUSE = 15.0  # seconds between two updates of a progress bar
 TAIL = 4000  # characters
 LONGEST = 20_000  # characters of a line; a longer one is passed on in pieces
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
-_PIECE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 class Ended(NamedTuple):
@@ -118,13 +118,13 @@ class Lines:
     def feed(self, data: bytes) -> None:
         """Take some bytes."""
         text = self._rest + self._decode(data, final=not data)
-        end = 0
-        for piece in _PIECE.finditer(text):
-            if piece.end() == len(text) and piece[0].endswith("\r"):
+        start = 0
+        for end in _LINE_END.finditer(text):
+            if end.end() == len(text) and end[0] == "\r":
                 break  # a line feed may follow
-            end = piece.end()
-            self._cut(piece[0])
-        self._rest = text[end:]
+            self._cut(text[start : end.end()])
+            start = end.end()
+        self._rest = text[start:]
         if len(self._rest) > LONGEST:
             self._pass(self._rest)
             self._rest = ""

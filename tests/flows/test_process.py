@@ -21,7 +21,8 @@ TREE = """
     if stubborn == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if depth:
-        subprocess.Popen([sys.executable, __file__, str(depth - 1), stubborn], start_new_session=depth == 1 and stubborn != "together")
+        leave = depth == 1 and stubborn != "together"
+        subprocess.Popen([sys.executable, __file__, str(depth - 1), stubborn], start_new_session=leave)
     print("up", os.getpid(), flush=True)
     time.sleep(60)
 """
