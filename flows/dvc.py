@@ -1,0 +1,161 @@
+"""DVC commands in a workspace: on a leash, into a log, and told apart by whose fault a failure is."""
+
+import logging
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flows import process
+from lvseg.identity import state_home
+
+# What another try may mend: a process that somebody killed, a lock, a remote or server that did not answer.
+_KILLED = re.compile(r"exited with (-\d+|1(29|3\d|4\d|5\d))\b")
+_INFRASTRUCTURE = re.compile(
+    r"unable to acquire lock|is busy, it is being blocked"
+    r"|failed to (connect|transfer|pull|fetch|push|upload|download)"
+    r"|connection (refused|reset|lost)|could not connect|timed out|temporary failure in name resolution"
+    r"|tracking store \S+ cannot be used",
+    re.IGNORECASE,
+)
+_ERROR = re.compile(r"^(error|ERROR)\b:?\s*")
+
+
+class StageError(Exception):
+    """A command failed by its own fault; the message says why."""
+
+
+class InfrastructureError(Exception):
+    """A command failed for reasons outside of it: another try may succeed."""
+
+
+class RunEndsError(Exception):
+    """The run is ending, and the command with it."""
+
+
+@dataclass
+class Children:
+    """The commands that a run has under way, in any of its threads; they end with it."""
+
+    ending: threading.Event = field(default_factory=threading.Event)
+    _running: set[int] = field(default_factory=set)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Count the command that runs in this block."""
+        me = threading.get_ident()
+        with self._changed:
+            if self.ending.is_set():
+                raise RunEndsError
+            self._running.add(me)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._running.discard(me)
+                self._changed.notify_all()
+
+    def end(self) -> None:
+        """Ask all commands to end, and wait until they have; nothing starts afterwards."""
+        with self._changed:
+            self.ending.set()
+            self._changed.wait_for(lambda: not self._running, timeout=process.GRACE + 4)
+
+
+@dataclass(frozen=True)
+class Dvc:
+    """The `dvc` of this interpreter, in one workspace."""
+
+    workspace: Path
+    children: Children
+
+    def environment(self) -> dict[str, str]:
+        """Return the surroundings of a stage: this venv's commands first, shared state, one tracking store."""
+        from tracking.store import tracking_uri
+
+        dropped = ("GIT_", "MLFLOW_RUN_ID", "PYTHONPATH")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+        here = Path(sys.executable).parent
+        return {
+            **kept,
+            "PATH": f"{here}{os.pathsep}{kept.get('PATH', os.defpath)}",
+            "LVSEG_HOME": str(state_home()),
+            "MLFLOW_TRACKING_URI": tracking_uri(),
+            "DVC_NO_ANALYTICS": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def run(
+        self,
+        *arguments: str,
+        log: "logging.Logger | logging.LoggerAdapter[Any]",
+        timeout: float | None = None,
+        on_tick: Callable[[], None] = lambda: None,
+    ) -> str:
+        """Run `dvc --wait-for-lock ...` and return the end of what it said.
+
+        Args:
+            log: gets every line.
+            timeout: seconds.
+            on_tick: called a few times a second meanwhile.
+
+        Raises:
+            StageError: the command failed, or its time was over.
+            InfrastructureError: it failed for reasons outside of it.
+            RunEndsError: the run is ending.
+        """
+        command = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
+        with self.children.one():
+            ended = process.run(
+                command,
+                cwd=self.workspace,
+                env=self.environment(),
+                on_line=lambda line: log.log(_level(line), "%s", line),
+                stop=self.children.ending,
+                timeout=timeout,
+                on_tick=on_tick,
+            )
+        if ended.status:
+            raise _failure(arguments, ended, timeout)
+        return ended.tail
+
+
+def _level(line: str) -> int:
+    """Return the level of a line of output."""
+    if _ERROR.match(line):
+        return logging.ERROR
+    return logging.WARNING if line.lower().startswith("warning") else logging.INFO
+
+
+def _failure(arguments: Sequence[str], ended: process.Ended, timeout: float | None) -> Exception:
+    """Return the exception for a command that did not end well."""
+    if ended.stopped:
+        return RunEndsError("ended with the run")
+    if ended.timed_out:
+        return StageError(
+            f"took longer than {timeout:.0f} s (meta.timeout_minutes in dvc.yaml) and was ended"
+        )
+    if ended.status < 0:
+        return InfrastructureError(f"dvc was ended by signal {-ended.status}")
+    reason = last_error(ended.tail) or f"dvc {arguments[0]} ended with status {ended.status}"
+    if killed := _KILLED.search(ended.tail):
+        return InfrastructureError(f"the stage was ended by a signal ({killed[0]})")
+    return InfrastructureError(reason) if _INFRASTRUCTURE.search(ended.tail) else StageError(reason)
+
+
+def last_error(tail: str) -> str:
+    """Return what a command said was wrong: the stage's own error line rather than DVC's about it."""
+    errors = [_ERROR.sub("", line) for line in tail.splitlines() if _ERROR.match(line)]
+    own = [error for error in errors if not error.startswith("failed to reproduce")]
+    return next(iter([*own[-1:], *errors[-1:], *tail.splitlines()[-1:]]), "")
+
+
+def mentions(tail: str, words: Sequence[str]) -> bool:
+    """Return whether a command said one of these things."""
+    return any(word in tail for word in words)

@@ -1,0 +1,189 @@
+"""The flow `retrain`: the graph of dvc.yaml, stage by stage, on one machine or with GPU workers."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from prefect import flow, get_run_logger, runtime, task
+from prefect.futures import PrefectFuture
+from prefect.states import Completed, Failed, State
+from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import Field
+
+from flows import git, graph, report, snapshot
+from flows.dispatch import Dispatch
+from flows.dvc import Children, Dvc, InfrastructureError
+from flows.graph import Node
+from flows.stage import cached, repro
+from flows.workspace import workspace
+from lvseg.errors import UserError
+
+RETRY_AFTER = [10.0, 60.0]  # seconds before a second and a third try
+THREADS = 64  # each stage has one, also while it waits
+
+
+RUNNER: Any = ThreadPoolTaskRunner(max_workers=THREADS)
+
+
+@flow(name="retrain", task_runner=RUNNER)
+def retrain(
+    targets: Annotated[list[str], Field(description="Stages to bring up to date, with all they need.")] = [  # noqa: B006
+        "evaluate"
+    ],
+    overrides: Annotated[
+        list[str],
+        Field(description="Parameters for this run, as `dvc exp run -S` has them: train_cnn.epochs=5"),
+    ] = [],  # noqa: B006
+    revision: Annotated[
+        str | None, Field(description="Git revision to run; empty: the one that is deployed.")
+    ] = None,
+    train_on: Annotated[
+        str | None, Field(description="Work pool whose workers train; empty: train where this flow runs.")
+    ] = None,
+    force: Annotated[
+        list[str], Field(description="Stages to run again although nothing changed: train-cnn")
+    ] = [],  # noqa: B006
+    push: Annotated[
+        bool, Field(description="Send results to the DVC remote and the run's git ref to `origin`.")
+    ] = False,
+    branch: Annotated[
+        str | None, Field(description="Git branch that gets a commit of params.yaml and dvc.lock.")
+    ] = None,
+) -> State[Any]:
+    """Bring the pipeline up to date: only what changed runs, in a workspace of its own."""
+    try:
+        return _retrain(targets, overrides, revision, train_on, force, push, branch)
+    except UserError as error:
+        return Failed(message=str(error))
+
+
+def _retrain(
+    targets: list[str],
+    overrides: list[str],
+    revision: str | None,
+    train_on: str | None,
+    force: list[str],
+    push: bool,
+    branch: str | None,
+) -> State[Any]:
+    """Run what the parameters ask for; a wrong one is refused before anything runs."""
+    log, run_id = get_run_logger(), str(runtime.flow_run.id)
+    base = git.resolve(revision)
+    commit = snapshot.with_overrides(base, overrides)
+    if branch:
+        git.check_branch(branch)
+    children = Children()
+    with workspace(commit) as place:
+        log.info("%s of %s in %s", runtime.flow_run.name, commit[:12], place.path.name)
+        dvc = Dvc(place.path, children)
+        dispatch = Dispatch(train_on, dvc, run_id) if train_on else None
+        try:
+            nodes = graph.read(place.path, targets, dvc.environment())
+        except graph.GraphError as error:
+            raise UserError(f"targets {', '.join(targets)}: {error}") from None
+        _check_names("force", force, nodes)
+        before = report.hashes(place.path)
+        run = Run(dvc, frozenset(force), dispatch)
+        try:
+            states = run.all(nodes)
+        finally:
+            children.end()  # also when the run is cancelled: nothing goes on without it
+            if dispatch:
+                dispatch.end()
+        kept = snapshot.keep(run_id, place, branch)
+        if push:
+            _push(dvc, kept, branch)
+        report.write(place, nodes, states, before, kept)
+    return verdict(states, run.changed)
+
+
+def verdict(states: dict[str, State[Any]], changed: set[str]) -> State[Any]:
+    """Return the state of the run that follows from those of its stages."""
+    failed = {name: state for name, state in states.items() if not state.is_completed()}
+    for name, state in failed.items():
+        if state.is_failed() or state.is_crashed():
+            return Failed(message=f"{name}: {state.message}")
+    if failed:
+        return Failed(message=f"not run: {', '.join(failed)}")
+    if not changed:
+        return Completed(name="Up to date", message="up to date: nothing had changed")
+    return Completed(message=f"brought up to date: {', '.join(name for name in states if name in changed)}")
+
+
+def _check_names(parameter: str, names: Sequence[str], nodes: Sequence[Node]) -> None:
+    """Refuse names that are no stage of this run."""
+    known = [node.name for node in nodes]
+    for name in names:
+        if name not in known:
+            raise UserError(f"{parameter}: {name} is no stage of this run; they are {', '.join(known)}")
+
+
+def _push(dvc: Dvc, kept: "snapshot.Kept", branch: str | None) -> None:
+    """Send results to the DVC remote and refs to the git remote."""
+    dvc.run("push", "--run-cache", log=get_run_logger())
+    git.push_ref(kept.ref)
+    if branch:
+        git.push_ref(f"refs/heads/{branch}")
+
+
+@dataclass
+class Run:
+    """The stages of one flow run.
+
+    Attributes:
+        dvc: runs in the workspace.
+        force: the stages to run although nothing changed.
+        dispatch: sends GPU stages to a work pool, or None.
+        changed: the names of the stages whose outs may be new.
+    """
+
+    dvc: Dvc
+    force: frozenset[str]
+    dispatch: Dispatch | None
+    changed: set[str] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def all(self, nodes: Sequence[Node]) -> dict[str, State[Any]]:
+        """Run every node as soon as all that it needs is done; return how each ended."""
+        futures: dict[str, PrefectFuture[Any]] = {}
+        for node in nodes:
+            needs = [futures[name] for name in node.needs if name in futures]
+            futures[node.name] = self.task(node).submit(wait_for=needs)
+        for future in futures.values():
+            future.wait()
+        return {name: future.state for name, future in futures.items()}
+
+    def task(self, node: Node) -> Any:
+        """Return the Prefect task of a node; it has the name of the stage."""
+
+        @task(
+            name=node.name,
+            task_run_name=node.name,
+            retries=len(RETRY_AFTER),
+            retry_delay_seconds=RETRY_AFTER,
+            retry_condition_fn=worth_another_try,
+        )
+        def stage() -> State[Any]:
+            return self.one(node)
+
+        return stage
+
+    def one(self, node: Node) -> State[Any]:
+        """Bring one stage up to date, unless DVC found it unchanged and nothing that it needs has changed since."""
+        forced = node.name in self.force
+        if not (forced or node.stale or self.changed.intersection(node.needs)):
+            return cached("unchanged")
+        if self.dispatch and node.gpu:
+            state, changed = self.dispatch.train(node, forced)
+        else:
+            state, changed = repro(self.dvc, node, *(["--force"] if forced else []))
+        if changed:
+            with self._lock:
+                self.changed.add(node.name)
+        return state
+
+
+def worth_another_try(task: Any, run: Any, state: State[Any]) -> bool:
+    """Return whether a stage failed for reasons outside of it."""
+    return isinstance(state.result(raise_on_failure=False), InfrastructureError)

@@ -1,0 +1,47 @@
+"""The flow `run-stage`: one stage on a worker that has nothing but a clone, for a `retrain` elsewhere."""
+
+from typing import Annotated, Any
+
+from prefect import flow, get_run_logger, task
+from prefect.states import Failed, State
+from pydantic import Field
+
+from flows import git, graph
+from flows.dvc import Children, Dvc
+from flows.stage import repro
+from flows.workspace import workspace
+from lvseg.errors import UserError
+
+
+@flow(name="run-stage")
+def run_stage(
+    stage: Annotated[str, Field(description="The stage, as dvc.yaml names it.")],
+    ref: Annotated[str, Field(description="Git ref on `origin` with params.yaml and dvc.lock.")],
+    force: Annotated[bool, Field(description="Run it although DVC has its result already.")] = False,
+) -> State[Any] | None:
+    """Run one stage: its data comes from the DVC remote, its outs and its run cache entry go there."""
+    try:
+        commit = git.fetch_ref(ref)
+        with workspace(commit, purpose="stage") as place:
+            children = Children()
+            try:
+                return _run(Dvc(place.path, children), stage, force)
+            finally:
+                children.end()
+    except UserError as error:
+        return Failed(message=str(error))
+
+
+def _run(dvc: Dvc, stage: str, force: bool) -> State[Any] | None:
+    """Run the stage as a task of its name, and push what it made."""
+    try:
+        node = next(n for n in graph.read(dvc.workspace, [stage], dvc.environment()) if n.name == stage)
+    except graph.GraphError as error:
+        raise UserError(f"stage {stage}: {error}") from None
+    options = ["--pull", "--allow-missing", *(["--force"] if force else [])]
+    body = task(name=stage, task_run_name=stage)(lambda: repro(dvc, node, *options)[0])
+    state: State[Any] = body(return_state=True)
+    if not state.is_completed():
+        return state
+    dvc.run("push", "--run-cache", stage, log=get_run_logger())
+    return None

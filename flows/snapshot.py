@@ -1,0 +1,94 @@
+"""What a run is made from and what came of it, as git commits: params.yaml before, dvc.lock after."""
+
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows import git
+from flows.workspace import Workspace
+from lvseg import params
+from lvseg.errors import UserError
+
+RUNS = "refs/lvseg/runs"
+PARAMS, LOCK = "params.yaml", "dvc.lock"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Where git holds a run: commit, ref, and branch if one was asked for."""
+
+    commit: str
+    ref: str
+    branch: str | None
+
+
+def with_overrides(base: str, overrides: Sequence[str]) -> str:
+    """Return a commit whose params.yaml has these values: `base` itself if nothing differs.
+
+    A commit rather than an edited file, so that a model leads back to exactly what made it.
+
+    Raises:
+        UserError: a key is no parameter, or its value is none for it.
+    """
+    text = git.read_file(base, PARAMS)
+    if text is None:
+        raise UserError(f"revision: {base[:12]} has no {PARAMS}")
+    if not overrides:
+        return base
+    message = f"Parameters of a run: {', '.join(overrides)}"
+    return git.commit_files(base, {PARAMS: override(text, overrides).encode()}, message)
+
+
+def override(text: str, overrides: Sequence[str]) -> str:
+    """Return params.yaml with values replaced, as `dvc exp run -S` does it, validated.
+
+    Args:
+        text: the file.
+        overrides: such as `train_cnn.epochs=5` or `params.yaml:train_cnn.epochs=5`.
+
+    Raises:
+        UserError: the message names the override and what is wrong with it.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.utils.hydra import apply_overrides
+
+    plain = [one.removeprefix(f"{PARAMS}:") for one in overrides]
+    for one in plain:
+        if not re.match(r"\+{0,2}[A-Za-z_][\w.]*=", one):
+            raise UserError(f"overrides: {one!r} must read section.key=value, such as train_cnn.epochs=5")
+        if re.search(r"=(?![\[{'\"]).*,|=\s*(choice|range|interval|glob)\(", one):
+            raise UserError(f"overrides: {one!r} is several values; a run takes one, so start a run for each")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / PARAMS
+        path.write_text(text, encoding="utf-8")
+        try:
+            # Unknown keys are let in here, and refused below with the nearest valid one.
+            apply_overrides(path, [f"++{one.lstrip('+')}" for one in plain])
+        except DvcException as error:
+            raise UserError(f"overrides: {' '.join(str(error).split())}") from None
+        try:
+            params.load(path)
+        except UserError as error:
+            raise UserError(f"overrides: {str(error).removeprefix(f'{path}: ')}") from None
+        return path.read_text(encoding="utf-8")
+
+
+def keep(run_id: str, place: Workspace, branch: str | None) -> Kept:
+    """Commit the parameters and the dvc.lock of a run, under a ref of its own and, if asked for, on a branch."""
+    files = {
+        name: (place.path / name).read_bytes() for name in (PARAMS, LOCK) if (place.path / name).is_file()
+    }
+    commit = git.commit_files(place.commit, files, f"Run {run_id}")
+    ref = f"{RUNS}/{run_id}"
+    git.set_ref(ref, commit)
+    if branch:
+        git.advance_branch(branch, files, place.commit, f"Run {run_id}")
+    return Kept(commit, ref, branch)
+
+
+def last_run() -> str | None:
+    """Return the commit of the newest run, or None before the first."""
+    newest = git.git("for-each-ref", "--sort=-committerdate", "--count=1", "--format=%(objectname)", RUNS)
+    return newest or None
