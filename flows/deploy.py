@@ -1,0 +1,109 @@
+"""Tell a Prefect server what there is to run: work pools, the deployments of prefect.yaml, one automation.
+
+`python -m flows.deploy` may be run again at any time; what is there already is brought up to date.
+"""
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from typing import Any
+
+from flows.git import resolve
+from flows.settings import FLOWS, SILENCE, environment
+from lvseg.command import run
+from lvseg.errors import UserError
+from lvseg.identity import ROOT
+
+POOLS = {"local": "Extraction, evaluation, and trainings without a GPU.", "gpu": "Trainings, one per GPU."}
+AUTOMATION = "lvseg: a flow run that fell silent has crashed"
+
+
+def main() -> None:
+    """Create or update the work pools, the deployments and the automation on the Prefect server."""
+    deploy()
+    print(f"deployed {resolve(None)[:12]}: retrain/weekly, watch-data/poll, run-stage/gpu")
+
+
+def deploy() -> None:
+    """Do it, quietly.
+
+    Raises:
+        UserError: the server does not answer, or refuses.
+    """
+    os.environ.update(environment())
+    _pools()
+    _deployments()
+    heartbeat(timedelta(seconds=SILENCE))
+
+
+def _pools() -> None:
+    """Make the work pools that are missing; those that are there keep what was set on them."""
+    import httpx
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectAlreadyExists
+
+    with get_client(sync_client=True) as client:
+        for name, description in POOLS.items():
+            try:
+                client.create_work_pool(WorkPoolCreate(name=name, type="process", description=description))
+            except ObjectAlreadyExists:
+                continue
+            except httpx.HTTPError as error:
+                address = environment()["PREFECT_API_URL"]
+                raise UserError(
+                    f"the Prefect server {address} does not answer ({error}): start it, or set PREFECT_API_URL"
+                ) from None
+
+
+def _deployments() -> None:
+    """Deploy what prefect.yaml describes, in the version that git has."""
+    surroundings = {**environment(), "LVSEG_VERSION": resolve(None)[:12]}
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"prefect.yaml was not deployed:\n{(done.stdout + done.stderr).strip()[-2000:]}")
+
+
+def heartbeat(silence: timedelta) -> None:
+    """Let the server mark a flow run of ours as crashed when it has shown no sign of life for so long."""
+    from prefect.automations import Automation
+    from prefect.client.schemas.objects import StateType
+    from prefect.events.actions import ChangeFlowRunState
+    from prefect.events.schemas.automations import EventTrigger, Posture
+
+    minutes = silence.total_seconds() / 60
+    wanted: Any = Automation(  # the types speak of coroutines; without a loop they are plain calls
+        name=AUTOMATION,
+        description="Its process was ended by force, or its machine is gone. The next run goes on from there.",
+        trigger=EventTrigger(
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            match_related={
+                "prefect.resource.role": "flow",
+                "prefect.resource.name": list(FLOWS),
+            },
+            for_each={"prefect.resource.id"},
+            after={"prefect.flow-run.heartbeat"},
+            expect={"prefect.flow-run.*"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=silence,
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED, message=f"no sign of life for {minutes:.0f} minutes", force=True
+            )
+        ],
+    )
+    try:
+        there: Any = Automation.read(name=AUTOMATION)
+    except ValueError:
+        wanted.create()
+        return
+    there.trigger, there.actions, there.description = wanted.trigger, wanted.actions, wanted.description
+    there.update()
+
+
+if __name__ == "__main__":
+    run(main)

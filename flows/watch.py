@@ -1,0 +1,82 @@
+"""Raw data that changed starts a retraining: `watch-data` looks, every ten minutes or when git says so.
+
+`python -m flows.watch` does the same at once, for a git hook (docs/deploy.md).
+"""
+
+import json
+
+from prefect import flow, get_run_logger
+from prefect.events import emit_event
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Completed, Failed, State
+
+from flows import git, settings, snapshot
+from lvseg.command import run
+from lvseg.errors import UserError
+from lvseg.files import write_text
+from lvseg.identity import state_home
+
+EVENT, RESOURCE = "lvseg.raw-data.changed", "lvseg.raw-data"
+
+
+@flow(name="watch-data")
+def watch_data(branch: str | None = None) -> "State[None]":
+    """Announce raw data that no run has seen yet.
+
+    Args:
+        branch: a branch of `origin` to look at, fetched first; empty: the revision that is deployed.
+    """
+    try:
+        said = look(branch)
+    except UserError as error:
+        return Failed(message=str(error))
+    get_run_logger().info(said)
+    return Completed(message=said)
+
+
+def look(branch: str | None) -> str:
+    """Compare the committed `.dvc` files with those of the last run; emit an event if they differ.
+
+    Returns what was found, in words. The same change is announced once.
+
+    Raises:
+        UserError: the branch cannot be fetched.
+    """
+    if branch:
+        git.git("fetch", "--quiet", git.REMOTE, branch)
+    commit = git.resolve("FETCH_HEAD" if branch else None)
+    now, last = _pointers(commit), snapshot.last_run()
+    if not now:
+        return "no raw data is tracked in this revision"
+    if last and _pointers(last) == now:
+        return "the raw data is that of the last run"
+    announced = state_home() / "watch.json"
+    if announced.is_file() and json.loads(announced.read_text(encoding="utf-8")) == now:
+        return "the raw data has changed; it was announced before"
+    emit_event(
+        event=EVENT,
+        resource={"prefect.resource.id": RESOURCE},
+        payload={"revision": commit, "files": sorted(now)},
+    )
+    write_text(announced, json.dumps(now))
+    return f"the raw data has changed: {', '.join(sorted(now))} at {commit[:12]}"
+
+
+def _pointers(commit: str) -> dict[str, str]:
+    """Return the git hash of every `.dvc` file that a commit holds, by path."""
+    found = {}
+    for line in git.git("ls-tree", "-r", "--full-tree", commit).splitlines():
+        facts, path = line.split("\t", 1)
+        if path.endswith(".dvc"):
+            found[path] = facts.split()[2]
+    return found
+
+
+def main(branch: str | None = None) -> None:
+    """Look once, and tell the Prefect server."""
+    with temporary_settings(updates={PREFECT_API_URL: settings.api_url()}):
+        print(look(branch))
+
+
+if __name__ == "__main__":
+    run(main)

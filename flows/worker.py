@@ -1,0 +1,118 @@
+"""A worker of a Prefect work pool that ends in good order: `python -m flows.worker --pool local`.
+
+Prefect's own worker ends its flow runs by force when it is asked to end, and they would say Running until
+somebody notices. This one asks them first: each ends its stage, which keeps its checkpoint, and says Crashed.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from types import FrameType
+from typing import Annotated
+
+import psutil
+import typer
+
+from flows.leash import PR_SET_PDEATHSIG, prctl
+from flows.settings import environment
+from lvseg.command import run
+from lvseg.errors import UserError
+
+PATIENCE = 20.0  # seconds for flow runs to end their stages and to say so
+
+
+def main(
+    pool: Annotated[str, typer.Option(help="Work pool to take flow runs from.")],
+    gpu: Annotated[
+        int | None, typer.Option(min=0, help="GPU that this worker owns; one run at a time.")
+    ] = None,
+) -> None:
+    """Take flow runs from a work pool until asked to end (Ctrl-C, SIGTERM)."""
+    surroundings = environment()
+    os.environ.update(surroundings)
+    _check(pool)
+    name = f"{socket.gethostname()}-{pool}" + (f"-gpu{gpu}" if gpu is not None else f"-{os.getpid()}")
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--name", name]
+    if gpu is not None:
+        command += ["--limit", "1"]
+        surroundings["CUDA_VISIBLE_DEVICES"] = str(gpu)
+    worker = subprocess.Popen(command, env=surroundings, start_new_session=True, preexec_fn=_prepare)
+    asked: list[int] = []
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, ask)
+    while not asked and worker.poll() is None:
+        time.sleep(0.2)
+    if asked:
+        _end(worker)
+    else:
+        raise UserError(f"the Prefect worker {name} ended with status {worker.returncode}, see above")
+
+
+def _check(pool: str) -> None:
+    """Refuse to start without the server or the pool, with what to do.
+
+    Raises:
+        UserError: one of them is missing.
+    """
+    import httpx
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    address = os.environ["PREFECT_API_URL"]
+    try:
+        with get_client(sync_client=True) as client:
+            client.read_work_pool(pool)
+    except ObjectNotFound:
+        raise UserError(f"there is no work pool {pool}: `python -m flows.deploy` makes ours") from None
+    except httpx.HTTPError as error:
+        raise UserError(
+            f"the Prefect server {address} does not answer ({error}): start it, or set PREFECT_API_URL"
+        ) from None
+
+
+def _prepare() -> None:
+    """In the child: hear Ctrl-C's signal, which shells switch off in background jobs, and end with the parent."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _end(worker: "subprocess.Popen[bytes]") -> None:
+    """Ask the flow runs to end, then the worker, and end by force what is left."""
+    give_up = time.monotonic() + PATIENCE
+    told: set[int] = set()
+    while time.monotonic() < give_up:
+        runs = _flow_runs(worker)  # again and again: the worker may start another one meanwhile
+        for flow_run in runs:
+            if flow_run.pid not in told:
+                told.add(flow_run.pid)
+                flow_run.terminate()
+        if not runs:
+            break
+        time.sleep(0.1)
+    worker.terminate()
+    try:
+        worker.wait(10)
+    except subprocess.TimeoutExpired:
+        for process in [*_flow_runs(worker), psutil.Process(worker.pid)]:
+            process.kill()
+        worker.wait()
+
+
+def _flow_runs(worker: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+    """Return the processes of the flow runs of a worker."""
+    try:
+        children = psutil.Process(worker.pid).children()
+    except psutil.NoSuchProcess:
+        return []
+    return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+
+
+if __name__ == "__main__":
+    run(main)
