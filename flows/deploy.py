@@ -60,6 +60,7 @@ def _pools() -> None:
 def _deployments() -> None:
     """Deploy what prefect.yaml describes, in the version that git has."""
     surroundings = {**environment(), "LVSEG_VERSION": resolve(None)[:12]}
+    del surroundings["LVSEG_REPOSITORY"]  # each worker has its own: the deployment must keep the variable
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
     done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True)
     if done.returncode:
@@ -92,7 +93,10 @@ def heartbeat(silence: timedelta) -> None:
         ),
         actions=[
             ChangeFlowRunState(
-                state=StateType.CRASHED, message=f"no sign of life for {minutes:.0f} minutes", force=True
+                name=None,
+                state=StateType.CRASHED,
+                message=f"no sign of life for {minutes:.0f} minutes",
+                force=True,
             )
         ],
     )

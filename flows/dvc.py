@@ -23,6 +23,14 @@ _INFRASTRUCTURE = re.compile(
     r"|tracking store \S+ cannot be used",
     re.IGNORECASE,
 )
+# Advice for a person at a terminal, which DVC repeats after each stage.
+_ADVICE = (
+    "To track the changes with git",
+    "git add ",
+    "To enable auto staging",
+    "dvc config core.autostage",
+    "Use `dvc push`",
+)
 _ERROR = re.compile(r"^(error|ERROR)\b:?\s*")
 
 
@@ -116,7 +124,7 @@ class Dvc:
                 command,
                 cwd=self.workspace,
                 env=self.environment(),
-                on_line=lambda line: log.log(_level(line), "%s", line),
+                on_line=lambda line: _tell(log, line),
                 stop=self.children.ending,
                 timeout=timeout,
                 on_tick=on_tick,
@@ -126,11 +134,14 @@ class Dvc:
         return ended.tail
 
 
-def _level(line: str) -> int:
-    """Return the level of a line of output."""
+def _tell(log: "logging.Logger | logging.LoggerAdapter[Any]", line: str) -> None:
+    """Log a line of output at its level."""
     if _ERROR.match(line):
-        return logging.ERROR
-    return logging.WARNING if line.lower().startswith("warning") else logging.INFO
+        log.error("%s", line)
+    elif line.lower().startswith("warning"):
+        log.warning("%s", line)
+    elif not line.lstrip().startswith(_ADVICE):
+        log.info("%s", line)
 
 
 def _failure(arguments: Sequence[str], ended: process.Ended, timeout: float | None) -> Exception:

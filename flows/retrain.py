@@ -3,13 +3,12 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow, get_run_logger, runtime, task
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed, State
 from prefect.task_runners import ThreadPoolTaskRunner
-from pydantic import Field
 
 from flows import git, graph, report, snapshot
 from flows.dispatch import Dispatch
@@ -28,30 +27,25 @@ RUNNER: Any = ThreadPoolTaskRunner(max_workers=THREADS)
 
 @flow(name="retrain", task_runner=RUNNER)
 def retrain(
-    targets: Annotated[list[str], Field(description="Stages to bring up to date, with all they need.")] = [  # noqa: B006
-        "evaluate"
-    ],
-    overrides: Annotated[
-        list[str],
-        Field(description="Parameters for this run, as `dvc exp run -S` has them: train_cnn.epochs=5"),
-    ] = [],  # noqa: B006
-    revision: Annotated[
-        str | None, Field(description="Git revision to run; empty: the one that is deployed.")
-    ] = None,
-    train_on: Annotated[
-        str | None, Field(description="Work pool whose workers train; empty: train where this flow runs.")
-    ] = None,
-    force: Annotated[
-        list[str], Field(description="Stages to run again although nothing changed: train-cnn")
-    ] = [],  # noqa: B006
-    push: Annotated[
-        bool, Field(description="Send results to the DVC remote and the run's git ref to `origin`.")
-    ] = False,
-    branch: Annotated[
-        str | None, Field(description="Git branch that gets a commit of params.yaml and dvc.lock.")
-    ] = None,
+    targets: list[str] = ["evaluate"],  # noqa: B006
+    overrides: list[str] = [],  # noqa: B006
+    revision: str | None = None,
+    train_on: str | None = None,
+    force: list[str] = [],  # noqa: B006
+    push: bool = False,
+    branch: str | None = None,
 ) -> State[Any]:
-    """Bring the pipeline up to date: only what changed runs, in a workspace of its own."""
+    """Bring the pipeline up to date: only what changed runs, in a workspace of its own.
+
+    Args:
+        targets: Stages to bring up to date, with all that they need.
+        overrides: Parameters for this run, as `dvc exp run -S` has them, such as train_cnn.epochs=5.
+        revision: Git revision to run. Empty: the one that is deployed.
+        train_on: Work pool whose workers train, such as gpu. Empty: train where this flow runs.
+        force: Stages to run again although nothing changed, such as train-cnn.
+        push: Send the results to the DVC remote, and the git ref of this run to origin.
+        branch: Git branch that gets a commit of params.yaml and dvc.lock, such as lvseg/retrain.
+    """
     try:
         return _retrain(targets, overrides, revision, train_on, force, push, branch)
     except UserError as error:

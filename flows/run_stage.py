@@ -1,10 +1,9 @@
 """The flow `run-stage`: one stage on a worker that has nothing but a clone, for a `retrain` elsewhere."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow, get_run_logger, task
 from prefect.states import Failed, State
-from pydantic import Field
 
 from flows import git, graph
 from flows.dvc import Children, Dvc
@@ -14,12 +13,14 @@ from lvseg.errors import UserError
 
 
 @flow(name="run-stage")
-def run_stage(
-    stage: Annotated[str, Field(description="The stage, as dvc.yaml names it.")],
-    ref: Annotated[str, Field(description="Git ref on `origin` with params.yaml and dvc.lock.")],
-    force: Annotated[bool, Field(description="Run it although DVC has its result already.")] = False,
-) -> State[Any] | None:
-    """Run one stage: its data comes from the DVC remote, its outs and its run cache entry go there."""
+def run_stage(stage: str, ref: str, force: bool = False) -> State[Any] | None:
+    """Run one stage: its data comes from the DVC remote, its outs and its run cache entry go there.
+
+    Args:
+        stage: The stage, as dvc.yaml names it.
+        ref: Git ref on origin that holds params.yaml and dvc.lock.
+        force: Run it although DVC has its result already.
+    """
     try:
         commit = git.fetch_ref(ref)
         with workspace(commit, purpose="stage") as place:

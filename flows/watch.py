@@ -24,7 +24,7 @@ def watch_data(branch: str | None = None) -> "State[None]":
     """Announce raw data that no run has seen yet.
 
     Args:
-        branch: a branch of `origin` to look at, fetched first; empty: the revision that is deployed.
+        branch: A branch of origin to look at, fetched first. Empty: the revision that is deployed.
     """
     try:
         said = look(branch)
