@@ -8,7 +8,7 @@ LOCKS := requirements/dev.lock requirements/gpu.lock requirements/uv.lock
 # Exists when .venv is complete; older than a lock file or pyproject.toml means: bring .venv in step.
 READY := .venv/ready
 
-.PHONY: help repro test setup lint format mlflow bench lock
+.PHONY: help repro test setup lint format mlflow ui bench lock
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -34,6 +34,9 @@ format: $(READY) ## mend formatting and what ruff can mend by itself
 
 mlflow: $(READY) ## the tracking server's pages on this machine (Ctrl-C ends it)
 	@sh mlflow/serve
+
+ui: $(READY) ## scheduled retraining: Prefect, MLflow and a worker on this machine (Ctrl-C ends all)
+	@$(PYTHON_OF_VENV) -m flows.ui
 
 bench: $(READY) ## speed of extraction against the obvious loop and against reading alone
 	@$(PYTHON_OF_VENV) -m bench

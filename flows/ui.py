@@ -1,0 +1,190 @@
+"""`make ui`: a Prefect server, an MLflow server and a worker on this machine, deployed and ready to run.
+
+What runs is the committed state, from a worktree of its own: a person's checkout is neither touched nor looked at.
+"""
+
+import contextlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from flows.git import git, resolve
+from flows.leash import PR_SET_PDEATHSIG, prctl
+from flows.settings import LOOPBACK, environment, port
+from lvseg.command import run
+from lvseg.errors import UserError
+from lvseg.identity import ROOT, state_home
+
+START = 120.0  # seconds for a server to answer
+END = 30.0  # seconds for a process to end by itself
+
+
+def main() -> None:
+    """Run the servers and a worker until Ctrl-C."""
+    began = time.monotonic()
+    prefect, mlflow = port("PREFECT_PORT", 4200), port("MLFLOW_PORT", 5000)
+    with ExitStack() as stack:
+        stack.enter_context(_only_one())
+        for variable, number in (("PREFECT_PORT", prefect), ("MLFLOW_PORT", mlflow)):
+            _check_free(variable, number)
+        code = _deployed()
+        surroundings = {
+            **environment(),
+            "PREFECT_API_URL": f"http://{LOOPBACK}:{prefect}/api",
+            "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+            "MLFLOW_TRACKING_URI": f"http://{LOOPBACK}:{mlflow}",
+            "LVSEG_REPOSITORY": str(code),
+            "PORT": str(mlflow),
+        }
+        python = [sys.executable, "-m"]
+        server = [*python, "prefect", "server", "start", "--host", LOOPBACK, "--port", str(prefect)]
+        children = [
+            stack.enter_context(_child("prefect", server, ROOT, surroundings)),
+            stack.enter_context(_child("mlflow", ["sh", "mlflow/serve"], ROOT, surroundings)),
+        ]
+        _await(children[0], f"http://{LOOPBACK}:{prefect}/api/health")
+        _deploy(code, surroundings)
+        _await(children[1], f"http://{LOOPBACK}:{mlflow}/health")
+        worker = [*python, "flows.worker", "--pool", "local"]
+        children.append(stack.enter_context(_child("worker", worker, code, surroundings)))
+        _greet(prefect, mlflow, code.name, time.monotonic() - began)
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                for child in children:
+                    child.check()
+                time.sleep(0.5)
+        print("\nending the worker and the servers", flush=True)
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process of ours and the file that holds what it says."""
+
+    name: str
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    def check(self) -> None:
+        """Raise `UserError` if it has ended."""
+        if self.process.poll() is not None:
+            said = "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+            raise UserError(
+                f"{self.name} ended with status {self.process.returncode}; {self.log} ends with:\n{said}"
+            )
+
+
+@contextmanager
+def _child(name: str, command: Sequence[str], cwd: Path, surroundings: Mapping[str, str]) -> Iterator[Child]:
+    """Run a process for the time of the block; it ends with this one, even if this one is killed."""
+    log = state_home() / "logs" / f"{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=surroundings,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,  # Ctrl-C is for us: we end them in order
+            preexec_fn=lambda: prctl(PR_SET_PDEATHSIG, signal.SIGTERM),
+        )
+    try:
+        yield Child(name, process, log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(END)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    """Refuse to run twice on the same state."""
+    lock = FileLock(state_home() / "ui.lock")
+    state_home().mkdir(parents=True, exist_ok=True)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError("make ui runs already for this repository; end it with Ctrl-C first") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _check_free(variable: str, number: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, number))
+        except OSError:
+            raise UserError(
+                f"port {number} is taken: end what uses it, or choose another: {variable}={number + 1} make ui"
+            ) from None
+
+
+def _deployed() -> Path:
+    """Return a worktree of the present commit that nobody works in; older ones are removed."""
+    commit = resolve(None)
+    if git("status", "--porcelain"):
+        print("note: what is not committed does not run here; commit and start `make ui` again", flush=True)
+    home = state_home() / "deployed"
+    code = home / commit[:12]
+    for other in home.glob("*"):
+        if other != code:
+            shutil.rmtree(other)
+    git("worktree", "prune")
+    if not (code / ".git").is_file():
+        git("worktree", "add", "--force", "--quiet", "--detach", str(code), commit)
+    git("checkout", "--force", "--quiet", "--detach", commit, cwd=code)
+    return code
+
+
+def _deploy(code: Path, surroundings: Mapping[str, str]) -> None:
+    command = [sys.executable, "-m", "flows.deploy"]
+    done = subprocess.run(command, cwd=code, env=surroundings, capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"nothing was deployed: {done.stderr.strip().removeprefix('error: ')}")
+
+
+def _await(child: Child, address: str) -> None:
+    """Wait until a server answers."""
+    give_up = time.monotonic() + START
+    while time.monotonic() < give_up:
+        child.check()
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=2):
+            return
+        time.sleep(0.2)
+    raise UserError(f"{child.name} did not answer within {START:.0f} s at {address}; its log: {child.log}")
+
+
+def _greet(prefect: int, mlflow: int, version: str, seconds: float) -> None:
+    """Say what there is to open and to do."""
+    print(
+        f"""Up after {seconds:.0f} s, at commit {version}.
+
+  Prefect  http://{LOOPBACK}:{prefect}/deployments
+           retrain runs on Sundays, when raw data changes, and when you press Run
+  MLflow   http://{LOOPBACK}:{mlflow}/#/experiments?workflowType=machine_learning
+  logs     {state_home() / "logs"}
+
+Ctrl-C ends all of it. A run that is cut off goes on where it was when it is started again.""",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    run(main)
