@@ -14,7 +14,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling, Completed, State
 
 from flows import git
-from flows.dvc import Dvc, InfrastructureError, StageError
+from flows.dvc import Dvc, InfrastructureError, StageError, run_cache
 from flows.graph import Node
 from flows.stage import repro
 from lvseg.errors import UserError
@@ -59,7 +59,7 @@ class Dispatch:
         """
         log = get_run_logger()
         with self._sending:  # siblings need the same data: who comes second finds it sent
-            self.dvc.run("push", "--run-cache", *node.needs, log=log)
+            self.dvc.run("push", *node.needs, log=log)
         ref = self._send(node)
         began = time.monotonic()
         run: Any = run_deployment(
@@ -79,9 +79,12 @@ class Dispatch:
         if not state.is_completed():
             raise StageError(f"on the pool {self.pool}: {state.message}")
         elsewhere = time.monotonic() - began
-        back, changed = repro(self.dvc, node, "--pull")
+        with run_cache():
+            back, changed = repro(self.dvc, node, "--pull")
         if back.is_cancelled():
             return back, changed
+        if back.name != "Cached":
+            log.warning("the DVC remote does not hold all of what %s made: it ran again here", node.name)
         return Completed(message=f"ran for {elsewhere:.0f} s on the pool {self.pool}"), changed
 
     def _send(self, node: Node) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from flows import process
 from lvseg.identity import state_home
 
@@ -19,7 +21,7 @@ _KILLED = re.compile(r"exited with (-\d+|1(29|3\d|4\d|5\d))\b")
 _INFRASTRUCTURE = re.compile(
     r"unable to acquire lock|is busy, it is being blocked"
     r"|failed to (connect|transfer|pull|fetch|push|upload|download)"
-    r"|connection (refused|reset|lost)|could not connect|timed out|temporary failure in name resolution"
+    r"|connect call failed|connection (refused|reset|lost)|could not connect|timed out|temporary failure in name resolution"
     r"|tracking store \S+ cannot be used",
     re.IGNORECASE,
 )
@@ -160,13 +162,16 @@ def _failure(arguments: Sequence[str], ended: process.Ended, timeout: float | No
     return InfrastructureError(reason) if _INFRASTRUCTURE.search(ended.tail) else StageError(reason)
 
 
+@contextmanager
+def run_cache() -> Iterator[None]:
+    """Let one process at a time exchange the run cache: DVC drops an entry that it finds half-written."""
+    state_home().mkdir(parents=True, exist_ok=True)
+    with FileLock(state_home() / "run-cache.lock"):
+        yield
+
+
 def last_error(tail: str) -> str:
     """Return what a command said was wrong: the stage's own error line rather than DVC's about it."""
     errors = [_ERROR.sub("", line) for line in tail.splitlines() if _ERROR.match(line)]
     own = [error for error in errors if not error.startswith("failed to reproduce")]
     return next(iter([*own[-1:], *errors[-1:], *tail.splitlines()[-1:]]), "")
-
-
-def mentions(tail: str, words: Sequence[str]) -> bool:
-    """Return whether a command said one of these things."""
-    return any(word in tail for word in words)

@@ -12,7 +12,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import git, graph, report, snapshot
 from flows.dispatch import Dispatch
-from flows.dvc import Children, Dvc, InfrastructureError
+from flows.dvc import Children, Dvc, InfrastructureError, run_cache
 from flows.graph import Node
 from flows.stage import cached, repro
 from flows.workspace import workspace
@@ -115,7 +115,8 @@ def _check_names(parameter: str, names: Sequence[str], nodes: Sequence[Node]) ->
 
 def _push(dvc: Dvc, kept: "snapshot.Kept", branch: str | None) -> None:
     """Send results to the DVC remote and refs to the git remote."""
-    dvc.run("push", "--run-cache", log=get_run_logger())
+    with run_cache():
+        dvc.run("push", "--run-cache", log=get_run_logger())
     git.push_ref(kept.ref)
     if branch:
         git.push_ref(f"refs/heads/{branch}")

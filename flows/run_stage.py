@@ -6,7 +6,7 @@ from prefect import flow, get_run_logger, task
 from prefect.states import Failed, State
 
 from flows import git, graph
-from flows.dvc import Children, Dvc
+from flows.dvc import Children, Dvc, run_cache
 from flows.stage import repro
 from flows.workspace import workspace
 from lvseg.errors import UserError
@@ -39,10 +39,14 @@ def _run(dvc: Dvc, stage: str, force: bool) -> State[Any] | None:
         node = next(n for n in graph.read(dvc.workspace, [stage], dvc.environment()) if n.name == stage)
     except graph.GraphError as error:
         raise UserError(f"stage {stage}: {error}") from None
-    options = ["--pull", "--allow-missing", *(["--force"] if force else [])]
+    log = get_run_logger()
+    # First, because `repro --pull` takes older data that lies here for the right one.
+    dvc.run("pull", "--force", *node.needs, log=log)
+    options = ["--pull", *(["--force"] if force else [])]
     body = task(name=stage, task_run_name=stage)(lambda: repro(dvc, node, *options)[0])
     state: State[Any] = body(return_state=True)
     if not state.is_completed():
         return state
-    dvc.run("push", "--run-cache", stage, log=get_run_logger())
+    with run_cache():
+        dvc.run("push", "--run-cache", stage, log=log)
     return None
