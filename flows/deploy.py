@@ -9,7 +9,7 @@ import sys
 from datetime import timedelta
 from typing import Any
 
-from flows.git import resolve
+from flows.repository import resolve
 from flows.settings import FLOWS, SILENCE, environment
 from lvseg.command import run
 from lvseg.errors import UserError

@@ -13,8 +13,8 @@ from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling, Completed, State
 
-from flows import git
-from flows.dvc import Dvc, InfrastructureError, StageError, run_cache
+from flows import repository
+from flows.commands import Dvc, InfrastructureError, StageError, run_cache
 from flows.graph import Node
 from flows.stage import repro
 from lvseg.errors import UserError
@@ -90,14 +90,14 @@ class Dispatch:
     def _send(self, node: Node) -> str:
         """Push a git ref with params.yaml and the present dvc.lock; return its name."""
         place = self.dvc.workspace
-        commit = git.commit_files(
-            git.git("rev-parse", "HEAD", cwd=place),
+        commit = repository.commit_files(
+            repository.git("rev-parse", "HEAD", cwd=place),
             {"dvc.lock": (place / "dvc.lock").read_bytes()},
             f"{node.name}: for a worker",
         )
         ref = f"refs/lvseg/dispatch/{self.flow_run}/{node.name}"
-        git.set_ref(ref, commit)
-        git.push_ref(ref)
+        repository.set_ref(ref, commit)
+        repository.push_ref(ref)
         return ref
 
     def _await(self, run_id: UUID, node: Node) -> State[Any]:

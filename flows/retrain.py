@@ -10,9 +10,9 @@ from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed, State
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import git, graph, report, snapshot
+from flows import graph, report, repository, snapshot
+from flows.commands import Children, Dvc, InfrastructureError, StageError, run_cache
 from flows.dispatch import Dispatch
-from flows.dvc import Children, Dvc, InfrastructureError, run_cache
 from flows.graph import Node
 from flows.stage import cached, repro
 from flows.workspace import workspace
@@ -63,10 +63,10 @@ def _retrain(
 ) -> State[Any]:
     """Run what the parameters ask for; a wrong one is refused before anything runs."""
     log, run_id = get_run_logger(), str(runtime.flow_run.id)
-    base = git.resolve(revision)
+    base = repository.resolve(revision)
     commit = snapshot.with_overrides(base, overrides)
     if branch:
-        git.check_branch(branch)
+        repository.check_branch(branch)
     children = Children()
     with workspace(commit) as place:
         log.info("%s of %s in %s", runtime.flow_run.name, commit[:12], place.path.name)
@@ -81,14 +81,14 @@ def _retrain(
         run = Run(dvc, frozenset(force), dispatch)
         try:
             states = run.all(nodes)
+            kept = snapshot.keep(run_id, place, branch)
+            report.write(place, nodes, states, before, kept)
+            if push:
+                _push(dvc, kept)
         finally:
             children.end()  # also when the run is cancelled: nothing goes on without it
             if dispatch:
                 dispatch.end()
-        kept = snapshot.keep(run_id, place, branch)
-        if push:
-            _push(dvc, kept, branch)
-        report.write(place, nodes, states, before, kept)
     return verdict(states, run.changed)
 
 
@@ -113,13 +113,20 @@ def _check_names(parameter: str, names: Sequence[str], nodes: Sequence[Node]) ->
             raise UserError(f"{parameter}: {name} is no stage of this run; they are {', '.join(known)}")
 
 
-def _push(dvc: Dvc, kept: "snapshot.Kept", branch: str | None) -> None:
-    """Send results to the DVC remote and refs to the git remote."""
-    with run_cache():
-        dvc.run("push", "--run-cache", log=get_run_logger())
-    git.push_ref(kept.ref)
-    if branch:
-        git.push_ref(f"refs/heads/{branch}")
+def _push(dvc: Dvc, kept: snapshot.Kept) -> None:
+    """Send results to the DVC remote and refs to the git remote.
+
+    Raises:
+        UserError: one of them does not take them; the results are safe here.
+    """
+    try:
+        with run_cache():
+            dvc.run("push", "--run-cache", log=get_run_logger())
+    except (StageError, InfrastructureError) as error:
+        raise UserError(f"push: {error}; the results are kept, the next run with push sends them") from None
+    repository.push_ref(kept.ref)
+    if kept.branch:
+        repository.push_ref(f"refs/heads/{kept.branch}")
 
 
 @dataclass

@@ -5,8 +5,8 @@ from typing import Any
 from prefect import flow, get_run_logger, task
 from prefect.states import Failed, State
 
-from flows import git, graph
-from flows.dvc import Children, Dvc, run_cache
+from flows import graph, repository
+from flows.commands import Children, Dvc, run_cache
 from flows.stage import repro
 from flows.workspace import workspace
 from lvseg.errors import UserError
@@ -22,7 +22,7 @@ def run_stage(stage: str, ref: str, force: bool = False) -> State[Any] | None:
         force: Run it although DVC has its result already.
     """
     try:
-        commit = git.fetch_ref(ref)
+        commit = repository.fetch_ref(ref)
         with workspace(commit, purpose="stage") as place:
             children = Children()
             try:

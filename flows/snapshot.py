@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows import git
+from flows import repository
 from flows.workspace import Workspace
 from lvseg import params
 from lvseg.errors import UserError
@@ -32,13 +32,13 @@ def with_overrides(base: str, overrides: Sequence[str]) -> str:
     Raises:
         UserError: a key is no parameter, or its value is none for it.
     """
-    text = git.read_file(base, PARAMS)
+    text = repository.read_file(base, PARAMS)
     if text is None:
         raise UserError(f"revision: {base[:12]} has no {PARAMS}")
     if not overrides:
         return base
     message = f"Parameters of a run: {', '.join(overrides)}"
-    return git.commit_files(base, {PARAMS: override(text, overrides).encode()}, message)
+    return repository.commit_files(base, {PARAMS: override(text, overrides).encode()}, message)
 
 
 def override(text: str, overrides: Sequence[str]) -> str:
@@ -80,15 +80,17 @@ def keep(run_id: str, place: Workspace, branch: str | None) -> Kept:
     files = {
         name: (place.path / name).read_bytes() for name in (PARAMS, LOCK) if (place.path / name).is_file()
     }
-    commit = git.commit_files(place.commit, files, f"Run {run_id}")
+    commit = repository.commit_files(place.commit, files, f"Run {run_id}")
     ref = f"{RUNS}/{run_id}"
-    git.set_ref(ref, commit)
+    repository.set_ref(ref, commit)
     if branch:
-        git.advance_branch(branch, files, place.commit, f"Run {run_id}")
+        repository.advance_branch(branch, files, place.commit, f"Run {run_id}")
     return Kept(commit, ref, branch)
 
 
 def last_run() -> str | None:
     """Return the commit of the newest run, or None before the first."""
-    newest = git.git("for-each-ref", "--sort=-committerdate", "--count=1", "--format=%(objectname)", RUNS)
+    newest = repository.git(
+        "for-each-ref", "--sort=-committerdate", "--count=1", "--format=%(objectname)", RUNS
+    )
     return newest or None

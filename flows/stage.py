@@ -10,7 +10,7 @@ from typing import Any
 from prefect import get_run_logger
 from prefect.states import Cancelled, Completed, State
 
-from flows.dvc import Dvc, RunEndsError
+from flows.commands import Dvc, RunEndsError
 from flows.graph import Node
 
 Log = logging.Logger | logging.LoggerAdapter[Any]
@@ -29,7 +29,7 @@ def repro(dvc: Dvc, node: Node, *options: str) -> tuple[State[Any], bool]:
     """Bring one stage up to date; return how it ended, and whether its outs may have changed.
 
     Raises:
-        StageError, InfrastructureError: see `flows.dvc`.
+        StageError, InfrastructureError: see `flows.commands`.
     """
     log, began = get_run_logger(), time.monotonic()
     if not node.runs:
@@ -52,7 +52,7 @@ def repro(dvc: Dvc, node: Node, *options: str) -> tuple[State[Any], bool]:
 
 def _fetch(dvc: Dvc, node: Node, log: Log) -> State[Any]:
     """Bring the data of a `.dvc` file into the workspace: from the cache, or else from the remote."""
-    from flows.dvc import StageError
+    from flows.commands import StageError
 
     try:
         dvc.run("checkout", "--force", node.name, log=log)

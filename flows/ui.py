@@ -18,8 +18,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from flows.git import git, resolve
 from flows.leash import PR_SET_PDEATHSIG, prctl
+from flows.repository import git, resolve
 from flows.settings import LOOPBACK, environment, port
 from lvseg.command import run
 from lvseg.errors import UserError

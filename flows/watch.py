@@ -10,7 +10,7 @@ from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Failed, State
 
-from flows import git, settings, snapshot
+from flows import repository, settings, snapshot
 from lvseg.command import run
 from lvseg.errors import UserError
 from lvseg.files import write_text
@@ -43,8 +43,8 @@ def look(branch: str | None) -> str:
         UserError: the branch cannot be fetched.
     """
     if branch:
-        git.git("fetch", "--quiet", git.REMOTE, branch)
-    commit = git.resolve("FETCH_HEAD" if branch else None)
+        repository.git("fetch", "--quiet", repository.REMOTE, branch)
+    commit = repository.resolve("FETCH_HEAD" if branch else None)
     now, last = _pointers(commit), snapshot.last_run()
     if not now:
         return "no raw data is tracked in this revision"
@@ -65,7 +65,7 @@ def look(branch: str | None) -> str:
 def _pointers(commit: str) -> dict[str, str]:
     """Return the git hash of every `.dvc` file that a commit holds, by path."""
     found = {}
-    for line in git.git("ls-tree", "-r", "--full-tree", commit).splitlines():
+    for line in repository.git("ls-tree", "-r", "--full-tree", commit).splitlines():
         facts, path = line.split("\t", 1)
         if path.endswith(".dvc"):
             found[path] = facts.split()[2]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from flows.git import git
+from flows.repository import git
 from lvseg.errors import UserError
 from lvseg.files import write_text
 from lvseg.identity import main_worktree, state_home

@@ -6,102 +6,23 @@ clone, one more patient, an experiment.
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-from lvseg.identity import file_hash
+from tests.project import Project, working_copy
 
-ROOT = Path(__file__).parent.parent
 RAW = "data/sunnybrook"
-TINY: dict[str, dict[str, Any]] = {
-    "data": {"raw": RAW},
-    "phantom": {"patients": 6, "slices": 3, "phases": 4, "matrix": 64},
-    "train_dense": {"epochs": 1, "image_size": 32},
-    "train_cnn": {"epochs": 1, "image_size": 32},
-    "evaluate": {"overlays": 1},
-}
-
-
-@dataclass(frozen=True)
-class Project:
-    """A clone, and the surroundings that its commands run in: an empty HOME, no git identity."""
-
-    root: Path
-    home: Path
-
-    def run(self, *command: str, fails: bool = False, **extra: str) -> str:
-        """Run a command, check how it ended, and return what it said."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "MLFLOW_"))}
-        surroundings = {
-            **kept,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "HOME": str(self.home),
-            "DVC_SITE_CACHE_DIR": str(self.home / "dvc"),
-            **extra,
-        }
-        done = subprocess.run(command, cwd=self.root, env=surroundings, capture_output=True, text=True)
-        said = done.stdout + done.stderr
-        assert (done.returncode != 0) == fails, f"{' '.join(command)}\n{said[-6000:]}"
-        return said
-
-    def python(self, *arguments: str, **options: Any) -> str:
-        return self.run(sys.executable, *arguments, **options)
-
-    def dvc(self, *arguments: str, **options: Any) -> str:
-        return self.python("-m", "dvc", *arguments, **options)
-
-    def commit(self, message: str) -> None:
-        self.run("git", "add", "--all")
-        self.run("git", "-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "-qm", message)
-
-    def set(self, changes: dict[str, dict[str, Any]]) -> None:
-        path = self.root / "params.yaml"
-        params = yaml.safe_load(path.read_text())
-        for section, values in changes.items():
-            params[section].update(values)
-        path.write_text(yaml.safe_dump(params, sort_keys=False))
-
-    def clone(self, name: str) -> "Project":
-        other = Project(self.root.parent / name, self.home)
-        self.run("git", "clone", "--quiet", str(self.root), str(other.root))
-        return other
-
-    def metrics(self) -> dict[str, Any]:
-        content: dict[str, Any] = json.loads((self.root / "reports/metrics.json").read_text())
-        return content
-
-    def shards(self) -> dict[str, str]:
-        return {path.name: file_hash(path) for path in (self.root / "data/shards").glob("*.npz")}
 
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The project as it lies here, with a phantom of five patients added as raw data and everything run."""
     folder = tmp_path_factory.mktemp("pipeline")
-    (folder / "home").mkdir()
-    project = Project(folder / "owner", folder / "home")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file() and name != "dvc.lock":
-            (project.root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, project.root / name)
-    project.run("git", "init", "--quiet")
-    project.set(TINY)
+    project = working_copy(folder)
+    project.set({"data": {"raw": RAW}})
     project.python("-m", "tasks.phantom")
     (project.root / "data/phantom").rename(project.root / RAW)
     move_first_patient(project.root / RAW, folder / "held-back")

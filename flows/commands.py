@@ -14,6 +14,7 @@ from typing import Any
 from filelock import FileLock
 
 from flows import process
+from lvseg import params
 from lvseg.identity import state_home
 
 # What another try may mend: a process that somebody killed, a lock, a remote or server that did not answer.
@@ -21,7 +22,8 @@ _KILLED = re.compile(r"exited with (-\d+|1(29|3\d|4\d|5\d))\b")
 _INFRASTRUCTURE = re.compile(
     r"unable to acquire lock|is busy, it is being blocked"
     r"|failed to (connect|transfer|pull|fetch|push|upload|download)"
-    r"|connect call failed|connection (refused|reset|lost)|could not connect|timed out|temporary failure in name resolution"
+    r"|connect call failed|connection (refused|reset|lost)|could not connect"
+    r"|timed out|temporary failure in name resolution"
     r"|tracking store \S+ cannot be used",
     re.IGNORECASE,
 )
@@ -121,19 +123,33 @@ class Dvc:
             RunEndsError: the run is ending.
         """
         command = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
+        conceal = concealment(self.workspace)
         with self.children.one():
             ended = process.run(
                 command,
                 cwd=self.workspace,
                 env=self.environment(),
-                on_line=lambda line: _tell(log, line),
+                on_line=lambda line: _tell(log, conceal(line)),
                 stop=self.children.ending,
                 timeout=timeout,
                 on_tick=on_tick,
             )
+        ended = ended._replace(tail="\n".join(map(conceal, ended.tail.splitlines())))
         if ended.status:
             raise _failure(arguments, ended, timeout)
         return ended.tail
+
+
+def concealment(workspace: Path) -> Callable[[str], str]:
+    """Return what a line of output goes through before anything stores it.
+
+    Names of raw files may be those of patients: unless their ids are public, a line is cut off after the folder.
+    """
+    data = params.load(workspace / "params.yaml").data
+    if data.ids_public:
+        return lambda line: line
+    below = re.compile(rf"({re.escape(data.raw.rstrip('/'))}[/.]).*")
+    return lambda line: below.sub(r"\1... (not shown, for data.ids_public is false)", line)
 
 
 def _tell(log: "logging.Logger | logging.LoggerAdapter[Any]", line: str) -> None:

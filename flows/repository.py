@@ -1,4 +1,7 @@
-"""git in this repository: commits made without a checkout, refs, and the other repository that holds them too."""
+"""git in this repository: commits made without a checkout, refs, and the other repository that holds them too.
+
+No file here may have the name of a library: Prefect puts this folder on the path when it loads a flow.
+"""
 
 import os
 import re

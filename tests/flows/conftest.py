@@ -1,0 +1,81 @@
+"""A real Prefect server, and a site that uses it: a repository with a worker and deployments."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from flows.leash import PR_SET_PDEATHSIG, prctl
+from tests.flows.site import Site
+from tests.project import working_copy
+
+
+@contextmanager
+def process(
+    command: list[str], cwd: Path, surroundings: dict[str, str], log: Path
+) -> Iterator[subprocess.Popen]:
+    """Run a command for the time of the block; it ends with this process, even if that is killed."""
+    with log.open("wb") as file:
+        started = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=surroundings,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+            preexec_fn=lambda: prctl(PR_SET_PDEATHSIG, signal.SIGTERM),
+        )
+    try:
+        yield started
+    finally:
+        started.terminate()
+        try:
+            started.wait(30)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of the API of a Prefect server of this session."""
+    folder = tmp_path_factory.mktemp("prefect")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    surroundings = {**os.environ, "PREFECT_HOME": str(folder), "PREFECT_SERVER_LOGGING_LEVEL": "WARNING"}
+    surroundings |= {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    command = [sys.executable, "-m", "prefect", "server", "start", "--no-ui", "--port", str(port)]
+    with process(command, folder, surroundings, folder / "log") as server:
+        for _ in range(600):
+            assert server.poll() is None, (folder / "log").read_text()
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health", timeout=2):
+                    break
+            except OSError:
+                time.sleep(0.1)
+        else:
+            raise TimeoutError((folder / "log").read_text())
+        yield f"http://127.0.0.1:{port}/api"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Iterator[Site]:
+    """A repository like this one with a tiny phantom, deployed, and a worker for its pool `local`."""
+    folder = tmp_path_factory.mktemp("site")
+    project = working_copy(folder)
+    project.commit("as it is here")
+    place = Site(project, prefect_server)
+    place.python("-m", "flows.deploy")
+    command = [sys.executable, "-m", "flows.worker", "--pool", "local"]
+    with process(command, project.root, place.environment(), folder / "worker.log"):
+        yield place

@@ -1,0 +1,121 @@
+"""A repository whose flows run on a real Prefect server, seen through the server's API as its pages see it."""
+
+import json
+import sqlite3
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.project import Project
+
+PATIENCE = 120.0  # seconds
+
+
+@dataclass(frozen=True)
+class Site:
+    """A project and the address of a Prefect API."""
+
+    project: Project
+    api: str
+
+    @property
+    def root(self) -> Path:
+        return self.project.root
+
+    @property
+    def workspace(self) -> Path:
+        return self.root / ".lvseg/workspaces/run-0"
+
+    def environment(self) -> dict[str, str]:
+        home = str(self.project.home / "prefect")
+        return self.project.environment(PREFECT_API_URL=self.api, PREFECT_HOME=home)
+
+    def python(self, *arguments: str) -> str:
+        home = str(self.project.home / "prefect")
+        return self.project.python(*arguments, PREFECT_API_URL=self.api, PREFECT_HOME=home)
+
+    def call(self, path: str, body: Any = None) -> Any:
+        """Ask the Prefect API."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.api}/{path}", data, {"content-type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def start(self, deployment: str = "retrain/weekly", **parameters: Any) -> "FlowRun":
+        """Press Run."""
+        found = self.call(f"deployments/name/{deployment}")
+        run = self.call(f"deployments/{found['id']}/create_flow_run", {"parameters": parameters})
+        return FlowRun(self, run["id"])
+
+    def run(self, deployment: str = "retrain/weekly", **parameters: Any) -> "FlowRun":
+        """Press Run and wait for the end."""
+        run = self.start(deployment, **parameters)
+        run.ended()
+        return run
+
+    def mlflow(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the database of MLflow runs."""
+        with sqlite3.connect(f"file:{self.root}/mlflow/mlflow.db?mode=ro", uri=True) as database:
+            return database.execute(query).fetchall()
+
+    def runs_by_status(self) -> dict[str, int]:
+        return dict(self.mlflow("select status, count(*) from runs group by status"))
+
+    def weights(self) -> dict[str, str]:
+        """The weights hash of each model in the workspace."""
+        found = self.workspace.glob("models/*/run.json")
+        return {path.parent.name: json.loads(path.read_text())["weights_hash"] for path in found}
+
+    def stages(self) -> list[psutil.Process]:
+        """What runs below the workspaces: DVC and the stages."""
+        return [p for p in psutil.process_iter(["cwd"]) if ".lvseg/workspaces" in (p.info["cwd"] or "")]
+
+
+@dataclass(frozen=True)
+class FlowRun:
+    """A flow run on the server."""
+
+    site: Site
+    id: str
+
+    @property
+    def state(self) -> dict[str, Any]:
+        state: dict[str, Any] = self.site.call(f"flow_runs/{self.id}")["state"]
+        return state
+
+    def ended(self) -> dict[str, Any]:
+        """Wait for the end and return the state."""
+        final = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+        wait_for(lambda: self.state["type"] in final, f"flow run {self.id} to end")
+        return self.state
+
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        """The task runs, by name."""
+        wanted = {"flow_runs": {"id": {"any_": [self.id]}}}
+        return {run["name"]: run for run in self.site.call("task_runs/filter", wanted)}
+
+    def states(self) -> dict[str, str]:
+        return {name: run["state"]["name"] for name, run in self.tasks().items()}
+
+    def artifacts(self) -> dict[str, Any]:
+        wanted = {"flow_runs": {"id": {"any_": [self.id]}}}
+        return {entry["key"]: entry["data"] for entry in self.site.call("artifacts/filter", wanted)}
+
+    def log(self) -> str:
+        wanted = {"logs": {"flow_run_id": {"any_": [self.id]}}, "limit": 200, "sort": "TIMESTAMP_ASC"}
+        return "\n".join(entry["message"] for entry in self.site.call("logs/filter", wanted))
+
+
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+    """Wait until something is so, and return what the condition returned."""
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        if found := condition():
+            return found
+        time.sleep(0.2)
+    raise TimeoutError(f"waited {seconds:.0f} s for {what}")

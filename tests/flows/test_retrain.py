@@ -1,0 +1,182 @@
+"""`retrain` as a team uses it: deployed on a real Prefect server, run by a real worker, on a tiny phantom.
+
+The tests go on from one another, so that the networks are trained once.
+"""
+
+import json
+import time
+
+import psutil
+import pytest
+
+from tests.flows.site import FlowRun, Site, wait_for
+
+STAGES = ["phantom", "extract", "split", "train-cnn", "train-dense", "evaluate"]
+
+
+@pytest.fixture(scope="module")
+def first(site: Site) -> FlowRun:
+    return site.run()
+
+
+def test_the_first_run_does_everything(site: Site, first: FlowRun) -> None:
+    assert first.state["type"] == "COMPLETED", first.log()
+    assert first.states() == dict.fromkeys(STAGES, "Completed")
+    assert set(site.weights()) == {"dense", "cnn"}
+    assert site.runs_by_status() == {"FINISHED": 2}
+    tags = dict(site.mlflow("select key, value from tags where key like 'lvseg.%'"))
+    assert tags["lvseg.flow_run"] == first.id
+    assert tags["lvseg.git_dirty"] == "false"
+    assert not site.stages()
+
+
+def test_the_task_graph_is_that_of_dvc(site: Site, first: FlowRun) -> None:
+    script = (
+        "from dvc.repo import Repo; import json\n"
+        "with Repo() as repo:\n"
+        "    graph = repo.index.graph\n"
+        "    print(json.dumps({s.addressing: sorted(n.addressing for n in graph[s]) for s in graph}))"
+    )
+    wanted = json.loads(site.project.python("-c", script))
+    name_of = {run["id"]: name for name, run in first.tasks().items()}
+    found = {
+        name: sorted(name_of[need["id"]] for need in run["task_inputs"].get("wait_for", []))
+        for name, run in first.tasks().items()
+    }
+    assert found == wanted
+    began = {name: run["start_time"] for name, run in first.tasks().items()}
+    ended = {name: run["end_time"] for name, run in first.tasks().items()}
+    assert all(ended[need] <= began[name] for name, needs in wanted.items() for need in needs)
+    assert max(began["train-cnn"], began["train-dense"]) < min(ended["train-cnn"], ended["train-dense"])
+
+
+def test_what_a_run_leaves_to_read(site: Site, first: FlowRun) -> None:
+    artifacts = first.artifacts()
+    assert artifacts["train-cnn-progress"] == 100 and artifacts["train-dense-progress"] == 100
+    comparison = artifacts["comparison"]
+    for id_, name in site.mlflow("select run_uuid, name from runs"):
+        assert name in comparison and id_ in comparison
+    assert "| evaluate | Completed |" in comparison
+    ref = f"refs/lvseg/runs/{first.id}"
+    lock = site.project.run("git", "show", f"{ref}:dvc.lock")
+    assert lock == (site.workspace / "dvc.lock").read_text()
+    assert lock in artifacts["dvc-lock"]
+    assert ref in comparison and "data/shards" in comparison
+    assert site.project.run("git", "show", f"{ref}:params.yaml") in artifacts["params"]
+    log = first.log()
+    assert "slices to train on" in log and "epoch 1/1" in log
+    assert "git add" not in log, "advice for a person at a terminal"
+
+
+def test_nothing_new_nothing_done(site: Site, first: FlowRun) -> None:
+    again = site.run()
+    assert again.state["name"] == "Up to date"
+    assert again.states() == dict.fromkeys(STAGES, "Cached")
+    assert site.runs_by_status() == {"FINISHED": 2}
+    assert site.project.run("git", "status", "--porcelain") == "", "a person's checkout was touched"
+    assert not (site.root / "data/shards").exists()
+
+
+WRONG = {
+    "did you mean train_cnn.epochs?": {"overrides": ["train_cnn.epoch=3"]},
+    "start a run for each": {"overrides": ["train_cnn.epochs=1,2"]},
+    "train_cnn.epochs = 0": {"overrides": ["train_cnn.epochs=0"]},
+    "must read section.key=value": {"overrides": ["train_cnn.epochs"]},
+    "evalute": {"targets": ["evalute"]},
+    "train is no stage of this run": {"force": ["train"]},
+    "nowhere is no commit": {"revision": "nowhere"},
+    "no deployment run-stage/moon": {"train_on": "moon"},
+    "work is checked out": {"branch": "work"},
+    "is no name for a branch": {"branch": "a..b"},
+}
+
+
+def test_a_wrong_parameter_is_refused_before_anything_runs(site: Site, first: FlowRun) -> None:
+    site.project.run("git", "checkout", "-q", "-b", "work")
+    script = (
+        "from flows.retrain import retrain\n"
+        f"for parameters in {list(WRONG.values())!r}:\n"
+        "    state = retrain(return_state=True, **parameters)\n"
+        "    print('ENDED', state.type.name, state.message)\n"
+    )
+    said = site.python("-c", script)
+    ended = [line for line in said.splitlines() if line.startswith("ENDED")]
+    assert len(ended) == len(WRONG)
+    for words, line in zip(WRONG, ended, strict=True):
+        assert line.startswith("ENDED FAILED") and words in line
+    assert "Task run" not in said
+
+
+def test_overrides_run_only_what_they_concern_and_keep_their_record(site: Site, first: FlowRun) -> None:
+    before = site.weights()
+    run = site.run(overrides=["train_dense.epochs=2"], branch="lvseg/tries")
+    assert run.states() == {
+        **dict.fromkeys(STAGES[:4], "Cached"),
+        "train-dense": "Completed",
+        "evaluate": "Completed",
+    }
+    assert site.weights()["cnn"] == before["cnn"] and site.weights()["dense"] != before["dense"]
+    for place in (f"refs/lvseg/runs/{run.id}", "lvseg/tries"):
+        assert "epochs: 2" in site.project.run("git", "show", f"{place}:params.yaml")
+    dirty = site.mlflow("select count(*) from tags where key = 'lvseg.git_dirty' and value = 'true'")
+    assert dirty == [(0,)], "the parameters of a run are a commit, not an edited file"
+    assert "epochs: 2" not in (site.root / "params.yaml").read_text()
+
+
+def test_what_was_trained_before_comes_from_the_run_cache_and_names_its_run(
+    site: Site, first: FlowRun
+) -> None:
+    count = site.runs_by_status()["FINISHED"]
+    run = site.run()
+    task = run.tasks()["train-dense"]
+    assert task["state"]["name"] == "Cached"
+    trained_first = site.mlflow("select min(start_time), run_uuid from runs where name like 'dense%'")[0][1]
+    assert trained_first in task["state"]["message"]
+    assert site.runs_by_status() == {"FINISHED": count}
+
+
+def test_a_stage_that_fails_by_its_own_fault_is_not_tried_again(site: Site, first: FlowRun) -> None:
+    run = site.run(overrides=["split.test_fraction=0.9"])
+    assert run.state["type"] == "FAILED"
+    assert run.state["message"].startswith("split: ")
+    assert run.tasks()["split"]["run_count"] == 1
+    assert run.states()["extract"] == "Cached" and run.states()["evaluate"] == "NotReady"
+    assert "| split | Failed |" in run.artifacts()["comparison"]
+
+
+def in_training(site: Site, run: FlowRun) -> psutil.Process:
+    """Wait until the cnn has finished an epoch, and return its process."""
+    progress = site.workspace / ".lvseg/progress/train-cnn.json"
+    progress.unlink(missing_ok=True)
+    wait_for(lambda: progress.exists() and '"epoch": 0' not in progress.read_text(), "an epoch of train-cnn")
+    return next(p for p in site.stages() if p.cmdline()[-1:] == ["tasks.train_cnn"])
+
+
+LONGER = ["train_cnn.epochs=60"]
+
+
+def test_cancel_ends_everything_and_the_next_run_goes_on(site: Site, first: FlowRun) -> None:
+    run = site.start(overrides=LONGER)
+    in_training(site, run)
+    asked = time.monotonic()
+    site.call(f"flow_runs/{run.id}/set_state", {"state": {"type": "CANCELLING"}})
+    wait_for(lambda: not site.stages(), "the processes to end", 10)
+    assert run.ended()["type"] == "CANCELLED"
+    assert time.monotonic() - asked < 20
+    assert "RUNNING" not in site.runs_by_status()
+    workspace = site.workspace
+    assert not list(workspace.glob(".*.tmp")) and not list(workspace.glob("*/.*.tmp"))
+    resumed = site.run(overrides=LONGER)
+    assert resumed.states()["train-cnn"] == "Completed"
+    assert "goes on after epoch" in resumed.log()
+
+
+def test_a_stage_that_is_killed_is_tried_again_with_the_same_result(site: Site, first: FlowRun) -> None:
+    wanted = site.weights()  # of the test before: cut off once, and completed
+    run = site.start(overrides=LONGER, force=["train-cnn"])
+    in_training(site, run).kill()
+    assert run.ended()["type"] == "COMPLETED", run.log()
+    assert run.tasks()["train-cnn"]["run_count"] == 2
+    assert "goes on after epoch" in run.log()
+    assert site.weights() == wanted
+    assert set(site.runs_by_status()) == {"FINISHED"} and not site.stages()
