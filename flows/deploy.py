@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from flows.repository import resolve
-from flows.settings import FLOWS, SILENCE, environment
+from flows.settings import FLOWS, SILENCE, environment, no_server
 from lvseg.command import run
 from lvseg.errors import UserError
 from lvseg.identity import ROOT
@@ -51,10 +51,7 @@ def _pools() -> None:
             except ObjectAlreadyExists:
                 continue
             except httpx.HTTPError as error:
-                address = environment()["PREFECT_API_URL"]
-                raise UserError(
-                    f"the Prefect server {address} does not answer ({error}): start it, or set PREFECT_API_URL"
-                ) from None
+                raise no_server(error) from None
 
 
 def _deployments() -> None:
@@ -74,7 +71,6 @@ def heartbeat(silence: timedelta) -> None:
     from prefect.events.actions import ChangeFlowRunState
     from prefect.events.schemas.automations import EventTrigger, Posture
 
-    minutes = silence.total_seconds() / 60
     wanted: Any = Automation(  # the types speak of coroutines; without a loop they are plain calls
         name=AUTOMATION,
         description="Its process was ended by force, or its machine is gone. The next run goes on from there.",
@@ -95,8 +91,8 @@ def heartbeat(silence: timedelta) -> None:
             ChangeFlowRunState(
                 name=None,
                 state=StateType.CRASHED,
-                message=f"no sign of life for {minutes:.0f} minutes",
-                force=True,
+                message=f"no sign of life for {silence.total_seconds():.0f} s",
+                force=False,  # or a sign of life that arrives late would make a completed run a crashed one
             )
         ],
     )

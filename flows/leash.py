@@ -15,6 +15,7 @@ import ctypes
 import os
 import select
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -38,6 +39,8 @@ class Leash:
         self._grace = grace
         self._status: int | None = None  # as waitpid has it
         self._asked = False
+        self._owner = os.getppid()
+        self._output = _output()
         self._woken, waker = os.pipe()
         for end in (self._woken, waker):
             os.set_blocking(end, False)
@@ -58,44 +61,45 @@ class Leash:
             if sys.stdin.fileno() in ready and not os.read(sys.stdin.fileno(), 1024):
                 self._asked = True
             self._reap()
-        self._end(signal.SIGTERM, self._grace)
-        self._end(signal.SIGKILL, 2.0)
+        if not self._end(signal.SIGTERM, self._grace) and not self._end(signal.SIGKILL, 2.0):
+            os.killpg(os.getpid(), signal.SIGKILL)  # what forks faster than one can look; this process, too
         return self._status if self._status is not None else signal.SIGKILL
 
-    def _end(self, number: int, patience: float) -> None:
-        """Send a signal to everything below and wait, at most `patience` seconds, until nothing is left."""
+    def _end(self, number: int, patience: float) -> bool:
+        """Send a signal to everything below; return whether all of that has ended within `patience` seconds."""
         give_up = time.monotonic() + patience
         told: set[int] = set()
-        while below := self._below():
-            self._reap()
+        while True:
+            children = self._reap()
+            below = self._below()
+            if not (children if LINUX else below):  # one look may miss what forks; a subreaper has all as children
+                return True
+            if time.monotonic() > give_up:
+                return False
             for pid in below - told:  # also what appeared since
                 _send(pid, number)
             told |= below
-            if time.monotonic() > give_up:
-                break
+            if os.getppid() != self._owner:
+                _drain(self._output)  # nobody else reads it: last words would block
             select.select([self._woken], [], [], 0.05)
-        self._reap()
 
-    def _reap(self) -> None:
-        """Take note of what has ended."""
-        while _drained(self._woken):
-            pass
+    def _reap(self) -> bool:
+        """Take note of what has ended; return whether there are children left."""
+        _drain(self._woken)
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                return False
             if not pid:
-                return
+                return True
             if pid == self._child.pid:
                 self._status = status
                 self._child.returncode = os.waitstatus_to_exitcode(status)
 
     def _below(self) -> set[int]:
-        """Return the processes to end: all descendants and the rest of the group; zombies do not count."""
-        if not LINUX:
-            return {self._child.pid} if self._status is None else set()
-        processes = _processes()
+        """Return the processes to end: all descendants and the rest of the group."""
+        processes = _of_proc() if LINUX else _of_ps()
         mine, found = os.getpid(), set[int]()
         for pid, (_, group) in processes.items():
             up = pid
@@ -106,23 +110,38 @@ class Leash:
         return found
 
 
+def _output() -> int | None:
+    """Return the other end of the pipe that is stdout, where the system lets us have it.
+
+    While it is open here, the command can say its last words although the process that read them is dead.
+    """
+    if LINUX and stat.S_ISFIFO(os.fstat(1).st_mode):
+        return os.open("/proc/self/fd/1", os.O_RDONLY | os.O_NONBLOCK)
+    return None
+
+
 def _last_resort() -> None:
     """In the child, before the command: end with this leash, should both it and its parent die at once."""
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _processes() -> dict[int, tuple[int, int]]:
-    """Return parent and process group of every process that is not a zombie."""
+def _of_proc() -> dict[int, tuple[int, int]]:
+    """Return parent and process group of every process, as Linux tells."""
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
-            try:
-                state, parent, group = (entry / "stat").read_text("latin-1").rpartition(")")[2].split()[:3]
-            except (OSError, ValueError):  # it has just ended
-                continue
-            if state not in "ZX":
+            with contextlib.suppress(OSError):  # it has just ended
+                _, parent, group = (entry / "stat").read_text("latin-1").rpartition(")")[2].split()[:3]
                 found[int(entry.name)] = int(parent), int(group)
     return found
+
+
+def _of_ps() -> dict[int, tuple[int, int]]:
+    """Return the same as other systems tell."""
+    with subprocess.Popen(["ps", "-A", "-o", "pid=,ppid=,pgid="], stdout=subprocess.PIPE) as ps:
+        assert ps.stdout is not None
+        rows = [tuple(map(int, line.split())) for line in ps.stdout]
+    return {pid: (parent, group) for pid, parent, group in rows if pid != ps.pid}
 
 
 def _send(pid: int, number: int) -> None:
@@ -130,17 +149,20 @@ def _send(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def _drained(pipe: int) -> bool:
-    """Read what a signal wrote; return whether there was anything."""
-    try:
-        return bool(os.read(pipe, 1024))
-    except BlockingIOError:
-        return False
+def _drain(pipe: int | None) -> None:
+    """Read away what a pipe holds."""
+    with contextlib.suppress(BlockingIOError):
+        while pipe is not None and os.read(pipe, 65536):
+            pass
 
 
 def main() -> None:
     """Run the command that the arguments name."""
-    status = Leash(float(sys.argv[1]), sys.argv[2:]).hold()
+    try:
+        leash = Leash(float(sys.argv[1]), sys.argv[2:])
+    except OSError as error:
+        sys.exit(f"error: {sys.argv[2]} cannot be started: {error.strerror}")
+    status = leash.hold()
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         if number != signal.SIGKILL:

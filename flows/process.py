@@ -2,6 +2,7 @@
 
 import codecs
 import contextlib
+import math
 import os
 import re
 import select
@@ -20,7 +21,10 @@ TICK = 0.2  # seconds
 BAR_PAUSE = 15.0  # seconds between two updates of a progress bar
 TAIL = 4000  # characters
 LONGEST = 20_000  # characters of a line; a longer one is passed on in pieces
-_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+# Colours, links, and the characters that no page shows and PostgreSQL does not take.
+_UNSHOWN = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -58,8 +62,8 @@ def run(
         timeout: seconds after which the same happens, or None.
         on_tick: called a few times a second while the command runs.
     """
-    leashed = [sys.executable, "-S", "-E", str(LEASH), str(GRACE), *command]
-    process = subprocess.Popen(
+    leashed = [sys.executable, "-I", "-S", str(LEASH), str(GRACE), *command]
+    with subprocess.Popen(
         leashed,
         cwd=cwd,
         env=env,
@@ -68,32 +72,34 @@ def run(
         stderr=subprocess.STDOUT,
         start_new_session=True,
         bufsize=0,
-    )
-    assert process.stdin is not None and process.stdout is not None
-    lines = Lines(on_line)
-    deadline = None if timeout is None else time.monotonic() + timeout
-    stopped = timed_out = False
-    try:
-        while _pump(process.stdout.fileno(), lines):
-            if process.poll() is not None and process.returncode == -signal.SIGKILL:
-                _end_group(process.pid)  # someone killed the leash: do its work, or its command runs on
-            if not (stopped or timed_out):
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        output, lines = process.stdout.fileno(), Lines(on_line)
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        stopped = timed_out = False
+        try:
+            while process.poll() is None and not (stopped or timed_out):
+                _pump(output, lines)
                 stopped = stop.is_set()
-                timed_out = not stopped and deadline is not None and time.monotonic() > deadline
-                if stopped or timed_out:
-                    process.stdin.close()
-            on_tick()
+                timed_out = not stopped and time.monotonic() > deadline
+                on_tick()
+        finally:
+            process.stdin.close()  # the leash ends the command, which may have a last word
+            give_up = time.monotonic() + GRACE + 3
+            while process.poll() is None and time.monotonic() < give_up:
+                _pump(output, lines)
+            _end_group(process.pid)  # someone killed or froze the leash: do its work, or its command runs on
+            silence = time.monotonic() + 1.0  # a process that left the group may hold the pipe
+            while _pump(output, lines) and time.monotonic() < silence:
+                pass
         return Ended(process.wait(), lines.close(), timed_out, stopped)
-    finally:
-        process.stdin.close()  # an exception on the way: the leash ends the command
-        process.stdout.close()
-        process.wait()
 
 
 def _pump(pipe: int, lines: "Lines") -> bool:
     """Pass on what there is to read, waiting a moment for it; return False at the end."""
-    ready, _, _ = select.select([pipe], [], [], TICK)
-    if not ready:
+    waiting = select.poll()  # select.select takes no pipe above 1023
+    waiting.register(pipe, select.POLLIN)
+    if not waiting.poll(TICK * 1000):
         return True
     data = os.read(pipe, 65536)
     lines.feed(data)
@@ -155,5 +161,5 @@ class Lines:
 
 
 def _plain(text: str) -> str:
-    """Return a text without colours and trailing space."""
-    return _ESCAPES.sub("", text).rstrip()
+    """Return a text without what cannot be shown, and without trailing space."""
+    return _UNSHOWN.sub("", text).rstrip()

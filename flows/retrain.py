@@ -7,14 +7,15 @@ from typing import Any
 
 from prefect import flow, get_run_logger, runtime, task
 from prefect.futures import PrefectFuture
-from prefect.states import Completed, Failed, State
+from prefect.states import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import graph, report, repository, snapshot
 from flows.commands import Children, Dvc, InfrastructureError, StageError, run_cache
 from flows.dispatch import Dispatch
 from flows.graph import Node
-from flows.stage import cached, repro
+from flows.outcome import Ending, cached, refusing, verdict
+from flows.stage import repro
 from flows.workspace import workspace
 from lvseg.errors import UserError
 
@@ -26,6 +27,7 @@ RUNNER: Any = ThreadPoolTaskRunner(max_workers=THREADS)
 
 
 @flow(name="retrain", task_runner=RUNNER)
+@refusing
 def retrain(
     targets: list[str] = ["evaluate"],  # noqa: B006
     overrides: list[str] = [],  # noqa: B006
@@ -34,7 +36,7 @@ def retrain(
     force: list[str] = [],  # noqa: B006
     push: bool = False,
     branch: str | None = None,
-) -> State[Any]:
+) -> Ending:
     """Bring the pipeline up to date: only what changed runs, in a workspace of its own.
 
     Args:
@@ -46,22 +48,6 @@ def retrain(
         push: Send the results to the DVC remote, and the git ref of this run to origin.
         branch: Git branch that gets a commit of params.yaml and dvc.lock, such as lvseg/retrain.
     """
-    try:
-        return _retrain(targets, overrides, revision, train_on, force, push, branch)
-    except UserError as error:
-        return Failed(message=str(error))
-
-
-def _retrain(
-    targets: list[str],
-    overrides: list[str],
-    revision: str | None,
-    train_on: str | None,
-    force: list[str],
-    push: bool,
-    branch: str | None,
-) -> State[Any]:
-    """Run what the parameters ask for; a wrong one is refused before anything runs."""
     log, run_id = get_run_logger(), str(runtime.flow_run.id)
     base = repository.resolve(revision)
     commit = snapshot.with_overrides(base, overrides)
@@ -90,19 +76,6 @@ def _retrain(
             if dispatch:
                 dispatch.end()
     return verdict(states, run.changed)
-
-
-def verdict(states: dict[str, State[Any]], changed: set[str]) -> State[Any]:
-    """Return the state of the run that follows from those of its stages."""
-    failed = {name: state for name, state in states.items() if not state.is_completed()}
-    for name, state in failed.items():
-        if state.is_failed() or state.is_crashed():
-            return Failed(message=f"{name}: {state.message}")
-    if failed:
-        return Failed(message=f"not run: {', '.join(failed)}")
-    if not changed:
-        return Completed(name="Up to date", message="up to date: nothing had changed")
-    return Completed(message=f"brought up to date: {', '.join(name for name in states if name in changed)}")
 
 
 def _check_names(parameter: str, names: Sequence[str], nodes: Sequence[Node]) -> None:

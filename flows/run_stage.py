@@ -3,17 +3,19 @@
 from typing import Any
 
 from prefect import flow, get_run_logger, task
-from prefect.states import Failed, State
+from prefect.states import State
 
 from flows import graph, repository
 from flows.commands import Children, Dvc, run_cache
+from flows.outcome import Ending, refusing
 from flows.stage import repro
 from flows.workspace import workspace
 from lvseg.errors import UserError
 
 
 @flow(name="run-stage")
-def run_stage(stage: str, ref: str, force: bool = False) -> State[Any] | None:
+@refusing
+def run_stage(stage: str, ref: str, force: bool = False) -> Ending:
     """Run one stage: its data comes from the DVC remote, its outs and its run cache entry go there.
 
     Args:
@@ -21,19 +23,16 @@ def run_stage(stage: str, ref: str, force: bool = False) -> State[Any] | None:
         ref: Git ref on origin that holds params.yaml and dvc.lock.
         force: Run it although DVC has its result already.
     """
-    try:
-        commit = repository.fetch_ref(ref)
-        with workspace(commit, purpose="stage") as place:
-            children = Children()
-            try:
-                return _run(Dvc(place.path, children), stage, force)
-            finally:
-                children.end()
-    except UserError as error:
-        return Failed(message=str(error))
+    commit = repository.fetch_ref(ref)
+    with workspace(commit, purpose="stage") as place:
+        children = Children()
+        try:
+            return _run(Dvc(place.path, children), stage, force)
+        finally:
+            children.end()
 
 
-def _run(dvc: Dvc, stage: str, force: bool) -> State[Any] | None:
+def _run(dvc: Dvc, stage: str, force: bool) -> Ending:
     """Run the stage as a task of its name, and push what it made."""
     try:
         node = next(n for n in graph.read(dvc.workspace, [stage], dvc.environment()) if n.name == stage)
@@ -45,6 +44,8 @@ def _run(dvc: Dvc, stage: str, force: bool) -> State[Any] | None:
     options = ["--pull", *(["--force"] if force else [])]
     body = task(name=stage, task_run_name=stage)(lambda: repro(dvc, node, *options)[0])
     state: State[Any] = body(return_state=True)
+    if isinstance(fault := state.result(raise_on_failure=False), Exception):
+        raise fault
     if not state.is_completed():
         return state
     with run_cache():

@@ -40,6 +40,13 @@ def api_url() -> str:
     return os.environ.get("PREFECT_API_URL") or f"http://{LOOPBACK}:{port('PREFECT_PORT', 4200)}/api"
 
 
+def no_server(fault: Exception) -> UserError:
+    """Return the error that says that the Prefect server does not answer, and what to do."""
+    return UserError(
+        f"the Prefect server {api_url()} does not answer ({fault}): start it, or set PREFECT_API_URL"
+    )
+
+
 def port(variable: str, default: int) -> int:
     """Return the port that an environment variable names.
 

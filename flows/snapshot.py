@@ -51,28 +51,46 @@ def override(text: str, overrides: Sequence[str]) -> str:
     Raises:
         UserError: the message names the override and what is wrong with it.
     """
+    import yaml
     from dvc.exceptions import DvcException
     from dvc.utils.hydra import apply_overrides
+    from omegaconf.errors import OmegaConfBaseException
 
-    plain = [one.removeprefix(f"{PARAMS}:") for one in overrides]
-    for one in plain:
-        if not re.match(r"\+{0,2}[A-Za-z_][\w.]*=", one):
-            raise UserError(f"overrides: {one!r} must read section.key=value, such as train_cnn.epochs=5")
-        if re.search(r"=(?![\[{'\"]).*,|=\s*(choice|range|interval|glob)\(", one):
-            raise UserError(f"overrides: {one!r} is several values; a run takes one, so start a run for each")
+    plain = [_one_value(one.removeprefix(f"{PARAMS}:")) for one in overrides]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / PARAMS
         path.write_text(text, encoding="utf-8")
         try:
-            # Unknown keys are let in here, and refused below with the nearest valid one.
-            apply_overrides(path, [f"++{one.lstrip('+')}" for one in plain])
-        except DvcException as error:
-            raise UserError(f"overrides: {' '.join(str(error).split())}") from None
-        try:
+            apply_overrides(path, plain)
             params.load(path)
+        except (DvcException, OmegaConfBaseException) as error:
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise UserError(f"overrides: {', '.join(overrides)}: {reason}") from None
         except UserError as error:
             raise UserError(f"overrides: {str(error).removeprefix(f'{path}: ')}") from None
-        return path.read_text(encoding="utf-8")
+        changed = path.read_text(encoding="utf-8")
+    # DVC writes lists in another style: that alone is no change.
+    return text if yaml.safe_load(changed) == yaml.safe_load(text) else changed
+
+
+def _one_value(one: str) -> str:
+    """Return an override that sets one key to one value, checked, in a form that lets unknown keys in.
+
+    `override` refuses those after all, and names the nearest valid one.
+    """
+    from dvc.utils.hydra import to_hydra_overrides
+    from hydra.errors import OverrideParseException
+
+    if re.match(r"\+{0,2}[A-Za-z_][\w.]*=", one):
+        setting = f"++{one.lstrip('+')}"
+        try:
+            (parsed,) = to_hydra_overrides([setting])
+        except OverrideParseException as error:
+            raise UserError(f"overrides: {one!r}: {str(error).splitlines()[0]}") from None
+        if not parsed.is_sweep_override():
+            return setting
+        raise UserError(f"overrides: {one!r} is several values; a run takes one, so start a run for each")
+    raise UserError(f"overrides: {one!r} must read section.key=value, such as train_cnn.epochs=5")
 
 
 def keep(run_id: str, place: Workspace, branch: str | None) -> Kept:

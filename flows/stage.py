@@ -3,7 +3,6 @@
 import json
 import logging
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,13 @@ from prefect.states import Cancelled, Completed, State
 
 from flows.commands import Dvc, RunEndsError
 from flows.graph import Node
+from flows.outcome import cached
 
 Log = logging.Logger | logging.LoggerAdapter[Any]
 LOOK = 2.0  # seconds between two looks at the progress of a training
 # What `dvc repro` says of a stage that it does not run.
 UNCHANGED = "didn't change, skipping"
 RESTORED = "is cached - skipping run"
-
-
-def cached(message: str) -> State[Any]:
-    """Return the state of a stage that had nothing to do."""
-    return Completed(name="Cached", message=message)
 
 
 def repro(dvc: Dvc, node: Node, *options: str) -> tuple[State[Any], bool]:
@@ -109,11 +104,3 @@ class Progress:
         else:
             update_progress_artifact(self._artifact, share, f"{self._stage}: {words}")
         self._shown = share
-
-
-def quietly(action: Callable[[], object], log: Log, what: str) -> None:
-    """Do something that a run can do without; a failure is a warning."""
-    try:
-        action()
-    except Exception as error:
-        log.warning("%s: %s", what, error)

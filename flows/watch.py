@@ -6,13 +6,14 @@
 import json
 
 from prefect import flow, get_run_logger
+from prefect.client.orchestration import get_client
 from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Completed, Failed, State
+from prefect.states import Completed
 
 from flows import repository, settings, snapshot
+from flows.outcome import Ending, refusing
 from lvseg.command import run
-from lvseg.errors import UserError
 from lvseg.files import write_text
 from lvseg.identity import state_home
 
@@ -20,16 +21,14 @@ EVENT, RESOURCE = "lvseg.raw-data.changed", "lvseg.raw-data"
 
 
 @flow(name="watch-data")
-def watch_data(branch: str | None = None) -> "State[None]":
+@refusing
+def watch_data(branch: str | None = None) -> Ending:
     """Announce raw data that no run has seen yet.
 
     Args:
         branch: A branch of origin to look at, fetched first. Empty: the revision that is deployed.
     """
-    try:
-        said = look(branch)
-    except UserError as error:
-        return Failed(message=str(error))
+    said = look(branch)
     get_run_logger().info(said)
     return Completed(message=said)
 
@@ -40,7 +39,7 @@ def look(branch: str | None) -> str:
     Returns what was found, in words. The same change is announced once.
 
     Raises:
-        UserError: the branch cannot be fetched.
+        UserError: the branch cannot be fetched, or the server does not answer.
     """
     if branch:
         repository.git("fetch", "--quiet", repository.REMOTE, branch)
@@ -53,6 +52,7 @@ def look(branch: str | None) -> str:
     announced = state_home() / "watch.json"
     if announced.is_file() and json.loads(announced.read_text(encoding="utf-8")) == now:
         return "the raw data has changed; it was announced before"
+    _check_server()
     emit_event(
         event=EVENT,
         resource={"prefect.resource.id": RESOURCE},
@@ -60,6 +60,13 @@ def look(branch: str | None) -> str:
     )
     write_text(announced, json.dumps(now))
     return f"the raw data has changed: {', '.join(sorted(now))} at {commit[:12]}"
+
+
+def _check_server() -> None:
+    """Refuse to announce anything to nobody: an event that is not heard is lost without a word."""
+    with get_client(sync_client=True) as client:
+        if fault := client.api_healthcheck():
+            raise settings.no_server(fault)
 
 
 def _pointers(commit: str) -> dict[str, str]:

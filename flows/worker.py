@@ -10,14 +10,15 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from types import FrameType
 from typing import Annotated
 
 import psutil
 import typer
 
-from flows.leash import PR_SET_PDEATHSIG, prctl
-from flows.settings import environment
+from flows.leash import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, prctl
+from flows.settings import environment, no_server
 from lvseg.command import run
 from lvseg.errors import UserError
 
@@ -39,6 +40,7 @@ def main(
     if gpu is not None:
         command += ["--limit", "1"]
         surroundings["CUDA_VISIBLE_DEVICES"] = str(gpu)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)  # so that flow runs are ours to end when Prefect's worker was killed
     worker = subprocess.Popen(command, env=surroundings, start_new_session=True, preexec_fn=_prepare)
     asked: list[int] = []
 
@@ -49,9 +51,8 @@ def main(
         signal.signal(number, ask)
     while not asked and worker.poll() is None:
         time.sleep(0.2)
-    if asked:
-        _end(worker)
-    else:
+    _end(worker)
+    if not asked:
         raise UserError(f"the Prefect worker {name} ended with status {worker.returncode}, see above")
 
 
@@ -65,16 +66,13 @@ def _check(pool: str) -> None:
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
-    address = os.environ["PREFECT_API_URL"]
     try:
         with get_client(sync_client=True) as client:
             client.read_work_pool(pool)
     except ObjectNotFound:
         raise UserError(f"there is no work pool {pool}: `python -m flows.deploy` makes ours") from None
     except httpx.HTTPError as error:
-        raise UserError(
-            f"the Prefect server {address} does not answer ({error}): start it, or set PREFECT_API_URL"
-        ) from None
+        raise no_server(error) from None
 
 
 def _prepare() -> None:
@@ -92,26 +90,34 @@ def _end(worker: "subprocess.Popen[bytes]") -> None:
         for flow_run in runs:
             if flow_run.pid not in told:
                 told.add(flow_run.pid)
-                flow_run.terminate()
+                with suppress(psutil.NoSuchProcess):
+                    flow_run.terminate()
         if not runs:
             break
         time.sleep(0.1)
     worker.terminate()
-    try:
+    with suppress(subprocess.TimeoutExpired):
         worker.wait(10)
-    except subprocess.TimeoutExpired:
-        for process in [*_flow_runs(worker), psutil.Process(worker.pid)]:
-            process.kill()
-        worker.wait()
+    for process in _flow_runs(worker):
+        process.kill()
+    worker.kill()
+    worker.wait()
 
 
 def _flow_runs(worker: "subprocess.Popen[bytes]") -> list[psutil.Process]:
-    """Return the processes of the flow runs of a worker."""
+    """Return the processes of the flow runs of a worker, which are ours once it has ended."""
+    found = [child for child in psutil.Process().children() if child.pid != worker.pid]
+    with suppress(psutil.NoSuchProcess):
+        found += psutil.Process(worker.pid).children()
+    return [child for child in found if _alive(child)]
+
+
+def _alive(process: psutil.Process) -> bool:
+    """Return whether a process has not ended; one that ended and was not waited for is a zombie."""
     try:
-        children = psutil.Process(worker.pid).children()
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
-        return []
-    return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+        return False
 
 
 if __name__ == "__main__":

@@ -4,23 +4,22 @@ Worktrees are kept and used again, with the data and models of the run before in
 did not change already there. They share the DVC cache of the main worktree, and its remotes.
 """
 
-import configparser
-import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+import psutil
 from filelock import FileLock, Timeout
 
-from flows.repository import git
+from flows.process import GRACE, LEASH
+from flows.repository import git, resolve
+from flows.shared_store import share
 from lvseg.errors import UserError
-from lvseg.files import write_text
-from lvseg.identity import main_worktree, state_home
-
-LINKS = "reflink,hardlink,symlink,copy"  # outs are links into the cache where the file system can
+from lvseg.identity import state_home
 
 
 @dataclass(frozen=True)
@@ -36,18 +35,24 @@ def workspace(commit: str, purpose: str = "run") -> Iterator[Workspace]:
     """Give the block a worktree of its own at `commit`; `purpose` names it.
 
     Raises:
-        UserError: git cannot make one, for example because the disk is full.
+        UserError: there is no such commit, or git cannot make a worktree, for example because the disk is full.
     """
+    commit = resolve(commit)
     home = state_home() / "workspaces"
-    home.mkdir(parents=True, exist_ok=True)
-    with _free_slot(home, purpose) as path:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        path, lock = _free_slot(home, purpose)
+    except OSError as error:
+        raise UserError(f"{home}: {error.strerror}; LVSEG_HOME in the environment moves it") from None
+    try:
         _prepare(path, commit)
         yield Workspace(path, commit)
+    finally:
+        lock.release()
 
 
-@contextmanager
-def _free_slot(home: Path, purpose: str) -> Iterator[Path]:
-    """Take the first folder that no other process is in; the kernel frees it if this process dies."""
+def _free_slot(home: Path, purpose: str) -> tuple[Path, FileLock]:
+    """Take the first folder that nobody is in; the kernel frees it if this process dies."""
     for number in count():
         path = home / f"{purpose}-{number}"
         lock = FileLock(home / f"{path.name}.lock")
@@ -55,32 +60,43 @@ def _free_slot(home: Path, purpose: str) -> Iterator[Path]:
             lock.acquire(timeout=0)
         except Timeout:
             continue
-        try:
-            yield path
-        finally:
-            lock.release()
-        return
+        if _left(path):
+            return path, lock
+        lock.release()
+    raise AssertionError("unreachable")
+
+
+def _left(path: Path) -> bool:
+    """Return whether nothing runs in a folder; what a killed run had under way gets the time to end."""
+    give_up = time.monotonic() + GRACE + 4
+    while _leashed(path):
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def _leashed(path: Path) -> bool:
+    """Return whether a leash in this folder still holds a command (see flows/leash.py)."""
+    return any(
+        LEASH.name in " ".join(process.info["cmdline"] or []) and process.info["cwd"] == str(path)
+        for process in psutil.process_iter(["cmdline", "cwd"])
+    )
 
 
 def _prepare(path: Path, commit: str) -> None:
     """Check out a commit, and clear away what a run that was killed may have left."""
-    if not _sound(path):
-        shutil.rmtree(path, ignore_errors=True)
-        with FileLock(f"{path.parent}.lock"):  # git does not keep two additions apart
-            git("worktree", "prune")
-            try:
-                git("worktree", "add", "--force", "--quiet", "--detach", str(path), commit)
-            except UserError:
-                shutil.rmtree(path, ignore_errors=True)
-                raise
-    _gitdir(path, "index.lock").unlink(missing_ok=True)
-    git("checkout", "--force", "--quiet", "--detach", commit, cwd=path)
-    git("clean", "--force", "-d", "--quiet", "--exclude=dvc.lock", cwd=path)
-    for left in [*path.glob(".*.tmp"), *path.glob("*/.*.tmp")]:  # see lvseg.files
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
-    for name in ("rwlock", "rwlock.lock", "lock"):  # of nobody: not written whole, half of one blocks DVC
-        (path / ".dvc" / "tmp" / name).unlink(missing_ok=True)
-    _configure(path)
+    try:
+        if not _sound(path):
+            _make(path, commit)
+        _check_out(path, commit)
+        for left in [*path.glob(".*.tmp"), *path.glob("*/.*.tmp")]:  # see lvseg.files
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        for name in ("rwlock", "rwlock.lock", "lock"):  # of nobody: not written whole, half of one blocks DVC
+            (path / ".dvc" / "tmp" / name).unlink(missing_ok=True)
+        share(path)
+    except OSError as error:
+        raise UserError(f"{error.filename or path}: {error.strerror}") from None
 
 
 def _sound(path: Path) -> bool:
@@ -92,48 +108,29 @@ def _sound(path: Path) -> bool:
         ).splitlines()
     except (UserError, OSError, ValueError):
         return False
-    return Path(top).resolve() == path.resolve() and common == ours
+    return Path(top).resolve() == path.resolve() and Path(common).resolve() == Path(ours).resolve()
 
 
-def _gitdir(path: Path, name: str) -> Path:
-    """Return a file of git's own about a worktree."""
-    return Path(git("rev-parse", "--path-format=absolute", "--git-path", name, cwd=path))
+def _make(path: Path, commit: str) -> None:
+    """Make a worktree; what lies there is no sound one and goes."""
+    shutil.rmtree(path, ignore_errors=True)
+    with FileLock(f"{path.parent}.lock"):  # git does not keep two additions apart
+        try:
+            # Forced twice: git may know the folder from before, even as locked if it was killed in this.
+            git("worktree", "add", "--force", "--force", "--quiet", "--detach", str(path), commit)
+        except UserError:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
 
 
-def _configure(path: Path) -> None:
-    """Let DVC in a worktree use the cache and the remotes of the main worktree."""
-    main = main_worktree() / ".dvc"
-    config = configparser.ConfigParser(interpolation=None)
-    for name in ("config", "config.local"):  # the committed one may be newer here; a remote of either counts
-        own = configparser.ConfigParser(interpolation=None)
-        own.read(main / name, encoding="utf-8")
-        if name == "config":
-            cache = own.get("cache", "dir", fallback="cache")
-            continue
-        cache = own.get("cache", "dir", fallback=cache)
-        config.read_dict({section: _absolute(dict(own[section]), main) for section in own.sections()})
-    if not config.has_section("cache"):
-        config.add_section("cache")
-    config["cache"].update({"dir": str((main / cache).resolve()), "type": LINKS})
-    lines = []
-    for section in config.sections():
-        lines += [f"[{section}]", *(f"    {key} = {value}" for key, value in config[section].items())]
-    target = path / ".dvc" / "config.local"
-    write_text(target, "\n".join(lines) + "\n")
-    target.chmod(0o600)  # it may hold credentials
-
-
-def _absolute(options: dict[str, str], base: Path) -> dict[str, str]:
-    """Return the options of a section with paths that do not depend on where the file lies."""
-    for key in (
-        "url",
-        "keyfile",
-        "credentialpath",
-        "cert_path",
-        "key_path",
-        "gdrive_service_account_json_file_path",
-    ):
-        value = options.get(key)
-        if value and "://" not in value and not value.startswith(("remote:", "~")):
-            options[key] = os.path.normpath(base / value)
-    return options
+def _check_out(path: Path, commit: str) -> None:
+    """Check out a commit; files that git ignores stay, and a `dvc.lock` that it does not hold."""
+    own = Path(git("rev-parse", "--absolute-git-dir", cwd=path))
+    for left in own.glob("*.lock"):  # of a git that was killed
+        left.unlink()
+    try:
+        git("checkout", "--force", "--quiet", "--detach", commit, cwd=path)
+    except UserError:  # an index that was cut short stops git for good; a full disk will say so again
+        (own / "index").unlink(missing_ok=True)
+        git("checkout", "--force", "--quiet", "--detach", commit, cwd=path)
+    git("clean", "--force", "-d", "--quiet", "--exclude=dvc.lock", cwd=path)

@@ -21,7 +21,8 @@ MAY_NOT_IMPORT = {
     "lvseg": {"tracking", "tasks", "flows", "mlflow", "dvc", "prefect"},
     "tracking": {"tasks", "flows", "dvc", "prefect"},
     "tasks": {"tasks", "flows", "mlflow", "dvc", "prefect"},
-    "bench": {"tasks", "flows", "mlflow", "dvc", "prefect"},
+    "flows": {"tasks", "mlflow", "tensorflow", "keras", "matplotlib"},
+    "bench": {"tasks", "mlflow", "dvc", "prefect"},
 }
 
 
@@ -60,6 +61,21 @@ def test_tasks_start_light() -> None:
         "    importlib.import_module('tasks.' + name)\n"
         f"    heavy = [module for module in {HEAVY} if module in sys.modules]\n"
         "    assert not heavy, f'tasks/{name}.py imports {heavy} before it is used'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_flows_start_without_tensorflow_and_hide_no_package() -> None:
+    """Prefect puts the folder of a flow on the path: a file there must not have the name of a library."""
+    names = sorted(path.stem for path in (ROOT / "flows").glob("[!_]*.py"))
+    script = (
+        "import importlib, importlib.util, sys\n"
+        f"for name in {names}:\n"
+        "    importlib.import_module('flows.' + name)\n"
+        "    assert importlib.util.find_spec(name) is None, f'flows/{name}.py has the name of a library'\n"
+        "heavy = [name for name in ('tensorflow', 'keras', 'mlflow', 'matplotlib') if name in sys.modules]\n"
+        "assert not heavy, f'flows import {heavy}'\n"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

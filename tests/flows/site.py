@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,8 +44,15 @@ class Site:
         """Ask the Prefect API."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.api}/{path}", data, {"content-type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+        for _ in range(20):
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    return json.load(answer)
+            except urllib.error.HTTPError as error:
+                if error.code != 503:  # SQLite was busy: Prefect's own client tries again, too
+                    raise
+                time.sleep(0.5)
+        raise TimeoutError(f"{path}: the server is busy")
 
     def start(self, deployment: str = "retrain/weekly", **parameters: Any) -> "FlowRun":
         """Press Run."""
@@ -64,7 +72,8 @@ class Site:
             return database.execute(query).fetchall()
 
     def runs_by_status(self) -> dict[str, int]:
-        return dict(self.mlflow("select status, count(*) from runs group by status"))
+        active = "where lifecycle_stage = 'active'"  # a training repeated by force deletes the second run
+        return dict(self.mlflow(f"select status, count(*) from runs {active} group by status"))
 
     def weights(self) -> dict[str, str]:
         """The weights hash of each model in the workspace."""
@@ -73,7 +82,8 @@ class Site:
 
     def stages(self) -> list[psutil.Process]:
         """What runs below the workspaces: DVC and the stages."""
-        return [p for p in psutil.process_iter(["cwd"]) if ".lvseg/workspaces" in (p.info["cwd"] or "")]
+        here = str(self.root / ".lvseg/workspaces")
+        return [p for p in psutil.process_iter(["cwd"]) if (p.info["cwd"] or "").startswith(here)]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ The tests go on from one another, so that the networks are trained once.
 """
 
 import json
+import shutil
 import time
 
 import psutil
@@ -152,7 +153,7 @@ def in_training(site: Site, run: FlowRun) -> psutil.Process:
     return next(p for p in site.stages() if p.cmdline()[-1:] == ["tasks.train_cnn"])
 
 
-LONGER = ["train_cnn.epochs=60"]
+LONGER = ["train_cnn.epochs=40"]
 
 
 def test_cancel_ends_everything_and_the_next_run_goes_on(site: Site, first: FlowRun) -> None:
@@ -180,3 +181,25 @@ def test_a_stage_that_is_killed_is_tried_again_with_the_same_result(site: Site, 
     assert "goes on after epoch" in run.log()
     assert site.weights() == wanted
     assert set(site.runs_by_status()) == {"FINISHED"} and not site.stages()
+
+
+def test_raw_data_that_changed_starts_a_run_of_its_own(site: Site, first: FlowRun) -> None:
+    raw = site.root / "data/sunnybrook"
+    shutil.copytree(site.workspace / "data/phantom", raw)
+    site.project.dvc("add", "--quiet", "data/sunnybrook")
+    site.project.set({"data": {"raw": "data/sunnybrook"}})
+    site.project.commit("our own data")
+    commit = site.project.run("git", "rev-parse", "HEAD").strip()
+    assert "has changed: data/sunnybrook.dvc" in site.python("-m", "flows.watch")
+    assert "announced before" in site.python("-m", "flows.watch")
+
+    def started() -> list[str]:
+        found = site.call("flow_runs/filter", {"sort": "EXPECTED_START_TIME_DESC", "limit": 20})
+        return [run["id"] for run in found if run["parameters"].get("revision") == commit]
+
+    (run_id,) = wait_for(started, "the run that the event starts", 30)
+    run = FlowRun(site, run_id)
+    assert run.ended()["type"] == "COMPLETED", run.log()
+    assert run.states()["data/sunnybrook.dvc"] == "Completed" and "phantom" not in run.states()
+    assert "| data/sunnybrook |" in run.artifacts()["comparison"]
+    assert "that of the last run" in site.python("-m", "flows.watch")

@@ -1,0 +1,171 @@
+"""`make bench-flow`: what Prefect costs on top of DVC, and what two workers bring.
+
+Plain `dvc repro` and `retrain` do the same work in turn, each in a fresh clone with cold caches, with the same
+MLflow server; `retrain` is timed from the request to the end, with the time that a worker takes to notice it.
+"""
+
+import os
+import statistics
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.rig import clones, servers
+from bench.rig.api import Prefect, moment
+from bench.rig.clones import TINY, Clone
+from bench.rig.process import rig
+from bench.side_by_side import ready, side_by_side
+from lvseg.command import run
+from lvseg.errors import UserError
+
+Changes = Sequence[Mapping[str, Mapping[str, Any]]]
+PATIENCE = 3600.0  # seconds
+REPEATS = 3
+IDLE_REPEATS = 5
+
+
+@dataclass(frozen=True)
+class Work:
+    """What both ways are asked for.
+
+    Attributes:
+        name: in the table.
+        target: of both ways.
+        changes: to params.yaml.
+        repeats: of each way.
+    """
+
+    name: str
+    target: str
+    changes: Changes
+    repeats: int = REPEATS
+
+
+# With one training nothing runs side by side: the ratio is the cost of the flow and nothing else.
+SHORT = (
+    Work("tiny phantom, one training", "train-cnn", [TINY]),
+    Work("tiny phantom, everything", "evaluate", [TINY]),
+)
+LONG = (
+    Work("default phantom, one training", "train-cnn", [{"train_cnn": {"epochs": 50}}], repeats=1),
+    Work("default phantom, everything", "evaluate", [{"train_cnn": {"epochs": 50}}], repeats=1),
+)
+
+
+@dataclass(frozen=True)
+class Site:
+    """The folder of everything, and the servers that all clones share."""
+
+    rig: Path
+    prefect: str
+    mlflow: str
+
+    def clone(self, name: str, changes: Changes) -> Clone:
+        """Return a fresh clone; its MLflow runs go to an experiment of its own."""
+        settings = {"PREFECT_API_URL": self.prefect, "MLFLOW_TRACKING_URI": self.mlflow}
+        return clones.first(self.rig, name, *changes, {"tracking": {"experiment": name}}, **settings)
+
+
+def main(
+    long: Annotated[bool, typer.Option(help="Add runs of five minutes and more.")] = False,
+    only: Annotated[
+        str | None, typer.Option(help="One part: same-work, nothing-to-do or side-by-side.")
+    ] = None,
+    keep: Annotated[bool, typer.Option(help="Leave the temporary folder, for a look at the logs.")] = False,
+) -> None:
+    """Measure, and print tables of seconds."""
+    parts = {"same-work": same_work, "nothing-to-do": nothing_to_do, "side-by-side": two_workers}
+    if only and only not in parts:
+        raise UserError(f"--only: there is no part {only}; they are {', '.join(parts)}")
+    with site(keep) as here:
+        print(f"{os.cpu_count()} cores, load before the start {os.getloadavg()[0]:.1f}", flush=True)
+        for name, part in parts.items():
+            if only in (None, name):
+                part(here, [*SHORT, *(LONG if long else ())])
+
+
+@contextmanager
+def site(keep: bool) -> Iterator[Site]:
+    """Start the servers, deploy, and keep the schedules quiet."""
+    with rig(keep) as folder, servers.prefect(folder) as prefect, servers.mlflow(folder) as mlflow:
+        made = Site(folder, prefect.address, mlflow.address)
+        made.clone("deployed", [TINY]).python("-m", "flows.deploy")
+        for deployment in ("watch-data/poll", "retrain/weekly"):
+            Prefect(prefect.address).pause(deployment)
+        yield made
+
+
+def same_work(here: Site, works: Sequence[Work]) -> None:
+    """Time plain `dvc repro` and `retrain` in turn."""
+    print("\n| the same work, caches cold | `dvc repro`, s | `retrain`, s | ratio |\n|---|---|---|---|")
+    for number, work in enumerate(works):
+        plain: list[float] = []
+        flow: list[float] = []
+        for repeat in range(work.repeats):
+            name = f"work-{number}-{repeat}"
+            turns = [(plain, by_dvc, f"{name}-dvc"), (flow, by_retrain, f"{name}-flow")]
+            for seconds, way, clone in turns if repeat % 2 == 0 else reversed(turns):
+                seconds.append(way(here, here.clone(clone, work.changes), work.target))
+        ratio = statistics.median(flow) / statistics.median(plain)
+        print(f"| {work.name} | {shown(plain)} | {shown(flow)} | {ratio:.3f} |", flush=True)
+
+
+def by_dvc(here: Site, clone: Clone, target: str) -> float:
+    """Return the seconds of `dvc repro`."""
+    began = time.monotonic()
+    clone.python("-m", "dvc", "repro", target)
+    return time.monotonic() - began
+
+
+def by_retrain(here: Site, clone: Clone, target: str) -> float:
+    """Return the seconds of a `retrain`."""
+    with clones.worker(clone, "local", name=clone.root.name) as worker:
+        ready(worker)
+        return timed(Prefect(here.prefect), "Completed", targets=[target])
+
+
+def timed(server: Prefect, wanted: str, **parameters: Any) -> float:
+    """Start a `retrain`; return the seconds from the request to its end.
+
+    Raises:
+        UserError: it did not end as it should.
+    """
+    asked = time.time()
+    ended = server.ended(server.start("retrain/weekly", **parameters), PATIENCE)
+    if ended["state_name"] != wanted:
+        raise UserError(f"a retrain ended {ended['state_name']}: {ended['state']['message']}")
+    return moment(ended["end_time"]) - asked
+
+
+def nothing_to_do(here: Site, works: Sequence[Work]) -> None:
+    """Time runs that find everything done, with a worker that waits."""
+    clone = here.clone("nothing", [TINY])
+    clone.python("-m", "dvc", "repro", "evaluate")
+    server = Prefect(here.prefect)
+    with clones.worker(clone, "local", name="nothing") as worker:
+        ready(worker)
+        first = timed(server, "Completed")
+        again = [timed(server, "Up to date") for _ in range(IDLE_REPEATS)]
+    print("\n| nothing to do | seconds |\n|---|---|")
+    print(f"| first run, everything in the run cache | {first:.1f} |")
+    print(f"| next runs | {shown(again)} |", flush=True)
+
+
+def two_workers(here: Site, works: Sequence[Work]) -> None:
+    """Time two trainings on two workers, together and each alone."""
+    side_by_side(here.rig, here.clone("orchestrator", [TINY]), Prefect(here.prefect))
+
+
+def shown(seconds: Sequence[float]) -> str:
+    """Return the median, and between which values it lies."""
+    middle = f"{statistics.median(seconds):.1f}"
+    return middle if len(seconds) == 1 else f"{middle} ({min(seconds):.1f} - {max(seconds):.1f})"
+
+
+if __name__ == "__main__":
+    run(main)

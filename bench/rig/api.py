@@ -1,0 +1,139 @@
+"""Prefect and MLflow as their servers tell of them, over HTTP: a benchmark imports neither library."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lvseg.errors import UserError
+
+FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+LOOK = 0.5  # seconds
+BUSY, BUSY_TRIES = 503, 10  # what Prefect says when SQLite is locked for a moment; its clients try again, too
+
+
+def call(address: str, body: Any = None) -> Any:
+    """Return the answer of a server: POST with a body, GET without.
+
+    Raises:
+        UserError: the server refuses.
+    """
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(address, data, {"Content-Type": "application/json"})
+    for _ in range(BUSY_TRIES):
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                text = answer.read()
+            return json.loads(text) if text else None
+        except urllib.error.HTTPError as error:
+            refusal = UserError(f"{address}: {error} {error.read().decode()[:500]}")
+            if error.code != BUSY:
+                raise refusal from None
+            time.sleep(LOOK)
+    raise refusal
+
+
+@dataclass(frozen=True)
+class Prefect:
+    """A Prefect server, by the address of its API."""
+
+    address: str
+
+    def start(self, deployment: str, **parameters: Any) -> str:
+        """Start a run of a deployment such as `retrain/weekly`; return its id."""
+        found = call(f"{self.address}/deployments/name/{deployment}")
+        run = call(
+            f"{self.address}/deployments/{found['id']}/create_flow_run",
+            {"parameters": parameters, "state": {"type": "SCHEDULED"}},
+        )
+        return str(run["id"])
+
+    def cancel(self, run_id: str) -> None:
+        """Do what the button Cancel does."""
+        call(f"{self.address}/flow_runs/{run_id}/set_state", {"state": {"type": "CANCELLING"}})
+
+    def pause(self, deployment: str) -> None:
+        """Let the schedules of a deployment rest."""
+        found = call(f"{self.address}/deployments/name/{deployment}")
+        call(f"{self.address}/deployments/{found['id']}/pause_deployment", {})
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """Return a flow run."""
+        found: dict[str, Any] = call(f"{self.address}/flow_runs/{run_id}")
+        return found
+
+    def runs(self, *states: str) -> list[dict[str, Any]]:
+        """Return the flow runs in these types of state, all without one."""
+        chosen = {"flow_runs": {"state": {"type": {"any_": list(states)}}}} if states else {}
+        found: list[dict[str, Any]] = call(f"{self.address}/flow_runs/filter", chosen)
+        return found
+
+    def until(self, run_id: str, met: Callable[[dict[str, Any]], bool], patience: float) -> dict[str, Any]:
+        """Wait until a flow run meets a condition or has ended, and return it.
+
+        Raises:
+            UserError: it took longer than `patience` seconds.
+        """
+        give_up = time.monotonic() + patience
+        while time.monotonic() < give_up:
+            found = self.run(run_id)
+            if met(found) or found["state_type"] in FINAL:
+                return found
+            time.sleep(LOOK)
+        raise UserError(f"flow run {found['name']} is still {found['state_name']} after {patience:.0f} s")
+
+    def ended(self, run_id: str, patience: float = 300.0) -> dict[str, Any]:
+        """Wait until a flow run has ended, and return it; see `until`."""
+        return self.until(run_id, lambda found: False, patience)
+
+    def tasks(self, run_id: str) -> dict[str, dict[str, Any]]:
+        """Return the last task run of every name in a flow run."""
+        runs = call(
+            f"{self.address}/task_runs/filter",
+            {"flow_runs": {"id": {"any_": [run_id]}}, "sort": "EXPECTED_START_TIME_ASC"},
+        )
+        return {run["name"]: run for run in runs}
+
+    def log(self, run_id: str) -> list[str]:
+        """Return what a flow run logged, oldest first."""
+        found: list[str] = []
+        while True:
+            page = call(
+                f"{self.address}/logs/filter",
+                {
+                    "logs": {"flow_run_id": {"any_": [run_id]}},
+                    "sort": "TIMESTAMP_ASC",
+                    "limit": 200,
+                    "offset": len(found),
+                },
+            )
+            found += [line["message"] for line in page]
+            if len(page) < 200:
+                return found
+
+
+def moment(text: str) -> float:
+    """Return a time of Prefect as seconds since 1970."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def mlflow_runs(address: str, experiment: str) -> list[dict[str, Any]]:
+    """Return `status` and `tags` of every run in an experiment of an MLflow server."""
+    try:
+        found = call(f"{address}/api/2.0/mlflow/experiments/get-by-name?experiment_name={experiment}")
+    except UserError:
+        return []
+    body = {"experiment_ids": [found["experiment"]["experiment_id"]], "max_results": 1000}
+    runs = call(f"{address}/api/2.0/mlflow/runs/search", body).get("runs", [])
+    return [
+        {
+            "status": run["info"]["status"],
+            "name": run["info"]["run_name"],
+            "tags": {tag["key"]: tag["value"] for tag in run["data"].get("tags", [])},
+        }
+        for run in runs
+    ]

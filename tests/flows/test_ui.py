@@ -1,0 +1,139 @@
+"""`make ui` as a person meets it: servers, worker and deployments from a fresh clone, and nothing left of them."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from flows.leash import PR_SET_PDEATHSIG, prctl
+from tests.flows.site import Site, wait_for
+from tests.project import Project, working_copy
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+class Ui:
+    """A `make ui` under way."""
+
+    def __init__(self, project: Project, log: Path, **extra: str) -> None:
+        self.log = log
+        with log.open("wb") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "flows.ui"],
+                cwd=project.root,
+                env=project.environment(**extra),
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+                preexec_fn=_prepare,
+            )
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def below(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+
+def _prepare() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    made = working_copy(tmp_path_factory.mktemp("ui"))
+    made.commit("as it is here")
+    (made.root / ".venv/bin").mkdir(parents=True)
+    (made.root / ".venv/bin/python").symlink_to(sys.executable)
+    return made
+
+
+@pytest.fixture
+def ports() -> dict[str, str]:
+    return {"PREFECT_PORT": str(free_port()), "MLFLOW_PORT": str(free_port())}
+
+
+@pytest.fixture
+def ui(project: Project, ports: dict[str, str], tmp_path: Path) -> Iterator[Ui]:
+    started = Ui(project, tmp_path / "log", **ports)
+    wait_for(lambda: "Up after" in started.said() or started.process.poll() is not None, "make ui to be up")
+    assert "Up after" in started.said(), started.said()
+    yield started
+    if started.process.poll() is None:
+        started.process.terminate()
+        started.process.wait(60)
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not psutil.wait_procs(processes, timeout=30)[1]
+
+
+def test_all_is_up_and_ctrl_c_ends_it(
+    project: Project, ui: Ui, ports: dict[str, str], tmp_path: Path
+) -> None:
+    for port, page in ((ports["PREFECT_PORT"], "dashboard"), (ports["MLFLOW_PORT"], "")):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=20) as answer:
+            assert b"<html" in answer.read().lower()
+    site = Site(project, f"http://127.0.0.1:{ports['PREFECT_PORT']}/api")
+    deployed = {d["name"]: d for d in site.call("deployments/filter", {})}
+    assert set(deployed) == {"weekly", "poll", "gpu"}
+    commit = project.run("git", "rev-parse", "HEAD").strip()
+    assert {d["version"] for d in deployed.values()} == {commit[:12]}
+    (schedule,) = deployed["weekly"]["schedules"]
+    assert schedule["active"] and schedule["schedule"]["timezone"] == "Etc/UTC"
+    assert deployed["weekly"]["global_concurrency_limit"]["limit"] == 1
+    assert deployed["weekly"]["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+    properties = deployed["weekly"]["parameter_openapi_schema"]["properties"]
+    assert all(entry.get("description") for entry in properties.values())
+    names = sorted(a["name"] for a in site.call("automations/filter", {}))
+    site.python("-m", "flows.deploy")
+    assert sorted(a["name"] for a in site.call("automations/filter", {})) == names, "deployed twice"
+    assert any("fell silent" in name for name in names)
+
+    second = Ui(project, tmp_path / "second", **ports)
+    assert second.process.wait(60) == 1 and "runs already" in second.said()
+    processes = ui.below()
+    assert len(processes) >= 4
+    ui.process.send_signal(signal.SIGINT)
+    assert ui.process.wait(60) == 0, ui.said()
+    assert gone(processes)
+    assert project.run("git", "status", "--porcelain") == ""
+
+
+def test_kill_9_leaves_no_process(ui: Ui) -> None:
+    processes = ui.below()
+    ui.process.kill()
+    ui.process.wait()
+    assert gone(processes)
+
+
+def test_a_port_that_is_taken_is_named(project: Project, ports: dict[str, str], tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", int(ports["MLFLOW_PORT"])))
+        taken.listen()
+        started = Ui(project, tmp_path / "log", **ports)
+        assert started.process.wait(60) == 1
+    assert f"port {ports['MLFLOW_PORT']} is taken" in started.said() and "MLFLOW_PORT=" in started.said()
+
+
+def test_a_worker_without_a_server_says_so(project: Project, ports: dict[str, str]) -> None:
+    api = f"http://127.0.0.1:{ports['PREFECT_PORT']}/api"
+    began = time.monotonic()
+    said = project.python("-m", "flows.worker", "--pool", "local", fails=True, PREFECT_API_URL=api)
+    assert said.startswith("error: the Prefect server") and said.count("\n") == 1
+    assert time.monotonic() - began < 30
+    assert os.environ.get("PREFECT_API_URL") is None
