@@ -8,11 +8,11 @@ LOCKS := requirements/dev.lock requirements/gpu.lock requirements/uv.lock
 # Exists when .venv is complete; older than a lock file or pyproject.toml means: bring .venv in step.
 READY := .venv/ready
 
-.PHONY: help repro test setup lint format mlflow ui bench lock
+.PHONY: help repro test setup lint format mlflow ui bench bench-flow fleet chaos lock
 
 help: ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
-		while IFS="$$(printf '\t')" read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
+		while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
 
 repro: $(READY) ## from raw data to compared models; redoes only what changed
 	@$(PYTHON_OF_VENV) -m tasks.repro
@@ -40,6 +40,15 @@ ui: $(READY) ## scheduled retraining: Prefect, MLflow and a worker on this machi
 
 bench: $(READY) ## speed of extraction against the obvious loop and against reading alone
 	@$(PYTHON_OF_VENV) -m bench
+
+bench-flow: $(READY) ## what Prefect costs on top of DVC, and what two workers bring; ARGS=--help
+	@$(PYTHON_OF_VENV) -m bench.flow $(ARGS)
+
+fleet: $(READY) ## a team's set-up on this machine: PostgreSQL, SSH, two workers; needs Debian packages
+	@$(PYTHON_OF_VENV) -m bench.fleet $(ARGS)
+
+chaos: $(READY) ## faults on purpose, and what is left of them; ARGS="worker-killed" picks some
+	@$(PYTHON_OF_VENV) -m bench.chaos $(ARGS)
 
 # The lock files hold hashes and no index address. runtime.lock and gpu.lock take their versions from dev.lock.
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -16,7 +16,7 @@ from bench.faults import FAULTS, own_disk
 from bench.rig import clones
 from bench.rig.clones import TINY
 from bench.rig.process import rig
-from bench.scene import SLOW, Site, problems, scene
+from bench.scene import SLOW, SOURCE, Site, problems, scene
 from lvseg.command import run
 from lvseg.errors import UserError
 
@@ -49,7 +49,7 @@ def main(
 def undisturbed(site: Site) -> dict[str, str]:
     """Deploy, and return the weights that `dvc repro` gives when nothing happens to it."""
     settings = {"PREFECT_API_URL": site.address("prefect")}
-    plain = clones.first(site.rig, "undisturbed", TINY, SLOW, **settings)
+    plain = clones.first(site.rig, SOURCE, TINY, SLOW, **settings)
     plain.python("-m", "flows.deploy")
     sooner = (
         "import os; from datetime import timedelta; from flows.settings import environment;"

@@ -20,7 +20,9 @@ from lvseg.errors import UserError
 
 Fault = Callable[[Scene], str]
 FAULTS: dict[str, Fault] = {}
-OUTAGE = 20.0  # seconds that a server is away
+OUTAGE = 60.0  # seconds that a server is away
+PROMPT = 10.0  # seconds in which a cancelled run must be gone with all its processes
+PROMPT_WORKER = 30.0  # seconds in which a worker must be
 DISK = 160  # MB of the disk that fills up
 
 
@@ -106,6 +108,8 @@ def worker_stopped(scene: Scene) -> str:
     assert scene.worker is not None
     scene.worker.end(signal.SIGTERM)
     gone = time.monotonic() - began
+    if gone > PROMPT_WORKER:
+        scene.wrong.append("the worker took too long to end")
     return again(scene, f"gone after {gone:.1f} s; {ending(scene, began)}")
 
 
@@ -117,8 +121,11 @@ def cancelled(scene: Scene) -> str:
     began = time.monotonic()
     scene.server.cancel(run_id)
     what = ending(scene, began)
-    left = scene.orphans()
-    return again(scene, f"{what}, all gone after {time.monotonic() - began:.1f} s" + f" {left or ''}")
+    scene.orphans()
+    gone = time.monotonic() - began
+    if gone > PROMPT:
+        scene.wrong.append("cancelling took too long")
+    return again(scene, f"{what}, all gone after {gone:.1f} s")
 
 
 @fault
@@ -189,8 +196,11 @@ def two_processes(scene: Scene) -> str:
     scene.retrain()
     other = subprocess.Popen(
         [sys.executable, "-c", "from flows.retrain import retrain; print(retrain(return_state=True))"],
-        **{"cwd": scene.clone.root, "env": scene.clone.environment(), "text": True},
-        **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT},
+        cwd=scene.clone.root,
+        env=scene.clone.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     try:
         what = ending(scene, time.monotonic())

@@ -51,7 +51,10 @@ def main(
         settings = {"PREFECT_API_URL": prefect.address, "MLFLOW_TRACKING_URI": mlflow.address}
         orchestrator = clones.first(folder, "orchestrator", TINY, EPOCHS, **settings)
         clones.bare(orchestrator, folder / "hub.git")
-        team = [orchestrator, *(clones.again(folder / "hub.git", folder, f"gpu{n}", **settings) for n in (0, 1))]
+        team = [
+            orchestrator,
+            *(clones.again(folder / "hub.git", folder, f"gpu{n}", **settings) for n in (0, 1)),
+        ]
         for clone in team:
             clone.remote(ssh, folder / "store")
         orchestrator.python("-m", "flows.deploy")
@@ -169,7 +172,9 @@ def load_json(path: Path) -> dict[str, Any]:
 def report(results: dict[str, bool | str]) -> bool:
     """Print the checks; return whether all are true."""
     for name, result in results.items():
-        print(f"{'ok  ' if result is True else 'FAIL'} {name}{f': {result}' if isinstance(result, str) else ''}")
+        print(
+            f"{'ok  ' if result is True else 'FAIL'} {name}{f': {result}' if isinstance(result, str) else ''}"
+        )
     return all(result is True for result in results.values())
 
 

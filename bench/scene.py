@@ -16,14 +16,17 @@ import psutil
 
 from bench.rig import clones, servers
 from bench.rig.api import Prefect, mlflow_runs
-from bench.rig.clones import TINY, Clone
+from bench.rig.clones import Clone
 from bench.rig.process import Child, free_port, marked
 from lvseg.errors import UserError
 
 SLOW: dict[str, dict[str, Any]] = {"train_dense": {"epochs": 60}, "train_cnn": {"epochs": 40}}
+SOURCE = "undisturbed"  # what all clones are made from
 MIDDLE = 3  # epochs after which a training counts as under way: a checkpoint is there
 UNFINISHED = ("RUNNING", "PENDING", "CANCELLING")
-PATIENCE = 240.0  # seconds for a run, and for the automation that finds a silent one
+# What MLflow must hold in the end: one whole run of each training.
+RECORD = sorted((section.replace("_", "-"), "FINISHED", values["epochs"]) for section, values in SLOW.items())
+PATIENCE = 300.0  # seconds for a run, and for the automation that finds a silent one
 SETTLE = 15.0  # seconds in which all processes of a run must be gone
 
 
@@ -69,13 +72,23 @@ class Site:
 
 @dataclass
 class Scene:
-    """One fault: its clone, its worker, and its flow runs in the order in which they started."""
+    """One fault.
+
+    Attributes:
+        name: of the fault.
+        site: its servers.
+        clone: its own.
+        worker: the newest.
+        runs: ids of its flow runs in the order in which they started.
+        wrong: what the fault itself found not to be as it should.
+    """
 
     name: str
     site: Site
     clone: Clone
     worker: Child | None = None
     runs: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
     _stack: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -172,7 +185,9 @@ def scene(site: Site, name: str) -> Iterator[Scene]:
         "PREFECT_API_URL": site.address("prefect"),
         "MLFLOW_TRACKING_URI": site.address("mlflow"),
     }
-    clone = clones.first(site.rig, name, TINY, SLOW, {"tracking": {"experiment": name}}, **settings)
+    clone = clones.again(site.rig / SOURCE, site.rig, name, **settings)
+    clone.set({"tracking": {"experiment": name}})
+    clone.commit("an experiment of its own")
     made = Scene(name, site, clone)
     try:
         made.start_worker()
@@ -185,10 +200,11 @@ def problems(made: Scene, reference: dict[str, str]) -> list[str]:
     """Return what is not as it should be after the last run of a scene has ended."""
     server = made.server
     first, last = made.runs[0], made.runs[-1]
-    found = [f"orphan: {words}" for words in made.orphans()]
+    found = made.wrong + [f"orphan: {words}" for words in made.orphans()]
     found += [f"flow run {run['name']} says {run['state_name']}" for run in server.runs(*UNFINISHED)]
-    runs = mlflow_runs(made.site.address("mlflow"), made.name)
-    found += [f"MLflow run {run['name']} says {run['status']}" for run in runs if run["status"] == "RUNNING"]
+    recorded = mlflow_runs(made.site.address("mlflow"), made.name)
+    if sorted((run["stage"], run["status"], run["epochs"]) for run in recorded) != RECORD:
+        found.append(f"MLflow has {recorded}")
     ended = server.run(last)
     if ended["state_type"] != "COMPLETED":
         found.append(f"the next run: {ended['state_name']}: {ended['state']['message']}")

@@ -122,7 +122,7 @@ def moment(text: str) -> float:
 
 
 def mlflow_runs(address: str, experiment: str) -> list[dict[str, Any]]:
-    """Return `status` and `tags` of every run in an experiment of an MLflow server."""
+    """Return `name`, `status`, `stage` and the number of logged `epochs` of every run in an experiment."""
     try:
         found = call(f"{address}/api/2.0/mlflow/experiments/get-by-name?experiment_name={experiment}")
     except UserError:
@@ -133,7 +133,14 @@ def mlflow_runs(address: str, experiment: str) -> list[dict[str, Any]]:
         {
             "status": run["info"]["status"],
             "name": run["info"]["run_name"],
-            "tags": {tag["key"]: tag["value"] for tag in run["data"].get("tags", [])},
+            "stage": next(tag["value"] for tag in run["data"]["tags"] if tag["key"] == "lvseg.stage"),
+            "epochs": len(_steps(address, run["info"]["run_id"])),
         }
         for run in runs
     ]
+
+
+def _steps(address: str, run_id: str) -> set[int]:
+    """Return the epochs that a run of MLflow has."""
+    history = call(f"{address}/api/2.0/mlflow/metrics/get-history?run_id={run_id}&metric_key=loss")
+    return {entry["step"] for entry in history.get("metrics", [])}

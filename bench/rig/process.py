@@ -1,6 +1,5 @@
 """Processes that end for certain, surroundings that nothing of this machine's user leaks into, free ports."""
 
-import ctypes
 import os
 import shutil
 import signal
@@ -17,13 +16,13 @@ from pathlib import Path
 
 import psutil
 
+from flows.leash import PR_SET_PDEATHSIG, prctl
 from lvseg.errors import UserError
 
 LOOPBACK = "127.0.0.1"
 MARK = "LVSEG_RIG"  # in the surroundings of every process of a rig, so that what got away is found again
 START = 120.0  # seconds for a server to answer
 END = 40.0  # seconds for a process to end when asked
-PR_SET_PDEATHSIG = 1
 _OURS = ("GIT_", "MLFLOW_", "PREFECT_", "DVC_", "LVSEG_", "SSH_", "VIRTUAL_ENV", "PYTHON", "CUDA_")
 
 
@@ -141,8 +140,7 @@ def child(
 
 def _end_with_parent() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # shells switch it off in background jobs
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def answers(server: Child, address: str) -> None:

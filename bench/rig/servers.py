@@ -38,11 +38,17 @@ def postgres(rig: Path) -> Iterator[str]:
     env = surroundings(rig, folder)
     subprocess.run(
         [initdb, "--auth=trust", "--username=lvseg", "--encoding=UTF8", "--no-sync", str(folder / "data")],
-        **{"env": env, "user": user, "cwd": folder, "check": True, "stdout": subprocess.DEVNULL},
+        env=env,
+        user=user,
+        cwd=folder,
+        check=True,
+        stdout=subprocess.DEVNULL,
     )
     command = [postgres, "-D", str(folder / "data"), "-p", str(port), "-h", LOOPBACK, "-k", str(folder)]
     # A new cluster that nobody will miss: no time is lost on safety against power failures.
-    with child("postgres", [*command, "-F"], folder=rig, env=env, cwd=folder, user=user, ending=signal.SIGINT) as server:
+    with child(
+        "postgres", [*command, "-F"], folder=rig, env=env, cwd=folder, user=user, ending=signal.SIGINT
+    ) as server:
         ask = [psql, "-h", LOOPBACK, "-p", str(port), "-U", "lvseg", "-d", "postgres", "-c"]
         give_up = time.monotonic() + START
         while subprocess.run([*ask, "create database prefect"], env=env, capture_output=True).returncode:
@@ -125,7 +131,9 @@ def sshd(rig: Path, port: int | None = None) -> Iterator[Ssh]:
         "PermitRootLogin prohibit-password\nSubsystem sftp internal-sftp\nMaxStartups 100\n"
     )
     public = re.sub(r"\s+\S+@\S+$", "", (folder / "host.pub").read_text().strip())
-    with child("sshd", [daemon, "-D", "-e", "-f", str(config)], folder=rig, env=surroundings(rig, folder)) as server:
+    with child(
+        "sshd", [daemon, "-D", "-e", "-f", str(config)], folder=rig, env=surroundings(rig, folder)
+    ) as server:
         give_up = time.monotonic() + START
         while "Server listening" not in server.said():
             server.check()

@@ -1,6 +1,7 @@
 """A real Prefect server, and a site that uses it: a repository with a worker and deployments."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -54,7 +55,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = probe.getsockname()[1]
     surroundings = {**os.environ, "PREFECT_HOME": str(folder), "PREFECT_SERVER_LOGGING_LEVEL": "WARNING"}
     surroundings |= {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-    command = [sys.executable, "-m", "prefect", "server", "start", "--no-ui", "--port", str(port)]
+    command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
     with process(command, folder, surroundings, folder / "log") as server:
         for _ in range(600):
             assert server.poll() is None, (folder / "log").read_text()
@@ -79,3 +80,14 @@ def site(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Itera
     command = [sys.executable, "-m", "flows.worker", "--pool", "local"]
     with process(command, project.root, place.environment(), folder / "worker.log"):
         yield place
+
+
+@pytest.fixture(scope="session")
+def stand_in(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Site:
+    """A repository like this one, deployed, whose `run-stage` is the flow of `tests/flows/stand_in.py`."""
+    project = working_copy(tmp_path_factory.mktemp("stand-in"))
+    shutil.copy(Path(__file__).with_name("stand_in.py"), project.root / "flows/run_stage.py")
+    project.commit("as it is here, but for run-stage")
+    place = Site(project, prefect_server)
+    place.python("-m", "flows.deploy")
+    return place

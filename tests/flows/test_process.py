@@ -5,8 +5,8 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -14,17 +14,37 @@ import pytest
 from flows import process
 from flows.process import Ended, Lines
 
-# A tree of processes: the youngest leaves the group unless they are to stay "together"; "stubborn" ones ignore SIGTERM.
+# A tree of processes; unless it stays "together", its youngest leaves the group. "stubborn" ones ignore SIGTERM;
+# the others have a last word and leave a file, as a training its checkpoint.
 TREE = """
-    import os, signal, subprocess, sys, time
-    depth, stubborn = int(sys.argv[1]), sys.argv[2]
-    if stubborn == "stubborn":
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    import os, pathlib, signal, subprocess, sys, time
+
+    depth, kind = int(sys.argv[1]), sys.argv[2]
+
+    def end(number, frame):
+        os.write(1, b"down" * 50_000)  # more than a pipe holds
+        pathlib.Path(f"{__file__}.{os.getpid()}").touch()
+        os._exit(4)
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN if kind == "stubborn" else end)
     if depth:
-        leave = depth == 1 and stubborn != "together"
-        subprocess.Popen([sys.executable, __file__, str(depth - 1), stubborn], start_new_session=leave)
-    print("up", os.getpid(), flush=True)
+        leave = depth == 1 and kind != "together"
+        subprocess.Popen([sys.executable, "-S", __file__, str(depth - 1), kind], start_new_session=leave)
+    os.write(1, f"up {os.getpid()}\\n".encode())
     time.sleep(60)
+"""
+# Each process has a child and is gone: whoever looks around finds the one before.
+RELAY = """
+    import os, signal, time
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("up", os.getpid(), flush=True)
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        if os.fork():
+            time.sleep(0.0005)
+            os._exit(0)
+        os.utime(__file__)
 """
 
 
@@ -36,85 +56,153 @@ def tree(tmp_path: Path) -> Path:
 
 
 class Started:
-    """A command in a thread, its lines, and its pids as it printed them."""
+    """A command in a thread, its lines, and its processes as they say that they are up."""
 
-    def __init__(self, *command: str, cwd: Path, **options: Any) -> None:
+    def __init__(
+        self, *command: object, timeout: float | None = None, on_tick: Callable[[], None] = lambda: None
+    ) -> None:
         self.lines: list[str] = []
         self.stop = threading.Event()
-        self.ended: Ended | None = None
-        self._thread = threading.Thread(target=self._run, args=(command, cwd), kwargs=options)
+        self.error: Exception | None = None
+        self._ended: Ended | None = None
+        self._options = timeout, on_tick
+        self._command = [sys.executable, "-S", "-u", *map(str, command)]
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def _run(self, command: tuple[str, ...], cwd: Path, **options: Any) -> None:
-        self.ended = process.run(
-            command, cwd=cwd, env=os.environ, on_line=self.lines.append, stop=self.stop, **options
-        )
+    def _run(self) -> None:
+        timeout, on_tick = self._options
+        try:
+            self._ended = process.run(
+                self._command,
+                cwd=Path(self._command[3]).parent,
+                env=os.environ,
+                on_line=self.lines.append,
+                stop=self.stop,
+                timeout=timeout,
+                on_tick=on_tick,
+            )
+        except Exception as error:
+            self.error = error
 
-    def pids(self, count: int) -> list[psutil.Process]:
-        """Wait for this many processes to say that they are up."""
+    def up(self, count: int) -> list[psutil.Process]:
+        """Wait for this many processes; the leash comes first, then the oldest of the tree."""
         for _ in range(200):
-            up = [int(line.split()[1]) for line in self.lines if line.startswith("up ")]
-            if len(up) == count:
-                return [psutil.Process(pid) for pid in up]
+            pids = [int(line.split()[1]) for line in self.lines if line.startswith("up ")]
+            if len(pids) == count:
+                found = sorted(map(psutil.Process, pids), key=lambda p: p.create_time())
+                return [found[0].parent() or found[0], *found]
             time.sleep(0.05)
         raise AssertionError(self.lines)
 
-    def wait(self, seconds: float = 10) -> Ended:
+    def wait(self, seconds: float) -> Ended:
         self._thread.join(seconds)
-        assert self.ended is not None, "still running"
-        return self.ended
+        assert not self._thread.is_alive()
+        return self._ended or Ended(0, repr(self.error), False, False)
 
 
 def none_left(processes: list[psutil.Process]) -> bool:
     return not psutil.wait_procs(processes, timeout=3)[1]
 
 
+def last_words(tree: Path) -> int:
+    """Return how many processes of a tree ended in peace."""
+    return len(list(tree.parent.glob("tree.py.*")))
+
+
 def test_what_a_command_says_and_how_it_ends(tmp_path: Path) -> None:
-    script = "import os, sys; print('one'); print('error: two', file=sys.stderr); os.write(1, b'\\xff'); sys.exit(3)"
-    started = Started(sys.executable, "-u", "-c", script, cwd=tmp_path)
-    ended = started.wait()
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, sys; print('one'); print('error: two', file=sys.stderr); os.write(1, b'\\xff'); sys.exit(3)"
+    )
+    started = Started(script)
+    assert started.wait(5) == Ended(3, "one\nerror: two\n\ufffd\n", timed_out=False, stopped=False)
     assert started.lines == ["one", "error: two", "\ufffd"]
-    assert ended == Ended(3, "one\nerror: two\n\ufffd\n", timed_out=False, stopped=False)
 
 
 def test_stop_ends_the_whole_tree(tree: Path) -> None:
-    started = Started(sys.executable, str(tree), "2", "meek", cwd=tree.parent)
-    processes = started.pids(3)
+    started = Started(tree, 2, "meek")
+    processes = started.up(3)
     started.stop.set()
-    ended = started.wait(3)
-    assert ended.stopped and ended.status == -signal.SIGTERM
-    assert none_left(processes)
+    assert started.wait(3)[::3] == (4, True)
+    assert none_left(processes) and last_words(tree) == 3
 
 
 def test_what_ignores_the_request_is_ended_by_force(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "GRACE", 1.0)
-    started = Started(sys.executable, str(tree), "2", "stubborn", cwd=tree.parent)
-    processes = started.pids(3)
+    started = Started(tree, 2, "stubborn")
+    processes = started.up(3)
     started.stop.set()
     assert started.wait(4).status == -signal.SIGKILL
     assert none_left(processes)
 
 
+def test_what_forks_faster_than_one_can_look_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "GRACE", 0.2)
+    script = tmp_path / "relay.py"
+    script.write_text(textwrap.dedent(RELAY))
+    started = Started(script)
+    while not started.lines:
+        time.sleep(0.05)
+    started.stop.set()
+    started.wait(5)
+    touched = script.stat().st_mtime
+    time.sleep(0.2)
+    assert script.stat().st_mtime == touched
+
+
 def test_a_command_whose_time_is_over_is_ended(tree: Path) -> None:
-    started = Started(sys.executable, str(tree), "0", "meek", cwd=tree.parent, timeout=1.0)
-    processes = started.pids(1)
-    ended = started.wait(5)
-    assert ended.timed_out and not ended.stopped
+    started = Started(tree, 0, "meek", timeout=0.5)
+    processes = started.up(1)
+    assert started.wait(5)[2:] == (True, False)
     assert none_left(processes)
+
+
+def test_a_fault_of_ours_ends_the_command_in_peace(tree: Path) -> None:
+    def fail() -> None:
+        if len(started.lines) == 2:
+            raise ConnectionError("no server")
+
+    started = Started(tree, 1, "meek", on_tick=fail)
+    processes = started.up(2)
+    started.wait(5)
+    assert isinstance(started.error, ConnectionError)
+    assert none_left(processes) and last_words(tree) == 2
 
 
 @pytest.mark.parametrize("victim", ["command", "leash"])
 def test_kill_9_leaves_nothing_behind(tree: Path, victim: str) -> None:
-    started = Started(sys.executable, str(tree), "1", "together", cwd=tree.parent)
-    processes = started.pids(2)
-    command = next(p for p in processes if p.cmdline()[2] == "1")
-    (command if victim == "command" else command.parent() or command).kill()
-    ended = started.wait(5)
-    assert ended.status == -signal.SIGKILL and not ended.stopped
+    started = Started(tree, 1, "together")
+    processes = started.up(2)
+    processes[["leash", "command"].index(victim)].kill()
+    assert started.wait(5)[::3] == (-signal.SIGKILL, False)
     assert none_left(processes)
 
 
-def test_kill_9_of_the_process_that_wanted_it_ends_the_tree(tree: Path) -> None:
+def test_nothing_waits_for_a_process_that_left_when_the_leash_was_killed(tree: Path) -> None:
+    started = Started(tree, 1, "meek")
+    leash, command, left = started.up(2)
+    leash.kill()
+    try:
+        started.wait(5)
+        assert none_left([leash, command])
+    finally:
+        left.kill()
+
+
+def test_a_leash_that_is_frozen_is_ended_by_force(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "GRACE", -2.5)
+    started = Started(tree, 0, "meek")
+    processes = started.up(1)
+    processes[0].suspend()
+    started.stop.set()
+    assert started.wait(5)[::3] == (-signal.SIGKILL, True)
+    assert none_left(processes)
+
+
+def test_kill_9_of_the_process_that_wanted_it_ends_the_tree_in_peace(tree: Path) -> None:
     script = (
         "import os, sys, threading; from pathlib import Path; from flows import process;"
         f"process.run([sys.executable, {str(tree)!r}, '2', 'meek'], cwd=Path('.'), env=os.environ,"
@@ -127,18 +215,18 @@ def test_kill_9_of_the_process_that_wanted_it_ends_the_tree(tree: Path) -> None:
         assert owner.stdout is not None
         processes = [psutil.Process(int(owner.stdout.readline().split()[1])) for _ in range(3)]
         owner.kill()
-    assert none_left(processes)
+    assert none_left(processes) and last_words(tree) == 3
 
 
 def test_many_at_once_end_each_at_its_own_stop(tree: Path) -> None:
     """A leash that held the pipe of another would not notice its end."""
-    several = [Started(sys.executable, str(tree), "0", "meek", cwd=tree.parent) for _ in range(4)]
-    processes = [started.pids(1)[0] for started in several]
+    several = [Started(tree, 0, "meek") for _ in range(4)]
+    processes = [started.up(1) for started in several]
     for started, own in zip(several, processes, strict=True):
-        assert own.is_running()
+        assert own[1].is_running()
         started.stop.set()
         assert started.wait(3).stopped
-    assert none_left(processes)
+        assert none_left(own)
 
 
 def test_a_log_that_fails_stops_nothing(tmp_path: Path) -> None:
@@ -159,6 +247,14 @@ def test_progress_bars_are_tamed() -> None:
     feed.feed(b"\n  \nlast")
     assert feed.close().endswith("after\nlast\n")
     assert lines == ["0/1000", "1000/1000", "next", "after", "last"]
+
+
+def test_what_a_page_cannot_show_is_left_out() -> None:
+    lines: list[str] = []
+    feed = Lines(lines.append)
+    feed.feed("\x1b]8;;http://x\x1b\\link\x1b]8;;\x07\tµ\x00\b!\n".encode())
+    feed.feed(b"\x00\x1b[K\n")
+    assert lines == ["link\tµ!"]
 
 
 def test_a_flood_arrives_whole_and_a_huge_line_in_pieces() -> None:

@@ -4,11 +4,15 @@ The tests go on from one another, so that the networks are trained once.
 """
 
 import json
+import os
 import shutil
+import subprocess
 import time
+from pathlib import Path
 
 import psutil
 import pytest
+from PIL import Image
 
 from tests.flows.site import FlowRun, Site, wait_for
 
@@ -67,6 +71,31 @@ def test_what_a_run_leaves_to_read(site: Site, first: FlowRun) -> None:
     log = first.log()
     assert "slices to train on" in log and "epoch 1/1" in log
     assert "git add" not in log, "advice for a person at a terminal"
+
+
+def test_the_page_of_a_run_shows_its_graph(site: Site, first: FlowRun, tmp_path: Path) -> None:
+    """With PICTURES=docs/images in the environment, the picture is that of the README."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium here (Debian: apt-get install chromium)")
+    target = Path(os.environ.get("PICTURES", tmp_path)).resolve() / "retrain.png"
+    flags = (
+        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    )
+    options = ["--disable-component-update", "--disable-sync", "--virtual-time-budget=25000"]
+    options += [f"--user-data-dir={tmp_path}/profile", f"--screenshot={target}", "--window-size=1300,620"]
+    page = f"{site.api.removesuffix('/api')}/runs/flow-run/{first.id}"
+    dom = subprocess.run(
+        [chromium, *flags.split(), *options, "--dump-dom", page], capture_output=True, text=True, timeout=120
+    ).stdout
+    assert "Completed" in dom and "6 Task runs" in dom and "weekly" in dom
+    with Image.open(target) as picture:
+        bars = sum(count for count, colour in picture.convert("RGB").getcolors(1 << 24) if green(colour))
+    assert bars > 2000, "the graph shows no finished stage"
+
+
+def green(colour: tuple[int, int, int]) -> bool:
+    return colour[1] > 120 and colour[0] < 80 and colour[2] < 120
 
 
 def test_nothing_new_nothing_done(site: Site, first: FlowRun) -> None:

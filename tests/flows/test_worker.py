@@ -1,0 +1,133 @@
+"""Workers and flow runs that are told to end, or are killed: no run may say Running for ever."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from flows import settings
+from tests.flows.conftest import process
+from tests.flows.site import FlowRun, Site, wait_for
+
+SILENCE = 10  # seconds; the least that Prefect allows
+END = 15.0  # seconds for a worker to end in order
+
+
+@contextmanager
+def worker(site: Site, log: Path) -> Iterator[psutil.Process]:
+    command = [sys.executable, "-m", "flows.worker", "--pool", "gpu", "--gpu", "3"]
+    with process(command, site.root, site.environment(), log) as started:
+        yield psutil.Process(started.pid)
+
+
+def began(folder: Path, stage: str) -> psutil.Process:
+    """Wait for the stand-in to begin, and return its process."""
+    file = folder / f"{stage}.began"
+    wait_for(file.exists, f"{stage} to begin", seconds=60)
+    return psutil.Process(int(file.read_text().split()[0]))
+
+
+def start(site: Site, folder: Path, stage: str) -> FlowRun:
+    return site.start("run-stage/gpu", stage=stage, ref=str(folder))
+
+
+@pytest.fixture(scope="module")
+def queued(stand_in: Site, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FlowRun, FlowRun]:
+    """Two runs for one GPU, and the folder that they write to."""
+    folder = tmp_path_factory.mktemp("runs")
+    return folder, start(stand_in, folder, "first"), start(stand_in, folder, "second")
+
+
+def test_sigterm_ends_the_run_in_order_and_takes_no_other(
+    stand_in: Site, queued: tuple[Path, FlowRun, FlowRun], tmp_path: Path
+) -> None:
+    folder, first, second = queued
+    with worker(stand_in, tmp_path / "log") as ours:
+        wait_for(lambda: [*folder.glob("*.began")], "a run to begin", seconds=60)
+        stage = next(folder.glob("*.began")).stem
+        engine = began(folder, stage)
+        assert (folder / f"{stage}.began").read_text().endswith(" 3"), "CUDA_VISIBLE_DEVICES"
+        below = ours.children(recursive=True)
+        assert engine in below
+        ours.terminate()
+        assert ours.wait(END) == 0
+    assert not psutil.wait_procs(below, timeout=1)[1]
+    assert (folder / f"{stage}.ended").exists()
+    told, waiting = (first, second) if stage == "first" else (second, first)
+    assert told.state["type"] == "CRASHED"
+    assert waiting.state["type"] == "SCHEDULED", "one GPU takes one run"
+
+
+def test_a_killed_worker_leaves_no_run_behind(
+    stand_in: Site, queued: tuple[Path, FlowRun, FlowRun], tmp_path: Path
+) -> None:
+    """The worker that takes runs is Prefect's, below ours."""
+    folder, first, second = queued
+    stage, run = ("second", second) if (folder / "first.began").exists() else ("first", first)
+    with worker(stand_in, tmp_path / "log") as ours:
+        engine = began(folder, stage)
+        engine.parent().kill()
+        assert ours.wait(END) == 1
+    assert not engine.is_running()
+    assert (folder / f"{stage}.ended").exists()
+    assert run.state["type"] == "CRASHED"
+    assert "ended with status -9" in (tmp_path / "log").read_text().splitlines()[-1]
+
+
+def test_a_run_that_falls_silent_becomes_crashed(stand_in: Site, tmp_path: Path) -> None:
+    """Its process and its worker were killed, or its machine is gone: nobody is left to say so."""
+    expect_silence(stand_in, SILENCE)
+    script = (
+        "import os; from flows.settings import environment; os.environ.update(environment());"
+        f"from flows.run_stage import run_stage; run_stage('alone', {str(tmp_path)!r})"
+    )
+    with process(
+        [sys.executable, "-c", script], stand_in.root, stand_in.environment(), tmp_path / "log"
+    ) as engine:
+        began(tmp_path, "alone")
+        running = {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}
+        (found,) = stand_in.call("flow_runs/filter", running)
+        wait_for(lambda: beats(stand_in, found["id"]), "a heartbeat", seconds=20)
+        engine.kill()
+    run = FlowRun(stand_in, found["id"])
+    wait_for(lambda: run.state["type"] != "RUNNING", "the automation", seconds=3 * SILENCE)
+    assert run.state["type"] == "CRASHED"
+    assert run.state["message"] == f"no sign of life for {SILENCE} s"
+    expect_silence(stand_in, settings.SILENCE)
+
+
+def expect_silence(site: Site, seconds: int) -> None:
+    """Deploy the automation with another time."""
+    site.python(
+        "-c",
+        "from datetime import timedelta; from flows.deploy import heartbeat;"
+        f"heartbeat(timedelta(seconds={seconds}))",
+    )
+
+
+def beats(site: Site, run_id: str) -> list[Any]:
+    """The signs of life of a flow run that the server has got."""
+    names, ids = ["prefect.flow-run.heartbeat"], [f"prefect.flow-run.{run_id}"]
+    wanted = {"filter": {"event": {"name": names}, "resource": {"id": ids}}}
+    found: list[Any] = site.call("events/filter", wanted)["events"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("pool", "api", "words"),
+    [
+        ("moon", None, "there is no work pool moon: `python -m flows.deploy` makes ours"),
+        ("local", "http://127.0.0.1:1/api", "http://127.0.0.1:1/api does not answer"),
+    ],
+)
+def test_a_worker_that_cannot_work_says_why(stand_in: Site, pool: str, api: str | None, words: str) -> None:
+    surroundings = stand_in.environment() | ({"PREFECT_API_URL": api} if api else {})
+    command = [sys.executable, "-m", "flows.worker", "--pool", pool]
+    done = subprocess.run(command, cwd=stand_in.root, env=surroundings, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert words in done.stderr and done.stderr.count("\n") == 1
