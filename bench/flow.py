@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import psutil
 import typer
 
 from bench.rig import clones, servers
@@ -82,11 +83,29 @@ def main(
     parts = {"same-work": same_work, "nothing-to-do": nothing_to_do, "side-by-side": two_workers}
     if only and only not in parts:
         raise UserError(f"--only: there is no part {only}; they are {', '.join(parts)}")
-    with site(keep) as here:
-        print(f"{os.cpu_count()} cores, load before the start {os.getloadavg()[0]:.1f}", flush=True)
+    with others_counted(), site(keep) as here:
         for name, part in parts.items():
             if only in (None, name):
                 part(here, [*SHORT, *(LONG if long else ())])
+
+
+@contextmanager
+def others_counted() -> Iterator[None]:
+    """Print at the end how busy other programs kept the machine, for the figures are worth that much less."""
+    began, busy, ours = time.monotonic(), _busy(), sum(os.times()[:4])
+    yield
+    others = (_busy() - busy - (sum(os.times()[:4]) - ours)) / (time.monotonic() - began)
+    print(f"\nMeanwhile other programs used {max(others, 0.0):.2f} of {os.cpu_count()} cores.")
+
+
+def _busy() -> float:
+    """Return the seconds that all cores together have worked."""
+    times = psutil.cpu_times()
+    return float(
+        times.user
+        + times.system
+        + sum(getattr(times, name, 0.0) for name in ("nice", "irq", "softirq", "steal"))
+    )
 
 
 @contextmanager

@@ -17,8 +17,8 @@ TRAININGS = {"train-dense": "train_dense", "train-cnn": "train_cnn"}  # stage: s
 # About a minute each on one core.
 PARAMS = {
     "phantom": {"patients": 8, "slices": 5, "phases": 6, "matrix": 96},
-    "train_dense": {"epochs": 110, "image_size": 96},
-    "train_cnn": {"epochs": 12, "image_size": 96},
+    "train_dense": {"epochs": 180, "image_size": 96},
+    "train_cnn": {"epochs": 40, "image_size": 96},
 }
 REPEATS = 3
 PATIENCE = 900.0  # seconds

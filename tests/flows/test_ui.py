@@ -57,8 +57,7 @@ def _prepare() -> None:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = working_copy(tmp_path_factory.mktemp("ui"))
     made.commit("as it is here")
-    (made.root / ".venv/bin").mkdir(parents=True)
-    (made.root / ".venv/bin/python").symlink_to(sys.executable)
+    (made.root / ".venv").symlink_to(sys.prefix)
     return made
 
 

@@ -32,6 +32,11 @@ def began(folder: Path, stage: str) -> psutil.Process:
     return psutil.Process(int(file.read_text().split()[0]))
 
 
+def gone(process: psutil.Process) -> bool:
+    """Whether it has ended; a zombie has, and waits for whoever adopted it."""
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
 def start(site: Site, folder: Path, stage: str) -> FlowRun:
     return site.start("run-stage/gpu", stage=stage, ref=str(folder))
 
@@ -56,7 +61,7 @@ def test_sigterm_ends_the_run_in_order_and_takes_no_other(
         assert engine in below
         ours.terminate()
         assert ours.wait(END) == 0
-    assert not psutil.wait_procs(below, timeout=1)[1]
+    assert all(gone(process) for process in below)
     assert (folder / f"{stage}.ended").exists()
     told, waiting = (first, second) if stage == "first" else (second, first)
     assert told.state["type"] == "CRASHED"
@@ -73,7 +78,7 @@ def test_a_killed_worker_leaves_no_run_behind(
         engine = began(folder, stage)
         engine.parent().kill()
         assert ours.wait(END) == 1
-    assert not engine.is_running()
+    assert gone(engine)
     assert (folder / f"{stage}.ended").exists()
     assert run.state["type"] == "CRASHED"
     assert "ended with status -9" in (tmp_path / "log").read_text().splitlines()[-1]
@@ -118,16 +123,10 @@ def beats(site: Site, run_id: str) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("pool", "api", "words"),
-    [
-        ("moon", None, "there is no work pool moon: `python -m flows.deploy` makes ours"),
-        ("local", "http://127.0.0.1:1/api", "http://127.0.0.1:1/api does not answer"),
-    ],
-)
-def test_a_worker_that_cannot_work_says_why(stand_in: Site, pool: str, api: str | None, words: str) -> None:
-    surroundings = stand_in.environment() | ({"PREFECT_API_URL": api} if api else {})
-    command = [sys.executable, "-m", "flows.worker", "--pool", pool]
-    done = subprocess.run(command, cwd=stand_in.root, env=surroundings, capture_output=True, text=True)
+def test_a_worker_without_a_pool_says_what_to_do(stand_in: Site) -> None:
+    command = [sys.executable, "-m", "flows.worker", "--pool", "moon"]
+    done = subprocess.run(
+        command, cwd=stand_in.root, env=stand_in.environment(), capture_output=True, text=True
+    )
     assert done.returncode == 1
-    assert words in done.stderr and done.stderr.count("\n") == 1
+    assert done.stderr == "error: there is no work pool moon: `python -m flows.deploy` makes ours\n"
