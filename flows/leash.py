@@ -72,9 +72,7 @@ class Leash:
         while True:
             children = self._reap()
             below = self._below()
-            if not (
-                children if LINUX else below
-            ):  # one look may miss what forks; a subreaper has all as children
+            if not (children if LINUX else below):  # a look may miss what forks; the kernel does not
                 return True
             if time.monotonic() > give_up:
                 return False

@@ -67,6 +67,7 @@ def retrain(
         run = Run(dvc, frozenset(force), dispatch)
         try:
             states = run.all(nodes)
+            _deliver_what_waits()
             kept = snapshot.keep(run_id, place, branch)
             report.write(place, nodes, states, before, kept)
             if push:
@@ -76,6 +77,18 @@ def retrain(
             if dispatch:
                 dispatch.end()
     return verdict(states, run.changed)
+
+
+def _deliver_what_waits() -> None:
+    """Log what trainings kept while the tracking server was away, those of earlier runs included."""
+    from tracking.delivery import log_waiting
+    from tracking.record import waiting
+
+    if waiting():
+        try:
+            log_waiting()
+        except UserError as error:
+            get_run_logger().warning("%s", error)
 
 
 def _check_names(parameter: str, names: Sequence[str], nodes: Sequence[Node]) -> None:

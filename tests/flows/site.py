@@ -14,7 +14,7 @@ import psutil
 
 from tests.project import Project
 
-PATIENCE = 120.0  # seconds
+PATIENCE = 300.0  # seconds
 
 
 @dataclass(frozen=True)

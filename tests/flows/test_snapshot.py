@@ -1,0 +1,168 @@
+"""Runs as git commits: real git, in a copy of this repository."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flows.snapshot import override
+from lvseg.errors import UserError
+from tests.project import Project, working_copy
+
+PARAMS = (Path(__file__).parents[2] / "params.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("given", "section", "key", "value"),
+    [
+        ("train_cnn.epochs=5", "train_cnn", "epochs", 5),
+        ("params.yaml:train_cnn.epochs=5", "train_cnn", "epochs", 5),
+        ("train_cnn.learning_rate=0.5", "train_cnn", "learning_rate", 0.5),
+        ("quality.drop_from_training=[too-small]", "quality", "drop_from_training", ["too-small"]),
+        ("data.raw='a, b'", "data", "raw", "a, b"),
+    ],
+)
+def test_override_changes_one_value_and_keeps_the_comments(
+    given: str, section: str, key: str, value: object
+) -> None:
+    text = override(PARAMS, [given])
+    expected = yaml.safe_load(PARAMS)
+    expected[section][key] = value
+    assert yaml.safe_load(text) == expected
+    assert text.count("#") == PARAMS.count("#")
+
+
+def test_override_to_the_present_value_changes_nothing() -> None:
+    epochs = yaml.safe_load(PARAMS)["train_cnn"]["epochs"]
+    assert override(PARAMS, [f"train_cnn.epochs={epochs}"]) == PARAMS
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("train_cnn.epoch=5", "train_cnn.epoch is not a parameter; did you mean train_cnn.epochs?"),
+        ("cnn.epochs=5", "cnn is not a parameter; did you mean train_cnn?"),
+        ("train_cnn.epochs=many", "train_cnn.epochs = 'many': input should be a valid integer"),
+        ("train_cnn.epochs=0", "train_cnn.epochs = 0: input should be greater than or equal to 1"),
+        ("train_cnn.epochs=1,2", "'train_cnn.epochs=1,2' is several values"),
+        ("data.raw='a','b'", "is several values"),
+        ("train_cnn.epochs=range(1,3)", "is several values"),
+        ("train_cnn.epochs=[1", "'train_cnn.epochs=[1': no viable alternative"),
+        ("train_cnn.epochs=${no.such}", "train_cnn.epochs=${no.such}: Interpolation key 'no.such' not found"),
+        ("~train_cnn.epochs", "must read section.key=value"),
+    ],
+)
+def test_override_refuses_and_names_what_is_wrong(given: str, said: str) -> None:
+    with pytest.raises(UserError) as refused:
+        override(PARAMS, ["train_dense.epochs=3", given])
+    assert str(refused.value).startswith("overrides: ") and said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """One commit; the checkout has an edit that is staged and one that is not, which nothing may touch."""
+    copy = working_copy(tmp_path_factory.mktemp("snapshot"))
+    copy.commit("first")
+    copy.run("git", "init", "--quiet", "--bare", str(copy.root.parent / "remote.git"))
+    copy.run("git", "remote", "add", "origin", str(copy.root.parent / "remote.git"))
+    (copy.root / "staged.txt").write_text("staged")
+    copy.run("git", "add", "staged.txt")
+    with (copy.root / "params.yaml").open("a") as params:
+        params.write("# not committed\n")
+    return copy
+
+
+def ask(project: Project, code: str, fails: bool = False) -> str:
+    """Run code in the project and return what it printed, or the last line that it said if it fails."""
+    prelude = (
+        "from flows import repository, snapshot; from flows.workspace import Workspace; import pathlib\n"
+    )
+    said = project.python("-c", prelude + code, fails=fails).strip()
+    return said.splitlines()[-1] if fails else said
+
+
+def git(project: Project, *arguments: str) -> str:
+    return project.run("git", *arguments).strip()
+
+
+def test_overrides_become_a_commit_that_touches_no_checkout(project: Project) -> None:
+    before = git(project, "status", "--porcelain")
+    head = git(project, "rev-parse", "HEAD")
+    commit = ask(project, f"print(snapshot.with_overrides('{head}', ['train_cnn.epochs=5']))")
+    assert git(project, "diff", "--name-only", head, commit) == "params.yaml"
+    assert git(project, "log", "-1", "--format=%P %an %s", commit) == (
+        f"{head} lvseg Parameters of a run: train_cnn.epochs=5"
+    )
+    assert "# not committed" not in git(project, "show", f"{commit}:params.yaml")
+    same = yaml.safe_load(git(project, "show", "HEAD:params.yaml"))["train_cnn"]["epochs"]
+    assert ask(project, f"print(snapshot.with_overrides('{head}', ['train_cnn.epochs={same}']))") == head
+    assert git(project, "status", "--porcelain") == before
+
+
+def test_run_is_kept_under_its_ref_and_on_a_branch(project: Project, tmp_path: Path) -> None:
+    head = git(project, "rev-parse", "HEAD")
+    for name in ("params.yaml", "dvc.lock"):
+        (tmp_path / name).write_text(f"{name} of the run\n")
+    keep = (
+        f"place = Workspace(pathlib.Path({str(tmp_path)!r}), '{head}')\n"
+        "kept = snapshot.keep('{}', place, 'lvseg/retrain')\n"
+        "print(snapshot.last_run() == kept.commit)"
+    )
+    assert ask(project, keep.format("one")) == "True"
+    (tmp_path / "dvc.lock").write_text("newer\n")
+    ask(project, keep.format("two"))
+    assert git(project, "rev-parse", "refs/lvseg/runs/one~", "refs/lvseg/runs/two~").split() == [head] * 2
+    assert git(project, "show", "refs/lvseg/runs/one:dvc.lock") == "dvc.lock of the run"
+    assert git(project, "log", "--format=%s", f"{head}..lvseg/retrain").split("\n") == ["Run two", "Run one"]
+    assert git(project, "show", "lvseg/retrain:dvc.lock") == "newer"
+
+
+def test_branch_grows_by_every_run_at_once(project: Project) -> None:
+    code = (
+        "import sys; from flows import repository\n"
+        "for n in range(4):\n"
+        "    files = {f'{sys.argv[1]}-{n}': b'x'}\n"
+        "    repository.advance_branch('busy', files, repository.resolve(None), 'm')"
+    )
+    command = [sys.executable, "-c", code]
+    both = [subprocess.Popen([*command, name], cwd=project.root, env=project.environment()) for name in "ab"]
+    assert [process.wait() for process in both] == [0, 0]
+    made = git(project, "diff", "--name-only", "HEAD...busy").split()
+    assert made == [f"{name}-{n}" for name in "ab" for n in range(4)]
+
+
+def test_branch_that_cannot_get_a_commit_is_refused(project: Project, tmp_path: Path) -> None:
+    git(project, "worktree", "add", "--quiet", "-b", "somebody", str(tmp_path / "theirs"))
+    code = (
+        "from lvseg.errors import UserError\n"
+        f"for name in ('somebody', 'a..b', '-x', '@{{-1}}', 'somebody/else', 'free/one'):\n"
+        "    try:\n        repository.check_branch(name)\n        print(name, 'is fine')\n"
+        "    except UserError as error:\n        print(error)"
+    )
+    said = ask(project, code).splitlines()
+    assert said[0].startswith("branch: somebody is checked out; name one")
+    assert said[1:4] == [f"branch: {name!r} is no name for a branch" for name in ("a..b", "-x", "@{-1}")]
+    assert said[4].startswith("branch: somebody/else cannot be written (git update-ref: ")
+    assert said[5:] == ["free/one is fine"]
+
+
+def test_refs_go_to_the_remote_and_come_from_it(project: Project) -> None:
+    ref = "refs/lvseg/dispatch/one/train"
+    git(project, "update-ref", ref, "HEAD")
+    ask(project, f"repository.push_ref('{ref}')")
+    git(project, "update-ref", "-d", ref)
+    assert ask(project, f"print(repository.fetch_ref('{ref}'))") == git(project, "rev-parse", "HEAD")
+
+
+def test_git_failure_says_why_without_credentials(project: Project) -> None:
+    push = "repository.push_ref('refs/heads/no-such', 'https://me:secret@127.0.0.1:9/x')"
+    assert ask(project, push, fails=True).endswith("src refspec refs/heads/no-such does not match any")
+    fetch = "repository.fetch_ref('refs/heads/main', 'https://me:secret@127.0.0.1:9/x')"
+    said = ask(project, fetch, fails=True)
+    assert "UserError: git fetch: fatal: unable to access 'https://127.0.0.1:9/x/': " in said
+    assert ask(project, "print(repository.read_file('HEAD', 'no-such'))") == "None"
+    text = ask(project, "print(repr(repository.read_file('HEAD', 'params.yaml')))")
+    assert text == repr((project.run("git", "show", "HEAD:params.yaml")))
