@@ -1,5 +1,6 @@
 """The flow `retrain`: the graph of dvc.yaml, stage by stage, on one machine or with GPU workers."""
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,8 +22,6 @@ from lvseg.errors import UserError
 
 RETRY_AFTER = [10.0, 60.0]  # seconds before a second and a third try
 THREADS = 64  # each stage has one, also while it waits
-
-
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=THREADS)
 
 
@@ -57,6 +56,8 @@ def retrain(
     with workspace(commit) as place:
         log.info("%s of %s in %s", runtime.flow_run.name, commit[:12], place.path.name)
         dvc = Dvc(place.path, children)
+        if push or train_on:
+            _check_remotes(dvc, "push" if push else "train_on")
         dispatch = Dispatch(train_on, dvc, run_id) if train_on else None
         try:
             nodes = graph.read(place.path, targets, dvc.environment())
@@ -77,6 +78,22 @@ def retrain(
             if dispatch:
                 dispatch.end()
     return verdict(states, run.changed)
+
+
+def _check_remotes(dvc: Dvc, parameter: str) -> None:
+    """Refuse before hours of work what would fail after them: nowhere to send results to."""
+    try:
+        dvc.run("config", "core.remote", log=logging.getLogger("lvseg.unheard"))
+    except StageError:
+        raise UserError(
+            f"{parameter}: DVC has no default remote: `dvc remote add --default` adds one"
+        ) from None
+    try:
+        repository.git("remote", "get-url", repository.REMOTE)
+    except UserError:
+        raise UserError(
+            f"{parameter}: git has no remote {repository.REMOTE}: `git remote add` adds it"
+        ) from None
 
 
 def _deliver_what_waits() -> None:

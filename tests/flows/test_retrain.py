@@ -115,9 +115,10 @@ WRONG = {
     "evalute": {"targets": ["evalute"]},
     "train is no stage of this run": {"force": ["train"]},
     "nowhere is no commit": {"revision": "nowhere"},
-    "no deployment run-stage/moon": {"train_on": "moon"},
+    "train_on: DVC has no default remote": {"train_on": "gpu"},
     "work is checked out": {"branch": "work"},
     "is no name for a branch": {"branch": "a..b"},
+    "push: DVC has no default remote": {"push": True},
 }
 
 
