@@ -136,10 +136,8 @@ def prefect_restarted(scene: Scene) -> str:
 
 @fault
 def mlflow_away(scene: Scene) -> str:
-    """The MLflow server is killed, and back after a while."""
-    what = outage(scene, "mlflow")
-    scene.clone.python("-m", "tasks.log")
-    return what
+    """The MLflow server is killed, and back after a while; the next run delivers what it missed."""
+    return again(scene, outage(scene, "mlflow"))
 
 
 def outage(scene: Scene, name: str) -> str:
@@ -155,11 +153,13 @@ def outage(scene: Scene, name: str) -> str:
 
 @fault
 def remote_away(scene: Scene) -> str:
-    """The DVC remote does not answer when the results should go there."""
+    """The DVC remote is gone when the results should go there, and back for the next run."""
     scene.clone.remote(scene.site.up("sshd"), scene.site.rig / "store")
-    scene.site.down("sshd")
     scene.retrain(push=True)
-    what = ending(scene, time.monotonic())
+    scene.middle()
+    began = time.monotonic()
+    scene.site.down("sshd")
+    what = ending(scene, began)
     scene.site.up("sshd")
     scene.retrain(push=True)
     return f"{what}; then {ending(scene, time.monotonic())}"

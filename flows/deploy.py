@@ -1,40 +1,44 @@
-"""Tell a Prefect server what there is to run: work pools, the deployments of prefect.yaml, one automation.
+"""Tell a Prefect server what there is to run: work pools, the deployments of prefect.yaml, two automations.
 
 `python -m flows.deploy` may be run again at any time; what is there already is brought up to date.
 """
 
 import os
+import re
 import subprocess
 import sys
 from datetime import timedelta
 from typing import Any
 
 from flows.repository import resolve
-from flows.settings import FLOWS, SILENCE, environment, no_server
+from flows.settings import FLOWS, SILENCE, START, environment, no_server
 from lvseg.command import run
 from lvseg.errors import UserError
 from lvseg.identity import ROOT
 
 POOLS = {"local": "Extraction, evaluation, and trainings without a GPU.", "gpu": "Trainings, one per GPU."}
-AUTOMATION = "lvseg: a flow run that fell silent has crashed"
+SILENT = "lvseg: a flow run that fell silent has crashed"
+NEVER_BEGAN = "lvseg: a flow run that never began has crashed"
+_NAME = re.compile(r"Deployment '([^']+)' successfully")
 
 
 def main() -> None:
-    """Create or update the work pools, the deployments and the automation on the Prefect server."""
-    deploy()
-    print(f"deployed {resolve(None)[:12]}: retrain/weekly, watch-data/poll, run-stage/gpu")
+    """Create or update the work pools, the deployments and the automations on the Prefect server."""
+    print(f"deployed {resolve(None)[:12]}: {', '.join(deploy())}")
 
 
-def deploy() -> None:
-    """Do it, quietly.
+def deploy() -> list[str]:
+    """Do it, quietly; return the names of the deployments.
 
     Raises:
         UserError: the server does not answer, or refuses.
     """
     os.environ.update(environment())
     _pools()
-    _deployments()
+    names = _deployments()
     heartbeat(timedelta(seconds=SILENCE))
+    _crashed_after(NEVER_BEGAN, "prefect.flow-run.Pending", timedelta(seconds=START))
+    return names
 
 
 def _pools() -> None:
@@ -54,34 +58,38 @@ def _pools() -> None:
                 raise no_server(error) from None
 
 
-def _deployments() -> None:
-    """Deploy what prefect.yaml describes, in the version that git has."""
-    surroundings = {**environment(), "LVSEG_VERSION": resolve(None)[:12]}
+def _deployments() -> list[str]:
+    """Deploy what prefect.yaml describes, in the version that git has; return the names."""
+    surroundings = {**environment(), "LVSEG_VERSION": resolve(None)[:12], "COLUMNS": "200"}
     del surroundings["LVSEG_REPOSITORY"]  # each worker has its own: the deployment must keep the variable
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
     done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True)
+    said = done.stdout + done.stderr
     if done.returncode:
-        raise UserError(f"prefect.yaml was not deployed:\n{(done.stdout + done.stderr).strip()[-2000:]}")
+        raise UserError(f"prefect.yaml was not deployed: {' '.join(said.rpartition('╯')[2].split())}")
+    return _NAME.findall(said)
 
 
 def heartbeat(silence: timedelta) -> None:
     """Let the server mark a flow run of ours as crashed when it has shown no sign of life for so long."""
+    _crashed_after(SILENT, "prefect.flow-run.heartbeat", silence)
+
+
+def _crashed_after(name: str, last: str, silence: timedelta) -> None:
+    """Let the server mark a flow run of ours as crashed when nothing has followed an event for so long."""
     from prefect.automations import Automation
     from prefect.client.schemas.objects import StateType
     from prefect.events.actions import ChangeFlowRunState
     from prefect.events.schemas.automations import EventTrigger, Posture
 
     wanted: Any = Automation(  # the types speak of coroutines; without a loop they are plain calls
-        name=AUTOMATION,
+        name=name,
         description="Its process was ended by force, or its machine is gone. The next run goes on from there.",
         trigger=EventTrigger(
             match={"prefect.resource.id": "prefect.flow-run.*"},
-            match_related={
-                "prefect.resource.role": "flow",
-                "prefect.resource.name": list(FLOWS),
-            },
+            match_related={"prefect.resource.role": "flow", "prefect.resource.name": list(FLOWS)},
             for_each={"prefect.resource.id"},
-            after={"prefect.flow-run.heartbeat"},
+            after={last},
             expect={"prefect.flow-run.*"},
             posture=Posture.Proactive,
             threshold=1,
@@ -97,7 +105,7 @@ def heartbeat(silence: timedelta) -> None:
         ],
     )
     try:
-        there: Any = Automation.read(name=AUTOMATION)
+        there: Any = Automation.read(name=name)
     except ValueError:
         wanted.create()
         return

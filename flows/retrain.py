@@ -83,7 +83,7 @@ def retrain(
 def _check_remotes(dvc: Dvc, parameter: str) -> None:
     """Refuse before hours of work what would fail after them: nowhere to send results to."""
     try:
-        dvc.run("config", "core.remote", log=logging.getLogger("lvseg.unheard"))
+        dvc.run("remote", "default", log=logging.getLogger("lvseg.unheard"))
     except StageError:
         raise UserError(
             f"{parameter}: DVC has no default remote: `dvc remote add --default` adds one"

@@ -10,6 +10,9 @@ from lvseg.identity import ROOT, state_home
 LOOPBACK = "127.0.0.1"
 HEARTBEAT = 30  # seconds between two signs of life of a flow run; Prefect allows no less
 SILENCE = 180  # seconds without one after which a flow run counts as crashed: a server may restart meanwhile
+START = (
+    3600  # seconds for infrastructure to start a flow run: a container may wait for its image, or for a node
+)
 FLOWS = ("retrain", "run-stage", "watch-data")
 
 
@@ -41,9 +44,12 @@ def api_url() -> str:
 
 
 def no_server(fault: Exception) -> UserError:
-    """Return the error that says that the Prefect server does not answer, and what to do."""
+    """Return the error that says why the Prefect server is of no use, and what to do."""
+    said = " ".join(str(fault).split())
+    if "401 Unauthorized" in said:
+        return UserError(f"the Prefect server {api_url()} wants a password: set PREFECT_API_AUTH_STRING")
     return UserError(
-        f"the Prefect server {api_url()} does not answer ({fault}): start it, or set PREFECT_API_URL"
+        f"the Prefect server {api_url()} does not answer ({said}): start it, or set PREFECT_API_URL"
     )
 
 

@@ -55,6 +55,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = probe.getsockname()[1]
     surroundings = {**os.environ, "PREFECT_HOME": str(folder), "PREFECT_SERVER_LOGGING_LEVEL": "WARNING"}
     surroundings |= {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    surroundings["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"  # which its pages ask
     command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
     with process(command, folder, surroundings, folder / "log") as server:
         for _ in range(600):

@@ -3,21 +3,22 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from flows.deploy import AUTOMATION
+from flows.deploy import NEVER_BEGAN, SILENT
 from tests.flows.site import Site, wait_for
 
 TRIGGER = "raw data changed"
+DEPLOYMENTS = {"retrain/weekly": "local", "watch-data/poll": "local", "run-stage/gpu": "gpu"}
 
 
 def test_deployed_twice_everything_is_there_once(stand_in: Site) -> None:
     said = stand_in.python("-m", "flows.deploy")
     commit = stand_in.project.run("git", "rev-parse", "HEAD")[:12]
-    assert said == f"deployed {commit}: retrain/weekly, watch-data/poll, run-stage/gpu\n"
+    assert said == f"deployed {commit}: {', '.join(DEPLOYMENTS)}\n"
     pools = {pool["name"]: pool["type"] for pool in stand_in.call("work_pools/filter", {})}
     assert pools["local"] == pools["gpu"] == "process"
     automations = [automation["name"] for automation in stand_in.call("automations/filter", {})]
-    assert sorted(automations) == sorted([AUTOMATION, TRIGGER])
-    for name, pool in (("retrain/weekly", "local"), ("watch-data/poll", "local"), ("run-stage/gpu", "gpu")):
+    assert sorted(automations) == sorted([SILENT, NEVER_BEGAN, TRIGGER])
+    for name, pool in DEPLOYMENTS.items():
         deployment = deployed(stand_in, name)
         assert deployment["work_pool_name"] == pool
         assert deployment["version"] == commit

@@ -138,7 +138,7 @@ def test_branch_that_cannot_get_a_commit_is_refused(project: Project, tmp_path: 
     git(project, "worktree", "add", "--quiet", "-b", "somebody", str(tmp_path / "theirs"))
     code = (
         "from lvseg.errors import UserError\n"
-        f"for name in ('somebody', 'a..b', '-x', '@{{-1}}', 'somebody/else', 'free/one'):\n"
+        "for name in ('somebody', 'a..b', '-x', '@{-1}', 'somebody/else', 'free/one'):\n"
         "    try:\n        repository.check_branch(name)\n        print(name, 'is fine')\n"
         "    except UserError as error:\n        print(error)"
     )
@@ -165,4 +165,4 @@ def test_git_failure_says_why_without_credentials(project: Project) -> None:
     assert "UserError: git fetch: fatal: unable to access 'https://127.0.0.1:9/x/': " in said
     assert ask(project, "print(repository.read_file('HEAD', 'no-such'))") == "None"
     text = ask(project, "print(repr(repository.read_file('HEAD', 'params.yaml')))")
-    assert text == repr((project.run("git", "show", "HEAD:params.yaml")))
+    assert text == repr(project.run("git", "show", "HEAD:params.yaml"))
