@@ -5,6 +5,7 @@ and two workers of the pool `gpu`, each in an empty clone with a HOME of its own
 is sent through all of it. Prints what ran where and when, and ends with status 1 if a check fails.
 """
 
+import json
 import os
 import shutil
 import sys
@@ -15,14 +16,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import yaml
 
 from bench.rig import clones, servers
 from bench.rig.api import Prefect, mlflow_runs, moment
 from bench.rig.clones import TINY, Clone
 from bench.rig.process import rig
 from lvseg.command import run
+from lvseg.identity import ROOT
 from lvseg.params import load
 
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"].keys()
 TRAININGS = ("train-dense", "train-cnn")
 EPOCHS = {"train_dense": {"epochs": 40}, "train_cnn": {"epochs": 20}}
 WIDTH = 48  # characters of the timeline
@@ -90,8 +94,9 @@ def timeline(server: Prefect, run_id: str) -> list[Bar]:
         if run["parameters"].get("ref", "").startswith(f"refs/lvseg/dispatch/{run_id}/")
     }
     bars = []
-    for name, task in server.tasks(run_id).items():
-        run = away.get(name, task)
+    tasks = server.tasks(run_id)
+    for name in STAGES & tasks.keys():  # Prefect adds a task for each run that it waits for
+        run = away.get(name, tasks[name])
         where = worker_of(server, run["id"]) if name in away else "orchestrator"
         bars.append(Bar(name, where, moment(run["start_time"]), moment(run["end_time"])))
     return sorted(bars, key=lambda bar: bar.start)
@@ -163,8 +168,6 @@ def pulled(source: Clone, run_id: str) -> dict[str, str]:
 
 def load_json(path: Path) -> dict[str, Any]:
     """Return a JSON file."""
-    import json
-
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
 
