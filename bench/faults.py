@@ -65,8 +65,15 @@ def worker_killed(scene: Scene) -> str:
 
 @fault
 def prefect_worker_killed(scene: Scene) -> str:
-    """kill -9 of the Prefect worker below `flows.worker`."""
-    return killed_in_the_middle(scene, "worker", "start")
+    """kill -9 of the Prefect worker below `flows.worker`, which must then end as well."""
+    scene.retrain()
+    scene.middle()
+    began = time.monotonic()
+    scene.find("worker", "start").kill()
+    what = ending(scene, began)
+    assert scene.worker is not None
+    scene.worker.process.wait(PATIENCE)
+    return again(scene, what)
 
 
 @fault
