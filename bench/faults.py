@@ -69,7 +69,7 @@ def prefect_worker_killed(scene: Scene) -> str:
     scene.retrain()
     scene.middle()
     began = time.monotonic()
-    scene.find("worker", "start").kill()
+    scene.find("-m", "prefect", "worker").kill()
     what = ending(scene, began)
     assert scene.worker is not None
     scene.worker.process.wait(PATIENCE)
@@ -104,6 +104,12 @@ def stage_killed(scene: Scene) -> str:
 def dvc_killed(scene: Scene) -> str:
     """kill -9 of `dvc repro`."""
     return killed_in_the_middle(scene, "-m", "dvc")
+
+
+@fault
+def leash_killed(scene: Scene) -> str:
+    """kill -9 of the process that leads `dvc repro` and the training."""
+    return killed_in_the_middle(scene, "-I", "-S")
 
 
 @fault

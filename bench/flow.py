@@ -73,7 +73,7 @@ class Site:
 
 
 def main(
-    long: Annotated[bool, typer.Option(help="Add runs of five minutes and more.")] = False,
+    long: Annotated[bool, typer.Option(help="The same work in runs of five minutes and more.")] = False,
     only: Annotated[
         str | None, typer.Option(help="One part: same-work, nothing-to-do or side-by-side.")
     ] = None,
@@ -86,7 +86,7 @@ def main(
     with others_counted(), site(keep) as here:
         for name, part in parts.items():
             if only in (None, name):
-                part(here, [*SHORT, *(LONG if long else ())])
+                part(here, LONG if long else SHORT)
 
 
 @contextmanager

@@ -133,15 +133,14 @@ class Scene:
         return max(done)
 
     def find(self, *words: str) -> psutil.Process:
-        """Return the process of this scene whose command has these words in a row.
+        """Return the process of this scene whose command, after the program, begins with these words.
 
         Raises:
             UserError: there is none.
         """
         for process in self.processes():
             with suppress(psutil.Error):
-                command = process.cmdline()
-                if any(tuple(command[i : i + len(words)]) == words for i in range(1, len(command))):
+                if tuple(process.cmdline()[1 : 1 + len(words)]) == words:
                     return process
         raise UserError(f"no process {' '.join(words)} in {self.name}")
 

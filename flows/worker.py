@@ -50,6 +50,7 @@ def main(
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, ask)
     while not asked and worker.poll() is None:
+        _bury(worker)
         time.sleep(0.2)
     _end(worker)
     if not asked:
@@ -102,6 +103,14 @@ def _end(worker: "subprocess.Popen[bytes]") -> None:
         process.kill()
     worker.kill()
     worker.wait()
+
+
+def _bury(worker: "subprocess.Popen[bytes]") -> None:
+    """Wait for adopted processes that have ended: as zombies they pass for alive, and DVC would respect their locks."""
+    for child in psutil.Process().children():
+        if child.pid != worker.pid and not _alive(child):
+            with suppress(ChildProcessError):
+                os.waitpid(child.pid, os.WNOHANG)
 
 
 def _flow_runs(worker: "subprocess.Popen[bytes]") -> list[psutil.Process]:

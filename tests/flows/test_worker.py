@@ -59,6 +59,8 @@ def test_sigterm_ends_the_run_in_order_and_takes_no_other(
         assert (folder / f"{stage}.began").read_text().endswith(" 3"), "CUDA_VISIBLE_DEVICES"
         below = ours.children(recursive=True)
         assert engine in below
+        orphan = int((folder / f"{stage}.orphan").read_text())
+        wait_for(lambda: not psutil.pid_exists(orphan), "the worker to bury the orphan", seconds=5)
         ours.terminate()
         assert ours.wait(END) == 0
     assert all(gone(process) for process in below)
