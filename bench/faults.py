@@ -20,7 +20,8 @@ from lvseg.errors import UserError
 
 Fault = Callable[[Scene], str]
 FAULTS: dict[str, Fault] = {}
-OUTAGE = 60.0  # seconds that a server is away
+OUTAGE = 60.0  # seconds that the MLflow server is away
+RESTART = 15.0  # seconds that the Prefect server is away: with a last sign of life before, less than SILENCE
 PROMPT = 10.0  # seconds in which a cancelled run must be gone with all its processes
 PROMPT_WORKER = 30.0  # seconds in which a worker must be
 DISK = 160  # MB of the disk that fills up
@@ -144,22 +145,22 @@ def cancelled(scene: Scene) -> str:
 @fault
 def prefect_restarted(scene: Scene) -> str:
     """The Prefect server is killed, and back after a while."""
-    return outage(scene, "prefect")
+    return outage(scene, "prefect", RESTART)
 
 
 @fault
 def mlflow_away(scene: Scene) -> str:
     """The MLflow server is killed, and back after a while; the next run delivers what it missed."""
-    return again(scene, outage(scene, "mlflow"))
+    return again(scene, outage(scene, "mlflow", OUTAGE))
 
 
-def outage(scene: Scene, name: str) -> str:
+def outage(scene: Scene, name: str, seconds: float) -> str:
     """Take a server away in the middle of a run and bring it back; the run itself must survive."""
     scene.retrain()
     scene.middle()
     began = time.monotonic()
     scene.site.down(name)
-    time.sleep(OUTAGE)
+    time.sleep(seconds)
     scene.site.up(name)
     return ending(scene, began)
 
