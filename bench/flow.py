@@ -53,8 +53,8 @@ SHORT = (
     Work("tiny phantom, everything", "evaluate", [TINY]),
 )
 LONG = (
-    Work("default phantom, one training", "train-cnn", [{"train_cnn": {"epochs": 50}}], repeats=1),
-    Work("default phantom, everything", "evaluate", [{"train_cnn": {"epochs": 50}}], repeats=1),
+    Work("default phantom, one training", "train-cnn", [{"train_cnn": {"epochs": 100}}], repeats=1),
+    Work("default phantom, everything", "evaluate", [{"train_cnn": {"epochs": 100}}], repeats=1),
 )
 
 
