@@ -44,7 +44,9 @@ def forget(fingerprint: str) -> None:
 
 def save(fingerprint: str, model: "keras.Model", past: Past) -> None:
     """Write a checkpoint of a model after `len(past.history)` epochs; all but the last two are removed."""
-    arrays = {f"v{i}": v.numpy() for i, v in enumerate(_variables(model))}
+    from keras import ops
+
+    arrays = {f"v{i}": ops.convert_to_numpy(v) for i, v in enumerate(_variables(model))}
     state = json.dumps({"history": past.history, "seconds": past.seconds}, allow_nan=False)
     path = folder(fingerprint) / f"epoch-{len(past.history):05d}.npz"
     with atomic_path(path) as temporary, temporary.open("wb") as file:

@@ -5,8 +5,6 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from lvseg import shards
 from lvseg.errors import UserError
 
@@ -24,7 +22,7 @@ class Example:
     flags: tuple[str, ...]
     shard: Path
     frame: int
-    mask: int
+    mask: int | None
 
 
 @dataclass(frozen=True)
@@ -81,9 +79,3 @@ def _of_patient(path: Path) -> list[Example]:
         )
         for mask, frame in enumerate(shard.mask_frame)
     ]
-
-
-def load(example: Example) -> tuple[np.ndarray, np.ndarray]:
-    """Return the image (H, W) in its original type and the endocardial mask (H, W) uint8 of an example."""
-    shard = shards.read(example.shard)
-    return np.asarray(shard.pixels[example.frame]), np.asarray(shard.endo[example.mask])

@@ -1,19 +1,24 @@
 """Scores of trained models on held-out slices, on the original grid of every image."""
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 
-from lvseg import dataset, metrics
+from lvseg import metrics, official
 from lvseg.dataset import Example
 from lvseg.errors import UserError
-from lvseg.prediction import load_model, predict
+from lvseg.frames import Frame, load
+from lvseg.outline import area
+from lvseg.prediction import Prediction, Segmenter, load_segmenter
+from lvseg.surface import surface_distances
+
+LEVELS = ("base", "mid", "apex")
 
 
 @dataclass(frozen=True)
@@ -24,20 +29,31 @@ class TrainedModel:
     folder: Path
     run: dict[str, Any]
 
-    def load(self) -> keras.Model:
+    def load(self) -> Segmenter:
         """Load the network."""
-        return load_model(self.folder / "model.keras")
+        return load_segmenter(self.folder / "model.keras", self.run["prediction"])
 
 
 @dataclass(frozen=True)
 class SliceScore:
-    """One model on one slice.
+    """One model on one slice. Millimetres are those that the image's spacing says.
 
     Attributes:
         loss: mean cross-entropy per pixel in nats.
         accuracy: share of pixels with the right class.
         dice: Dice coefficient; 0 for a missed contour, NaN where both masks are empty.
         dice_smoothed: the article's (2 intersection + 1) / (sum of areas + 1).
+        apd_mm: average perpendicular distance of the contours; NaN where the official evaluator has none.
+        apd_px: the same in pixels.
+        judged: whether the official evaluator judges the predicted contour at all.
+        good: whether it is judged and its APD is below 5 mm.
+        hd_mm: Hausdorff distance of the masks' borders; NaN where either mask is empty.
+        hd95_mm: its 95th percentile.
+        surface_mm: mean distance of the borders.
+        manual_mm2: area of the manual contour.
+        predicted_mm2: area of the predicted contour.
+        epi_mm2: area of the manual epicardial contour; NaN where it was not drawn.
+        slice_distance_mm: from slice to slice; NaN where the source does not say.
         manual_pixels: area of the manual mask.
         predicted_pixels: area of the predicted mask.
     """
@@ -53,6 +69,17 @@ class SliceScore:
     accuracy: float
     dice: float
     dice_smoothed: float
+    apd_mm: float
+    apd_px: float
+    judged: bool
+    good: bool
+    hd_mm: float
+    hd95_mm: float
+    surface_mm: float
+    manual_mm2: float
+    predicted_mm2: float
+    epi_mm2: float
+    slice_distance_mm: float
     manual_pixels: int
     predicted_pixels: int
     pixels: int
@@ -81,14 +108,19 @@ def trained_models(folder: Path) -> list[TrainedModel]:
 
 
 def score_slices(
-    name: str, model: keras.Model, examples: Sequence[Example], batch_size: int
+    name: str, segmenter: Segmenter, examples: Sequence[Example], batch_size: int
 ) -> Iterator[SliceScore]:
-    """Yield the score of `model` on every example, in order; one batch of images is in memory at a time."""
+    """Yield the score of a model on every example, in order; one batch of images is in memory at a time.
+
+    Raises:
+        UserError: an image cannot be used.
+    """
     for start in range(0, len(examples), batch_size):
         batch = examples[start : start + batch_size]
-        loaded = [dataset.load(example) for example in batch]
-        predictions = predict(model, [image for image, _ in loaded])
-        for example, (_, manual), prediction in zip(batch, loaded, predictions, strict=True):
+        frames = [load(example) for example in batch]
+        for example, frame, prediction in zip(
+            batch, frames, predicted(segmenter, batch, frames), strict=True
+        ):
             yield SliceScore(
                 model=name,
                 patient=example.patient,
@@ -97,89 +129,88 @@ def score_slices(
                 phase=example.phase,
                 cycle=example.cycle,
                 image_number=example.image_number,
-                loss=metrics.cross_entropy(prediction.scores, manual),
-                accuracy=metrics.accuracy(prediction.mask, manual),
-                dice=metrics.dice(prediction.mask, manual),
-                dice_smoothed=metrics.dice_smoothed(prediction.mask, manual),
-                manual_pixels=int(manual.sum()),
-                predicted_pixels=int(prediction.mask.sum()),
-                pixels=manual.size,
                 flags=" ".join(example.flags),
+                **_overlap(frame, prediction),
+                **_contours(frame, prediction),
             )
 
 
-def table(scores: Sequence[SliceScore]) -> pd.DataFrame:
-    """Return one row per model and slice, with the fields of `SliceScore` as columns."""
-    return pd.DataFrame([asdict(score) for score in scores])
+def predicted(segmenter: Segmenter, examples: Sequence[Example], frames: Sequence[Frame]) -> list[Prediction]:
+    """Segment some examples that were loaded as `frames`.
 
-
-def per_patient(slices: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per model and patient: counts, and the mean Dice of the patient's slices.
-
-    Columns: model, patient, group, slices, missed, undefined, dice_mean, dice_lowest, dice_ed, dice_es.
+    Raises:
+        UserError: an image cannot be used; the message names it.
     """
-    rows = []
-    for (model, patient), own in slices.groupby(["model", "patient"], sort=False):
-        by_cycle = own.groupby("cycle")["dice"].mean()
-        rows.append(
-            {
-                "model": model,
-                "patient": patient,
-                "group": own["group"].iloc[0],
-                **counts(own),
-                "dice_mean": own["dice"].mean(),
-                "dice_lowest": own["dice"].min(),
-                "dice_ed": by_cycle.get("ED", np.nan),
-                "dice_es": by_cycle.get("ES", np.nan),
-            }
-        )
-    return pd.DataFrame(rows)
+    try:
+        return segmenter.predict([frame.image for frame in frames], [frame.spacing_mm for frame in frames])
+    except ValueError as error:
+        for example, frame in zip(examples, frames, strict=True):
+            if not np.isfinite(frame.image.astype(np.float32)).all():
+                raise UserError(f"{example.shard}, frame {example.frame}: {error}") from None
+        raise
 
 
-def counts(slices: pd.DataFrame) -> dict[str, int]:
-    """Return how many slices there are, and how many are missed or undefined."""
-    nothing = slices["predicted_pixels"] == 0
-    drawn = slices["manual_pixels"] > 0
+def _overlap(frame: Frame, prediction: Prediction) -> dict[str, Any]:
+    """Return the scores of a mask, pixel by pixel."""
     return {
-        "slices": len(slices),
-        "missed": int((nothing & drawn).sum()),
-        "undefined": int((nothing & ~drawn).sum()),
+        "loss": metrics.cross_entropy(prediction.margin, frame.endo),
+        "accuracy": metrics.accuracy(prediction.mask, frame.endo),
+        "dice": metrics.dice(prediction.mask, frame.endo),
+        "dice_smoothed": metrics.dice_smoothed(prediction.mask, frame.endo),
+        "manual_pixels": int(frame.endo.sum()),
+        "predicted_pixels": int(prediction.mask.sum()),
+        "pixels": frame.endo.size,
     }
 
 
-def summary(slices: pd.DataFrame) -> dict[str, float]:
-    """Return the scores of one model over the given slices.
-
-    Dice over slices weighs every contour alike: a missed one counts 0, two empty masks count nothing. Dice
-    over patients is the mean (median) over patients of the mean over each patient's slices. Where no Dice is
-    defined at all they are NaN.
-    """
-    dice = slices["dice"]
-    patients = dice.groupby(slices["patient"]).mean()
-    scores: dict[str, Any] = {
-        "loss": slices["loss"].mean(),
-        "accuracy": slices["accuracy"].mean(),
-        "dice_smoothed": slices["dice_smoothed"].mean(),
-        "dice_slice_mean": dice.mean(),
-        "dice_slice_q1": dice.quantile(0.25),
-        "dice_slice_median": dice.median(),
-        "dice_slice_q3": dice.quantile(0.75),
-        "dice_patient_mean": patients.mean(),
-        "dice_patient_median": patients.median(),
+def _contours(frame: Frame, prediction: Prediction) -> dict[str, Any]:
+    """Return distances between the contours, and their areas."""
+    spacing = (float(frame.spacing_mm[0]), float(frame.spacing_mm[1]))
+    pixel = spacing[0] * spacing[1]
+    distances = surface_distances(prediction.mask, frame.endo, spacing)
+    drawn = prediction.contour()
+    found = {
+        "apd_mm": math.nan,
+        "apd_px": math.nan,
+        "judged": False,
+        "predicted_mm2": 0.0,
+        "hd_mm": distances.hausdorff,
+        "hd95_mm": distances.hausdorff_95,
+        "surface_mm": distances.mean,
+        "manual_mm2": abs(area(frame.contour)) * pixel,
+        "epi_mm2": math.nan if frame.epi_contour is None else abs(area(frame.epi_contour)) * pixel,
+        "slice_distance_mm": frame.slice_distance_mm,
     }
-    return {name: float(value) for name, value in scores.items()}
+    if drawn is not None:
+        found |= {
+            "apd_mm": official.average_perpendicular_distance(drawn, frame.contour, spacing),
+            "apd_px": official.average_perpendicular_distance(drawn, frame.contour),
+            "predicted_mm2": abs(area(drawn)) * pixel,
+        }
+        shape = (frame.image.shape[0], frame.image.shape[1])
+        found["judged"] = official.judged(drawn, shape) and not math.isnan(found["apd_mm"])
+    return found | {"good": bool(found["judged"] and found["apd_mm"] < official.GOOD_MM)}
 
 
-def ranked(slices: pd.DataFrame, count: int) -> dict[str, list[int]]:
-    """Return the positions of the best, median and worst slices of one model by Dice, up to `count` of each.
+def table(scores: Sequence[SliceScore]) -> pd.DataFrame:
+    """Return one row per model and slice: the fields of `SliceScore`, and `level` (base, mid or apex)."""
+    slices = pd.DataFrame([asdict(score) for score in scores])
+    levels = {str(patient): _levels(own) for patient, own in slices.groupby("patient")}
+    named = [levels[score.patient][score.slice] for score in scores]
+    slices.insert(list(slices.columns).index("cycle") + 1, "level", named)
+    return slices
 
-    Of equal scores the one with the larger manual contour comes first: it tells more. Slices with undefined
-    Dice are out. With fewer than 3 x `count` slices each rank takes a third of them.
+
+def _levels(slices: pd.DataFrame) -> dict[int, str]:
+    """Return the level of each contoured slice of one patient: thirds of the stack.
+
+    The base is the end with the larger cavity: stacks run either way.
     """
-    scored = slices.reset_index(drop=True).dropna(subset="dice")
-    by = ["dice", "manual_pixels"]
-    best = scored.sort_values(by, ascending=[False, False], kind="stable").index.tolist()
-    worst = scored.sort_values(by, ascending=[True, False], kind="stable").index.tolist()
-    count = min(count, max(len(scored) // 3, 1))
-    middle = (len(scored) - count) // 2
-    return {"best": best[:count], "median": best[middle : middle + count], "worst": worst[:count]}
+    areas = slices.groupby("slice")["manual_mm2"].max().sort_index()
+    third = max(len(areas) // 3, 1)
+    order = list(
+        areas.index if areas.iloc[:third].mean() >= areas.iloc[-third:].mean() else areas.index[::-1]
+    )
+    if len(order) == 1:
+        return {order[0]: "mid"}
+    return {slice_: LEVELS[place * len(LEVELS) // len(order)] for place, slice_ in enumerate(order)}

@@ -1,9 +1,12 @@
-"""From an image of any matrix and bit depth to the square grid of a network, and back.
+"""From an image of any matrix, bit depth and pixel size to the square grid of a network, and back.
 
-Pixel centres lie at whole numbers. An image of H x W is enlarged or reduced by size / max(H, W) in both
-directions, so that shapes keep their proportions, and put in the middle of the square. With the same step
-in both directions, source position = (grid position + 0.5 - margin) / scale - 0.5.
+Pixel centres lie at whole numbers. The image is put in the middle of the square. With a step in grid points per
+pixel, source position = (grid position + 0.5 - margin) / step - 0.5, where the margin is what the image leaves of
+the square, or minus what reaches beyond it.
 """
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,27 +14,106 @@ import numpy as np
 _CLIP_PERCENT = (0.5, 99.5)
 
 
-def model_input(image: np.ndarray, size: int) -> np.ndarray:
-    """Return an image (H, W) of any real type as a network takes it: (size, size, 1) float32, normalised.
+@dataclass(frozen=True)
+class Grid:
+    """The square that a network looks at.
 
-    Raises:
-        ValueError: as `normalised`.
+    Attributes:
+        size: grid points in each direction.
+        spacing_mm: between grid points; None scales every image to fit, whatever its pixels measure.
     """
-    return resampled(normalised(image), size)[..., np.newaxis]
+
+    size: int
+    spacing_mm: float | None = None
+
+    def image(self, image: np.ndarray, spacing_mm: Any) -> np.ndarray:
+        """Return an image (H, W) of any real type as a network takes it: (size, size, 1) float32, normalised.
+
+        Args:
+            image: in its original type.
+            spacing_mm: of its pixels, between rows and between columns.
+
+        Raises:
+            ValueError: as `normalised`.
+        """
+        return self._resampled(self.normalised(image, spacing_mm), spacing_mm)[..., np.newaxis]
+
+    def normalised(self, image: np.ndarray, spacing_mm: Any) -> np.ndarray:
+        """Return an image (H, W) as float32, of mean 0 and deviation 1 over what the square shows of it.
+
+        What lies beyond the square, the air of a wide field of view say, then has no say.
+
+        Raises:
+            ValueError: as the function `normalised`.
+        """
+        shape = np.shape(image)
+        if len(shape) != 2:
+            return normalised(image)
+        reach = [self.size / step for step in self._steps(shape, spacing_mm)]
+        beyond = [max(0, int((count - own) / 2)) for count, own in zip(shape, reach, strict=True)]
+        shown = tuple(slice(b, count - b) for b, count in zip(beyond, shape, strict=True))
+        return normalised(image, shown)
+
+    def mask(self, mask: np.ndarray, spacing_mm: Any) -> np.ndarray:
+        """Return a mask (H, W) of 0 and 1 on the grid, (size, size) uint8: 1 where at least half is covered."""
+        if self._fits(mask.shape, spacing_mm):
+            return mask.astype(np.uint8)
+        return (self._resampled(mask.astype(np.float32), spacing_mm) >= 0.5).astype(np.uint8)
+
+    def restored(
+        self, scores: np.ndarray, shape: tuple[int, int], spacing_mm: Any, beyond: float = 0.0
+    ) -> np.ndarray:
+        """Return values on the square grid, (size, size) or (size, size, C), on the original (H, W[, C]).
+
+        Pixels that the square does not reach get the value `beyond`.
+        """
+        if self._fits(shape, spacing_mm):
+            return scores
+        for axis, (count, step) in enumerate(zip(shape, self._steps(shape, spacing_mm), strict=True)):
+            positions = (np.arange(count) + 0.5) * step + (self.size - count * step) / 2 - 0.5
+            scores = _resampled(scores, axis, positions, step)
+            missed = np.flatnonzero(~_inside(positions, self.size))
+            scores[(slice(None),) * axis + (missed,)] = beyond
+        return scores
+
+    def _steps(self, shape: tuple[int, ...], spacing_mm: Any) -> tuple[float, float]:
+        """Return grid points per pixel, down and across."""
+        if self.spacing_mm is None:
+            step = self.size / max(shape)
+            return step, step
+        return float(spacing_mm[0]) / self.spacing_mm, float(spacing_mm[1]) / self.spacing_mm
+
+    def _fits(self, shape: tuple[int, ...], spacing_mm: Any) -> bool:
+        """Return whether pixels are grid points already."""
+        return shape == (self.size, self.size) and self._steps(shape, spacing_mm) == (1.0, 1.0)
+
+    def _resampled(self, image: np.ndarray, spacing_mm: Any) -> np.ndarray:
+        """Return a float image (H, W) on the grid: bilinear, smoothed where it is reduced.
+
+        What the image does not reach gets its lowest value, as air has.
+        """
+        if self._fits(image.shape, spacing_mm):
+            return image
+        square = np.full((self.size, self.size), image.min(), dtype=np.float32)
+        reached = []
+        for axis, step in enumerate(self._steps(image.shape, spacing_mm)):
+            count = image.shape[axis]
+            positions = (np.arange(self.size) + 0.5 - (self.size - count * step) / 2) / step - 0.5
+            reached.append(_inside(positions, count))
+            image = _resampled(image, axis, positions[reached[axis]], 1 / step)
+        square[np.ix_(*reached)] = image
+        return square
 
 
-def model_mask(mask: np.ndarray, size: int) -> np.ndarray:
-    """Return a mask (H, W) of 0 and 1 on the grid, (size, size) uint8: 1 where at least half is covered."""
-    if mask.shape == (size, size):
-        return mask.astype(np.uint8)
-    return (resampled(mask.astype(np.float32), size) >= 0.5).astype(np.uint8)
-
-
-def normalised(image: np.ndarray) -> np.ndarray:
+def normalised(image: np.ndarray, shown: tuple[slice, ...] = (slice(None), slice(None))) -> np.ndarray:
     """Return an image (H, W) as float32 of mean 0 and deviation 1, free of its window and bit depth.
 
     The darkest and brightest half per cent are clipped first, so that a few extreme pixels do not set the
     scale. A constant image becomes 0.
+
+    Args:
+        image: of any real type.
+        shown: the part that mean, deviation and limits are taken from.
 
     Raises:
         ValueError: the image is empty, or holds NaN or infinity.
@@ -41,9 +123,10 @@ def normalised(image: np.ndarray) -> np.ndarray:
         raise ValueError(f"an image has rows and columns, this has the shape {values.shape}")
     if not np.isfinite(values).all():
         raise ValueError("the image holds NaN or infinite pixels")
-    low, high = _percentiles(values)
+    low, high = _percentiles(values[shown])
     values = np.clip(values, low, high)
-    mean, deviation = values.mean(dtype=np.float64), values.std(dtype=np.float64)
+    part = values[shown]
+    mean, deviation = part.mean(dtype=np.float64), part.std(dtype=np.float64)
     # Rounding alone gives a constant image of 30000 a deviation; 1e-6 of the mean is below any real contrast.
     if deviation <= 1e-6 * max(1.0, abs(mean)):
         return np.zeros_like(values)
@@ -56,41 +139,6 @@ def _percentiles(values: np.ndarray) -> tuple[np.float32, np.float32]:
     ranks = [round(percent / 100 * (flat.size - 1)) for percent in _CLIP_PERCENT]
     ordered = np.partition(flat, ranks)
     return ordered[ranks[0]], ordered[ranks[1]]
-
-
-def resampled(image: np.ndarray, size: int) -> np.ndarray:
-    """Return a float image (H, W) on the square grid (size, size): bilinear, smoothed where it is reduced.
-
-    The margins beside an image that is not square get its lowest value, as air has. An image that has the
-    size of the grid comes back as it is.
-    """
-    rows, columns = image.shape
-    if rows == columns == size:
-        return image
-    scale = size / max(rows, columns)
-    square = np.full((size, size), image.min(), dtype=np.float32)
-    down, across = _source_positions(rows, size, scale), _source_positions(columns, size, scale)
-    inner = _resampled(image, 0, down[_inside(down, rows)], 1 / scale)
-    inner = _resampled(inner, 1, across[_inside(across, columns)], 1 / scale)
-    square[np.ix_(_inside(down, rows), _inside(across, columns))] = inner
-    return square
-
-
-def restored(scores: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return values on the square grid, (size, size) or (size, size, C), on the original (H, W[, C])."""
-    size = scores.shape[0]
-    if shape == (size, size):
-        return scores
-    scale = size / max(shape)
-    for axis, count in enumerate(shape):
-        positions = (np.arange(count) + 0.5) * scale + (size - count * scale) / 2 - 0.5
-        scores = _resampled(scores, axis, positions, scale)
-    return scores
-
-
-def _source_positions(count: int, size: int, scale: float) -> np.ndarray:
-    """Return where on an axis of `count` pixels the `size` grid points lie, in pixels."""
-    return (np.arange(size) + 0.5 - (size - count * scale) / 2) / scale - 0.5
 
 
 def _inside(positions: np.ndarray, count: int) -> np.ndarray:

@@ -25,10 +25,16 @@ def accuracy(predicted: np.ndarray, drawn: np.ndarray) -> float:
     return float(np.mean(predicted.astype(bool) == drawn.astype(bool)))
 
 
-def cross_entropy(scores: np.ndarray, drawn: np.ndarray) -> float:
-    """Return the mean cross-entropy in nats of scores (H, W, 2), before any softmax, against a mask (H, W)."""
-    margin = (scores[..., 1] - scores[..., 0]).astype(np.float64)
-    return float(np.mean(np.logaddexp(0.0, np.where(drawn.astype(bool), -margin, margin))))
+def cross_entropy(margin: np.ndarray, drawn: np.ndarray) -> float:
+    """Return the mean cross-entropy in nats against a mask (H, W).
+
+    Args:
+        margin: (H, W), score of the class 1 minus that of the class 0, before any softmax.
+        drawn: 0 or 1.
+    """
+    return float(
+        np.mean(np.logaddexp(0.0, np.where(drawn.astype(bool), -1.0, 1.0) * margin.astype(np.float64)))
+    )
 
 
 def _areas(predicted: np.ndarray, drawn: np.ndarray) -> tuple[int, int]:

@@ -83,6 +83,66 @@ class TrainParams(Section):
     as_published: bool
 
 
+class Augmentation(Section):
+    """How far training images are changed by chance."""
+
+    rotation_degrees: Annotated[float, Field(ge=0, le=180)]
+    mirror: bool
+    scale: Annotated[float, Field(ge=1, le=3)]
+    shift_mm: Annotated[float, Field(ge=0, le=200)]
+    gamma: Annotated[float, Field(ge=0, le=2)]
+    contrast: Annotated[float, Field(ge=0, le=2)]
+    noise: Annotated[float, Field(ge=0, le=2)]
+
+
+class UnetPreset(Section):
+    """What costs time."""
+
+    epochs: Count
+    images_per_epoch: Count
+    spacing_mm: Annotated[float, Field(ge=0.3, le=5)]
+    image_size: Annotated[int, Field(ge=16, le=1024, multiple_of=16)]
+    crop: Annotated[int, Field(ge=16, le=1024, multiple_of=16)]
+    width: Annotated[int, Field(ge=8, le=512, multiple_of=8)]
+    views: Annotated[int, Field(ge=1, le=8)]
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> "UnetPreset":
+        if self.crop > self.image_size:
+            raise ValueError(f"crop: {self.crop} is above image_size ({self.image_size})")
+        return self
+
+
+class UnetSettings(UnetPreset):
+    """One training of the U-Net."""
+
+    batch_size: Count
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    augmentation: Augmentation
+    validate_on_held_out: bool
+    seed: Seed
+    threads: Annotated[int, Field(ge=1, le=256)]
+
+
+class UnetParams(Section):
+    """The U-Net: the preset in use, the presets, and what they share."""
+
+    preset: Literal["fast", "full"]
+    fast: UnetPreset
+    full: UnetPreset
+    batch_size: Count
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    augmentation: Augmentation
+    validate_on_held_out: bool
+    seed: Seed
+    threads: Annotated[int, Field(ge=1, le=256)]
+
+    def chosen(self) -> UnetSettings:
+        """Return the preset in use together with what all presets share."""
+        shared = self.model_dump(exclude={"preset", "fast", "full"})
+        return UnetSettings(**getattr(self, self.preset).model_dump(), **shared)
+
+
 class EvaluateParams(Section):
     """What the evaluation draws, and how it predicts: images at once, threads of one operation."""
 
@@ -108,6 +168,7 @@ class Params(Section):
     split: SplitParams
     train_dense: TrainParams
     train_cnn: TrainParams
+    train_unet: UnetParams
     evaluate: EvaluateParams
     tracking: TrackingParams
 

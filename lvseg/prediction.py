@@ -1,14 +1,19 @@
 """From frames to masks on the frames' own grid, with a trained network."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
-from lvseg import grid
 from lvseg.errors import UserError
+from lvseg.grid import Grid
+from lvseg.outline import outline
+
+_SURELY_OUTSIDE = -20.0  # the margin of pixels that the network was not shown
+_VIEWS = [(turns, flip) for flip in (False, True) for turns in range(4)]
 
 
 @dataclass(frozen=True)
@@ -17,35 +22,95 @@ class Prediction:
 
     Attributes:
         mask: (H, W) uint8, 1 in the cavity.
-        scores: (H, W, 2) float32, for background and cavity, as the network returns them.
+        margin: (H, W) float32, score of the cavity minus score of the background, before any softmax.
     """
 
     mask: np.ndarray
-    scores: np.ndarray
+    margin: np.ndarray
+
+    def contour(self) -> np.ndarray | None:
+        """Return the outline (n, 2) of the largest region, x and y in pixels; None where nothing is drawn."""
+        if not self.mask.any():
+            return None
+        # Regions that the mask leaves out lie outside, holes that it fills inside.
+        inside, nothing = self.mask.astype(bool), np.float32(1e-3)
+        return outline(np.where(inside, np.maximum(self.margin, nothing), np.minimum(self.margin, -nothing)))
 
 
-def load_model(path: Path) -> keras.Model:
+@dataclass(frozen=True)
+class Segmenter:
+    """A trained network and how it is asked.
+
+    Attributes:
+        network: images (batch, size, size, 1) to scores (batch, size, size, 2) for background and cavity.
+        grid: the square that the network looks at.
+        views: how many of the eight turned and mirrored views of a frame are averaged.
+        largest_only: keep the largest region alone, without holes: a ventricle has one cavity.
+    """
+
+    network: keras.Model
+    grid: Grid
+    views: int = 1
+    largest_only: bool = False
+
+    def predict(self, images: Sequence[np.ndarray], spacings_mm: Sequence[Any]) -> list[Prediction]:
+        """Segment one batch of frames, each (H, W) in its original type; their sizes may differ.
+
+        Args:
+            images: the frames.
+            spacings_mm: of each frame, between rows and between columns.
+
+        Raises:
+            ValueError: an image is empty, or holds NaN or infinity.
+        """
+        batch = np.stack([self.grid.image(*frame) for frame in zip(images, spacings_mm, strict=True)])
+        predictions = []
+        for image, spacing, own in zip(images, spacings_mm, self._margins(batch), strict=True):
+            margin = self.grid.restored(own, image.shape, spacing, beyond=_SURELY_OUTSIDE)
+            mask = margin > 0
+            predictions.append(
+                Prediction((_largest(mask) if self.largest_only else mask).astype(np.uint8), margin)
+            )
+        return predictions
+
+    def _margins(self, batch: np.ndarray) -> np.ndarray:
+        """Return the mean margin (batch, size, size) over the views."""
+        total = np.zeros(batch.shape[:3], np.float32)
+        for turns, flip in _VIEWS[: self.views]:
+            seen = np.rot90(batch, turns, axes=(1, 2))
+            turned = np.ascontiguousarray(seen[:, :, ::-1] if flip else seen)
+            scores = np.asarray(self.network.predict_on_batch(turned))
+            margin = scores[..., 1] - scores[..., 0]
+            total += np.rot90(margin[:, :, ::-1] if flip else margin, -turns, axes=(1, 2))
+        return total / self.views
+
+
+def _largest(mask: np.ndarray) -> np.ndarray:
+    """Return the largest connected region of a mask (H, W), its holes filled."""
+    from scipy import ndimage
+
+    labels, count = ndimage.label(mask)
+    if count > 1:
+        mask = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
+    return np.asarray(ndimage.binary_fill_holes(mask))
+
+
+def load_segmenter(path: Path, how: Mapping[str, Any]) -> Segmenter:
     """Load a trained network for prediction; nothing that a stranger put into the file is executed.
+
+    Args:
+        path: of the model.
+        how: `prediction` of its `run.json`: size, spacing_mm, views, largest_only.
 
     Raises:
         UserError: the file is missing, damaged, or not a Keras model.
     """
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        network = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError) as error:
         reason = str(error).partition("\n")[0]
         raise UserError(
             f"{path} is not a readable model ({reason}): run `dvc repro` to train it again"
         ) from None
-
-
-def predict(model: keras.Model, images: Sequence[np.ndarray]) -> list[Prediction]:
-    """Segment one batch of frames, each (H, W) in its original type; their sizes may differ."""
-    size = model.input_shape[1]
-    batch = np.stack([grid.model_input(image, size) for image in images])
-    on_grid = np.asarray(model.predict_on_batch(batch))
-    predictions = []
-    for image, own in zip(images, on_grid, strict=True):
-        scores = grid.restored(own, image.shape)
-        predictions.append(Prediction(scores.argmax(axis=-1).astype(np.uint8), scores))
-    return predictions
+    grid = Grid(how["size"], how["spacing_mm"])
+    return Segmenter(network, grid, how["views"], how["largest_only"])

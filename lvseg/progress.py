@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-import tensorflow as tf
+from tensorboard.summary import Writer
 from tqdm import tqdm
 
 from lvseg.files import write_text
@@ -64,9 +64,7 @@ class Scalars:
 
     def __init__(self, folder: Path, history: list[dict[str, float]]) -> None:
         shutil.rmtree(folder, ignore_errors=True)
-        self._writers = {
-            part: tf.summary.create_file_writer(str(folder / part)) for part in ("train", "validation")
-        }
+        self._writers = {part: Writer(str(folder / part)) for part in ("train", "validation")}
         for number, metrics in enumerate(history, start=1):
             self.epoch(number, metrics)
 
@@ -74,8 +72,7 @@ class Scalars:
         """Add the metrics of one epoch (from 1)."""
         for name, value in metrics.items():
             part = "validation" if name.startswith("val_") else "train"
-            with self._writers[part].as_default():
-                tf.summary.scalar(f"epoch_{name.removeprefix('val_')}", value, step=number)
+            self._writers[part].add_scalar(f"epoch_{name.removeprefix('val_')}", value, step=number)
         for writer in self._writers.values():
             writer.flush()
 

@@ -5,14 +5,12 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from lvseg import device  # isort: skip  (before Keras: it silences the start-up notes)
 import keras
-import tensorflow as tf
 
 from lvseg import checkpoints, model_file
 from lvseg.batches import Batches
@@ -20,8 +18,8 @@ from lvseg.dataset import Example
 from lvseg.errors import UserError
 from lvseg.files import atomic_path, write_text
 from lvseg.identity import weights_hash
-from lvseg.params import TrainParams
 from lvseg.progress import Progress, Scalars
+from lvseg.recipe import Recipe, Settings
 
 METRICS = tuple(
     prefix + name for prefix in ("", "val_") for name in ("loss", "accuracy", "dice", "dice_smoothed")
@@ -43,6 +41,7 @@ class TrainingResult:
     """A trained model and how it came about.
 
     Attributes:
+        prediction: how the model is asked, as `run.json` tells it.
         history: the metrics of each epoch, by the names in `METRICS`; what is undefined is left out.
         seconds: spent in training and validation, over all processes that took part.
         resumed_from: epochs that earlier processes had finished.
@@ -54,6 +53,7 @@ class TrainingResult:
     name: str
     fingerprint: str
     inputs: dict[str, Any]
+    prediction: dict[str, Any]
     model: keras.Model
     history: list[dict[str, float]]
     seconds: float
@@ -65,22 +65,18 @@ class TrainingResult:
 
 def train(
     *,
-    stage: str,
-    name: str,
-    build: Callable[[TrainParams], keras.Model],
-    settings: TrainParams,
+    recipe: Recipe,
+    settings: Settings,
     training: list[Example],
     validation: list[Example],
     fingerprint: str,
     inputs: dict[str, Any],
     listener: Listener,
 ) -> TrainingResult:
-    """Train, or go on with, the network that `build` returns.
+    """Train, or go on with, the network of a recipe.
 
     Args:
-        stage: such as `train-cnn`; names the progress file and the parameters in messages.
-        name: of the model, such as `cnn`.
-        build: returns the compiled network; all its randomness follows from `settings.seed`.
+        recipe: the network and how it is trained; its stage names the progress file and the parameters in messages.
         settings: the parameters of the stage.
         training: the slices to learn from.
         validation: the slices to measure after each epoch; may be empty.
@@ -89,8 +85,10 @@ def train(
         listener: told of every epoch.
 
     Raises:
-        UserError: there is nothing to train on, a shard cannot be read, or the loss is no longer a number.
+        UserError: there is nothing to train on, a shard cannot be read, the loss is no longer a number, or a
+            batch does not fit into memory.
     """
+    stage = recipe.stage
     if not training:
         raise UserError(
             f"{stage}: no contoured slice to train on; see quality.drop_from_training and split in params.yaml"
@@ -98,21 +96,20 @@ def train(
     where = device.prepare(settings.threads, settings.seed)
     print(f"{stage}: runs on {where}", flush=True)
     print(f"{stage}: {len(training)} slices to train on, {len(validation)} to validate on", flush=True)
-    model = build(settings)
+    model = recipe.build(settings)
     past = checkpoints.restore(fingerprint, model)
     resumed_from = len(past.history)
     if resumed_from:
         print(f"{stage}: goes on after epoch {resumed_from} of {settings.epochs}", flush=True)
     listener.started(resumed_from, settings.epochs)
-    batches = Batches(training, settings.image_size, settings.batch_size)
-    held_out = Batches(validation, settings.image_size, settings.batch_size)
+    batches, held_out = recipe.learn(training, settings), recipe.validate(validation, settings)
     curves = checkpoints.folder(fingerprint) / "tensorboard"
     scalars = Scalars(curves, past.history)
     progress = Progress(stage, settings.epochs, resumed_from)
     try:
         for epoch in range(resumed_from + 1, settings.epochs + 1):
             begin = time.perf_counter()
-            metrics = _one_epoch(model, batches, held_out, settings, epoch, stage)
+            metrics = _one_epoch(model, batches, held_out, settings.seed, epoch, recipe.section)
             seconds = time.perf_counter() - begin
             # The listener comes first: a kill between the two repeats an epoch in the record and loses none.
             listener.epoch(epoch, metrics)
@@ -125,9 +122,10 @@ def train(
         scalars.close()
     return TrainingResult(
         stage=stage,
-        name=name,
+        name=recipe.name,
         fingerprint=fingerprint,
         inputs=inputs,
+        prediction=recipe.prediction(settings),
         model=model,
         history=past.history,
         seconds=past.seconds,
@@ -139,26 +137,39 @@ def train(
 
 
 def _one_epoch(
-    model: keras.Model, training: Batches, validation: Batches, settings: TrainParams, epoch: int, stage: str
+    model: keras.Model, training: Batches, validation: Batches, seed: int, epoch: int, section: str
 ) -> dict[str, float]:
     """Train for one epoch (from 1), validate, and return the metrics that are defined."""
-    remedy = f"lower {stage.replace('-', '_')}.learning_rate in params.yaml"
+    remedy = f"lower {section}.learning_rate in params.yaml"
     try:
         fitted = model.fit(
-            training.shuffled(settings.seed, epoch),
+            training.shuffled(seed, epoch),
             validation_data=validation.in_order() if len(validation) else None,
-            shuffle=False,  # the data set has its order already
+            shuffle=False,  # the batches have their order already
             verbose=0,
             callbacks=[_StopWithoutLoss(f"of epoch {epoch}: {remedy}")],
         )
-    except tf.errors.OpError:
+    except UserError:
+        raise
+    except Exception as error:
         if failure := training.failure or validation.failure:
             raise failure from None
+        if _out_of_memory(error):
+            raise UserError(
+                f"a batch of {training.batch_size} images does not fit into memory: "
+                f"lower {section}.batch_size in params.yaml"
+            ) from None
         raise
     metrics = {name: float(fitted.history[name][-1]) for name in METRICS if name in fitted.history}
     if not math.isfinite(metrics.get("val_loss", 0.0)):
         raise UserError(f"the validation loss is {metrics['val_loss']} after epoch {epoch}: {remedy}")
     return {metric: value for metric, value in metrics.items() if math.isfinite(value)}
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Return whether a backend says so: TensorFlow by the type of its error, XLA (JAX) by its words."""
+    named = type(error).__name__ + str(error)
+    return isinstance(error, MemoryError) or "ResourceExhausted" in named or "RESOURCE_EXHAUSTED" in named
 
 
 class _StopWithoutLoss(keras.callbacks.Callback):
@@ -191,6 +202,7 @@ def write_outs(
         "parameters": result.model.count_params(),
         "epochs": len(result.history),
         "inputs": result.inputs,
+        "prediction": result.prediction,
         "final": result.history[-1],
     }
     with atomic_path(models_dir or Path("models") / result.name) as folder:

@@ -9,10 +9,7 @@ def main() -> None:
     from lvseg.models import cnn
     from tracking.training import tracked_training
 
-    settings = params.load()
-    tracked_training(
-        stage="train-cnn", name="cnn", build=cnn.build, settings=settings.train_cnn, params=settings
-    )
+    tracked_training(cnn.RECIPE, params.load())
 
 
 if __name__ == "__main__":

@@ -9,10 +9,7 @@ def main() -> None:
     from lvseg.models import dense
     from tracking.training import tracked_training
 
-    settings = params.load()
-    tracked_training(
-        stage="train-dense", name="dense", build=dense.build, settings=settings.train_dense, params=settings
-    )
+    tracked_training(dense.RECIPE, params.load())
 
 
 if __name__ == "__main__":

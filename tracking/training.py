@@ -1,6 +1,6 @@
 """A training from examples to a recorded run: the body of the train stages."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,49 +10,40 @@ from filelock import FileLock, Timeout
 from lvseg.dataset import examples
 from lvseg.errors import UserError
 from lvseg.identity import state_home, training_fingerprint
-from lvseg.params import Params, TrainParams, load
+from lvseg.params import Params, load
 from tracking.delivery import record_training
 from tracking.lineage import SHARDS, SPLIT, training_record
 from tracking.live import LiveRun
 
 if TYPE_CHECKING:
-    import keras
+    from lvseg.recipe import Recipe
 
 
-def tracked_training(
-    *,
-    stage: str,
-    name: str,
-    build: Callable[[TrainParams], "keras.Model"],
-    settings: TrainParams,
-    params: Params,
-) -> None:
+def tracked_training(recipe: "Recipe", params: Params) -> None:
     """Train one network on `data/`, write `models/<name>` and `training/<name>`, and record it in MLflow.
 
     Args:
-        stage: `train-dense`; its module is `tasks.train_dense`.
-        build: the network for given parameters.
-        settings: the parameters of this stage.
+        recipe: the network and how it is trained.
+        params: all parameters.
 
     Raises:
         UserError: data is missing, or the tracking store is and `tracking.required` is set.
     """
     from lvseg.training import train, write_outs
 
+    stage, name, settings = recipe.stage, recipe.name, recipe.settings(params)
     drop = params.quality.drop_from_training
     chosen = {part: examples(SHARDS, SPLIT, part, drop).examples for part in ("train", "validation")}
-    fingerprint, inputs = _fingerprint(stage, settings, drop)
+    fingerprint, inputs = _fingerprint(recipe, params)
     record = training_record(
         params, {"model": name, "stage": stage, "fingerprint": fingerprint, "inputs": inputs}
     )
     model, training = Path("models") / name, Path("training") / name
     required = params.tracking.required
-    before = _on_disk(stage)
+    before = _fingerprint(recipe, load())[0]
     with _alone(fingerprint), LiveRun(record, required) as live:
         result = train(
-            stage=stage,
-            name=name,
-            build=build,
+            recipe=recipe,
             settings=settings,
             training=chosen["train"],
             validation=chosen["validation"],
@@ -60,7 +51,7 @@ def tracked_training(
             inputs=inputs,
             listener=live,
         )
-        if _on_disk(stage) != before:
+        if _fingerprint(recipe, load())[0] != before:
             # DVC notes parameters and code as they are at the end: it would take this model for theirs.
             raise UserError(f"{stage}: parameters, code or data changed while it trained: run it again")
         write_outs(result, model, training)
@@ -73,21 +64,21 @@ def tracked_training(
             checkpoints.forget(fingerprint)  # hundreds of megabytes; `dvc repro --force` then trains anew
 
 
-def _module(stage: str) -> str:
-    """Return the name that a stage has in `tasks/` and in params.yaml."""
-    return stage.replace("-", "_")
-
-
-def _fingerprint(stage: str, settings: TrainParams, drop: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
+def _fingerprint(recipe: "Recipe", params: Params) -> tuple[str, dict[str, Any]]:
     """Return the fingerprint of the training as params, code and data are now, and what it is a hash of."""
-    read_params = {**settings.model_dump(mode="json"), "drop_from_training": sorted(drop)}
-    return training_fingerprint(f"tasks.{_module(stage)}", read_params, SHARDS, SPLIT)
+    read_params = {
+        **_flat(recipe.settings(params).model_dump(mode="json")),
+        "drop_from_training": sorted(params.quality.drop_from_training),
+    }
+    return training_fingerprint(f"tasks.{recipe.section}", read_params, SHARDS, SPLIT)
 
 
-def _on_disk(stage: str) -> str:
-    """Return the fingerprint of a training that would start now."""
-    now = load()
-    return _fingerprint(stage, getattr(now, _module(stage)), now.quality.drop_from_training)[0]
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings as one level, with dotted names: a column each where runs are compared."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat
 
 
 @contextmanager

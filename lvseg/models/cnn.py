@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from lvseg.models.objective import compiled
+from lvseg.models.objective import as_in_the_article, compiled
 from lvseg.params import TrainParams
 
 
@@ -26,3 +26,6 @@ def build(settings: TrainParams) -> keras.Model:
     x = layers.Conv2D(2, 1, padding="same", activation=activation, name="classes")(x)
     scores = layers.Conv2DTranspose(2, 31, strides=16, padding="same", name="scores")(x)
     return compiled(keras.Model(image, scores, name="cnn"), settings)
+
+
+RECIPE = as_in_the_article("cnn", build)

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from lvseg.models.objective import compiled
+from lvseg.models.objective import as_in_the_article, compiled
 from lvseg.params import TrainParams
 
 
@@ -22,3 +22,6 @@ def build(settings: TrainParams) -> keras.Model:
     scores = layers.Dense(size * size * 2, activation=activation, name="pixels")(hidden)
     scores = layers.Reshape((size, size, 2), name="scores")(scores)
     return compiled(keras.Model(image, scores, name="dense"), settings)
+
+
+RECIPE = as_in_the_article("dense", build)

@@ -1,9 +1,15 @@
-"""What the article's networks are trained towards, and what is measured on the way."""
+"""How the article's networks are trained, what is measured on the way, and how they are asked."""
+
+from collections.abc import Callable
 
 import keras
 
+from lvseg.batches import Batches, OnGrid
+from lvseg.dataset import Example
+from lvseg.grid import Grid
 from lvseg.models.overlap import Dice, SmoothedDice
-from lvseg.params import TrainParams
+from lvseg.params import Params, TrainParams
+from lvseg.recipe import Asked, Recipe
 
 
 def compiled(model: keras.Model, settings: TrainParams) -> keras.Model:
@@ -14,3 +20,19 @@ def compiled(model: keras.Model, settings: TrainParams) -> keras.Model:
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy"), Dice(), SmoothedDice()],
     )
     return model
+
+
+def as_in_the_article(name: str, build: Callable[[TrainParams], keras.Model]) -> Recipe:
+    """Return the recipe of one of the article's networks: whole images, scaled to fit, as they are."""
+
+    def batches(examples: list[Example], settings: TrainParams) -> Batches:
+        return Batches(examples, OnGrid(Grid(settings.image_size)), settings.batch_size)
+
+    def asked(settings: TrainParams) -> Asked:
+        return Asked(settings.image_size, spacing_mm=None, views=1, largest_only=False)
+
+    def settings(params: Params) -> TrainParams:
+        own: TrainParams = getattr(params, f"train_{name}")
+        return own
+
+    return Recipe(name, settings, build, learn=batches, validate=batches, asked=asked)

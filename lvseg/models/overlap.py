@@ -12,7 +12,8 @@ from keras import ops
 def _areas(truth: Any, scores: Any) -> tuple[Any, Any]:
     """Return intersection and sum of areas in pixels, both (batch,), of the class 1."""
     predicted = ops.cast(ops.argmax(scores, axis=-1), "float32")
-    drawn = ops.cast(ops.reshape(truth, ops.shape(predicted)), "float32")
+    # A mask that tells how far each grid point is covered counts where that is half or more.
+    drawn = ops.cast(ops.cast(ops.reshape(truth, ops.shape(predicted)), "float32") >= 0.5, "float32")
     return ops.sum(predicted * drawn, axis=(1, 2)), ops.sum(predicted + drawn, axis=(1, 2))
 
 

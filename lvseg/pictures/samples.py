@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lvseg import dataset
+from lvseg import frames
 from lvseg.dataset import Example
 from lvseg.pictures import style
 
@@ -29,10 +29,10 @@ def draw_samples(path: Path, parts: Mapping[str, Sequence[Example]]) -> None:
             for axes in panels.flat:
                 axes.set_axis_off()
             for column, example in enumerate(examples):
-                image, mask = dataset.load(example)
-                picture = style.grey(image)
+                frame = frames.load(example)
+                picture = style.grey(frame.image)
                 style.show(panels[0, column], picture)
-                style.show(panels[1, column], np.maximum(mask, 0.35 * picture))
+                style.show(panels[1, column], np.maximum(frame.endo, 0.35 * picture))
                 panels[0, column].set_title(caption(example), fontsize=7, fontweight="normal")
 
 

@@ -4,19 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import pandas as pd
 
-from lvseg import dataset, evaluation, identity, prediction, shards
+from lvseg import dataset, evaluation, frames, identity, summaries
 from lvseg.dataset import Example, Selection
 from lvseg.errors import UserError
 from lvseg.evaluation import TrainedModel
 from lvseg.params import Params
+from lvseg.pictures.agreement import draw_agreement
 from lvseg.pictures.curves import draw_curves
 from lvseg.pictures.distribution import draw_distribution
 from lvseg.pictures.network import draw_network
 from lvseg.pictures.overlays import Overlay, draw_overlays
 from lvseg.pictures.samples import caption, draw_samples
+from lvseg.prediction import Segmenter
 from lvseg.report import page, tables
 
 
@@ -64,9 +65,15 @@ def build(folder: Path, sources: Sources, params: Params) -> dict[str, list[Path
     slices = pd.concat(parts, ignore_index=True)
     draw_distribution(folder / pictures["dice"], slices)
 
-    patients = evaluation.per_patient(slices)
+    patients = summaries.per_patient(slices)
+    for model in models:
+        drawn[model.name]["agreement"] = Path("pictures") / model.name / "agreement.png"
+        draw_agreement(
+            folder / drawn[model.name]["agreement"], model.name, patients[patients["model"] == model.name]
+        )
     metrics = tables.metrics(
         slices,
+        patients,
         {model.name: model.run["parameters"] for model in models},
         {"hash": identity.test_hash(test.examples), "left_out": test.left_out},
     )
@@ -90,18 +97,18 @@ def _evaluate(
     folder: Path, model: TrainedModel, examples: Sequence[Example], params: Params
 ) -> tuple[pd.DataFrame, dict[str, Path]]:
     """Return one model's scores by slice and its pictures by kind, relative to `folder`."""
-    network = model.load()
+    segmenter = model.load()
     scores = evaluation.table(
-        list(evaluation.score_slices(model.name, network, examples, params.evaluate.batch_size))
+        list(evaluation.score_slices(model.name, segmenter, examples, params.evaluate.batch_size))
     )
     home = Path("pictures") / model.name
     drawn = {"curves": home / "curves.png", "network": home / "network.png"}
     draw_curves(folder / drawn["curves"], model.name, _history(model.folder / "history.csv"))
-    draw_network(folder / drawn["network"], model.name, network)
-    ranks = evaluation.ranked(scores, params.evaluate.overlays)
+    draw_network(folder / drawn["network"], model.name, segmenter.network)
+    ranks = summaries.ranked(scores, params.evaluate.overlays)
     if any(ranks.values()):
         rows = {
-            rank: [_overlay(network, examples[i], scores["dice"][i]) for i in places]
+            rank: [_overlay(segmenter, examples[i], scores["dice"][i]) for i in places]
             for rank, places in ranks.items()
         }
         drawn["overlays"] = home / "overlays.png"
@@ -109,12 +116,11 @@ def _evaluate(
     return scores, drawn
 
 
-def _overlay(network: keras.Model, example: Example, dice: float) -> Overlay:
+def _overlay(segmenter: Segmenter, example: Example, dice: float) -> Overlay:
     """Predict one slice once more: keeping every mask for the few that are drawn would cost memory."""
-    image, manual = dataset.load(example)
-    predicted = prediction.predict(network, [image])[0].mask
-    spacing = float(shards.read(example.shard).spacing_mm[1])
-    return Overlay(image, manual, predicted, spacing, dice, caption(example))
+    frame = frames.load(example)
+    mask = evaluation.predicted(segmenter, [example], [frame])[0].mask
+    return Overlay(frame.image, frame.endo, mask, float(frame.spacing_mm[1]), dice, caption(example))
 
 
 def _history(path: Path) -> Mapping[str, Sequence[float]]:

@@ -9,11 +9,23 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from lvseg.evaluation import TrainedModel, counts, summary
+from lvseg.evaluation import LEVELS, TrainedModel
 from lvseg.params import Params
 from lvseg.report import tables
+from lvseg.summaries import counts, summary
 
-_TITLES = {"by_group": "By group", "by_phase": "By phase of the heart beat"}
+_TITLES = {
+    "by_group": "By group",
+    "by_phase": "By phase of the heart beat",
+    "by_level": "By level: thirds of each stack",
+}
+_MEASURES = {
+    "edv_ml": "EDV, ml",
+    "esv_ml": "ESV, ml",
+    "sv_ml": "stroke volume, ml",
+    "ef_percent": "EF, percentage points",
+    "mass_g": "LV mass, g",
+}
 _NAMES = {
     "HF-I": "HF-I: heart failure with infarct",
     "HF-NI": "HF-NI: heart failure without infarct",
@@ -51,6 +63,7 @@ def content(
         "left_out": sum(metrics["test"]["left_out"].values()),
         "empty": empty_mask(one_model),
         "divisions": _divisions(slices),
+        "measures": _MEASURES,
         "patients": [
             {"patient": patient, "group": own["group"].iloc[0], "slices": int(own["slices"].iloc[0])}
             | {"dice": dict(zip(own["model"], own["dice_mean"], strict=True))}
@@ -84,10 +97,15 @@ def _divisions(slices: pd.DataFrame) -> list[dict[str, Any]]:
                 "slices": int(own["slices"].iloc[0]),
                 "cells": {row["model"]: row for row in own.to_dict("records")},
             }
-            for value, own in rows.groupby("value")
+            for value, own in sorted(rows.groupby("value"), key=lambda item: _place(str(item[0])))
         ]
         divisions.append({"title": _TITLES[str(division)], "values": values})
     return divisions
+
+
+def _place(value: str) -> tuple[int, str]:
+    """Return where a value stands in its table: levels from base to apex, the rest by name."""
+    return (LEVELS.index(value) if value in LEVELS else 0, value)
 
 
 def render(
@@ -98,7 +116,7 @@ def render(
     Args:
         told: as `content` returns it.
         pictures: PNG files `samples` and `dice`.
-        by_model: PNG files of each model: `curves`, `network` and, where there are any, `overlays`.
+        by_model: PNG files of each model: `curves`, `network`, `agreement` and, where there are any, `overlays`.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),

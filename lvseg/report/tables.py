@@ -13,60 +13,73 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lvseg import evaluation
+from lvseg import summaries
 
 _DECIMALS = 6
-_DIVISIONS = {"by_group": "group", "by_phase": "cycle"}
+_DIVISIONS = {"by_group": "group", "by_phase": "cycle", "by_level": "level"}
 
 
 def by_division(slices: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per model and group, and per model and ED or ES, with counts and quartiles of Dice.
+    """Return one row per model and group, per model and ED or ES, and per model and level.
 
-    Columns: model, division (`by_group` or `by_phase`), value, patients, slices, missed, undefined,
-    dice_mean, dice_q1, dice_median, dice_q3.
+    Columns: model, division (`by_group`, `by_phase` or `by_level`), value, patients, slices, missed, undefined,
+    dice_mean, dice_q1, dice_median, dice_q3, hd_mm, hd95_mm, surface_mm (means over slices), good_percent.
     """
     rows = []
     for division, column in _DIVISIONS.items():
         for (model, value), own in slices.groupby(["model", column]):
-            scores = evaluation.summary(own)
+            scores = summaries.summary(own)
             rows.append(
                 {
                     "model": model,
                     "division": division,
                     "value": value or "unknown",
                     "patients": own["patient"].nunique(),
-                    **evaluation.counts(own),
+                    **summaries.counts(own),
                     "dice_mean": scores["dice_slice_mean"],
                     "dice_q1": scores["dice_slice_q1"],
                     "dice_median": scores["dice_slice_median"],
                     "dice_q3": scores["dice_slice_q3"],
+                    **{name: own[name].mean() for name in ("hd_mm", "hd95_mm", "surface_mm")},
+                    "good_percent": 100 * own["good"].mean(),
                 }
             )
     return pd.DataFrame(rows)
 
 
-def metrics(slices: pd.DataFrame, parameters: Mapping[str, int], test: Mapping[str, Any]) -> dict[str, Any]:
+def metrics(
+    slices: pd.DataFrame, patients: pd.DataFrame, parameters: Mapping[str, int], test: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the content of `metrics.json`.
 
     Args:
         slices: the scores, a row per model and slice.
+        patients: the same by patient.
         parameters: the number of parameters by model.
         test: `hash` and `left_out` of the test slices.
     """
     divisions = by_division(slices)
     models: dict[str, Any] = {}
     for model, own in slices.groupby("model"):
-        found = evaluation.counts(own)
+        found = summaries.counts(own)
+        by_patient = patients[patients["model"] == model]
         scores: dict[str, Any] = {
-            **evaluation.summary(own),
+            **summaries.summary(own),
             "missed": found["missed"],
             "undefined": found["undefined"],
+            **summaries.by_official_rules(by_patient),
+            **_clinical(summaries.clinical(by_patient)),
             "parameters": parameters[str(model)],
         }
         for division in _DIVISIONS:
             rows = divisions[(divisions["model"] == model) & (divisions["division"] == division)]
             scores[division] = {
-                row["value"]: {"slices": row["slices"], "dice_slice_mean": row["dice_mean"]}
+                row["value"]: {
+                    "slices": row["slices"],
+                    "dice_slice_mean": row["dice_mean"],
+                    "hd95_mm": row["hd95_mm"],
+                    "good_percent": row["good_percent"],
+                }
                 for row in rows.to_dict("records")
             }
         models[str(model)] = scores
@@ -77,6 +90,25 @@ def metrics(slices: pd.DataFrame, parameters: Mapping[str, int], test: Mapping[s
             "test": {"patients": one_model["patient"].nunique(), "slices": len(one_model), **test},
         }
     )
+
+
+def _clinical(compared: summaries.Clinical) -> dict[str, Any]:
+    """Return the agreement of volumes and ejection fraction with the expert's."""
+    return {
+        "ef_mae_pp": compared.agreements["ef_percent"].mean_absolute,
+        "incomplete_slices": compared.incomplete,
+        "volumes": {
+            name: {
+                "patients": own.patients,
+                "bias": own.bias,
+                "low": own.limits[0],
+                "high": own.limits[1],
+                "mae": own.mean_absolute,
+                "correlation": own.correlation,
+            }
+            for name, own in compared.agreements.items()
+        },
+    }
 
 
 def plain(value: Any) -> Any:

@@ -1,14 +1,17 @@
 """Scores of known networks on known slices, and summaries computed by hand."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lvseg import dataset, evaluation, prediction
+from lvseg import dataset, evaluation, frames, summaries
 from lvseg.errors import UserError
+from lvseg.grid import Grid
+from lvseg.prediction import Segmenter
 from tests.lvseg.tiny_models import blank_model, save_trained, threshold_model
 
 
@@ -29,13 +32,20 @@ def scored(**columns: list) -> pd.DataFrame:
         "dice_smoothed": [0.5] * length,
         "manual_pixels": [10] * length,
         "predicted_pixels": [10] * length,
+        "slice": list(range(1, length + 1)),
+        "judged": [True] * length,
+        "good": [True] * length,
+        **{name: [1.0] * length for name in ("apd_mm", "apd_px", "hd_mm", "hd95_mm", "surface_mm")},
+        **{name: [100.0] * length for name in ("manual_mm2", "predicted_mm2")},
+        "epi_mm2": [math.nan] * length,
+        "slice_distance_mm": [10.0] * length,
     }
     return pd.DataFrame(filled | columns)
 
 
 def test_a_network_that_finds_the_disc_scores_near_one_in_any_batch_size(tiny_shards: Path) -> None:
     examples = held_out(tiny_shards)
-    model = threshold_model()
+    model = Segmenter(threshold_model(), Grid(64))
     scores = list(evaluation.score_slices("good", model, examples, batch_size=5))
     assert [(s.patient, s.slice, s.phase) for s in scores] == [
         (e.patient, e.slice, e.phase) for e in examples
@@ -49,8 +59,8 @@ def test_a_network_that_finds_the_disc_scores_near_one_in_any_batch_size(tiny_sh
 
 def test_a_network_that_draws_nothing_misses_every_contour(tiny_shards: Path) -> None:
     examples = held_out(tiny_shards)
-    score = next(evaluation.score_slices("blank", blank_model(), examples, batch_size=4))
-    area = int(dataset.load(examples[0])[1].sum())
+    score = next(evaluation.score_slices("blank", Segmenter(blank_model(), Grid(64)), examples, batch_size=4))
+    area = int(frames.load(examples[0]).endo.sum())
     share = area / 64**2
     assert (score.dice, score.predicted_pixels, score.manual_pixels) == (0, 0, area)
     assert score.dice_smoothed == pytest.approx(1 / (area + 1))
@@ -64,9 +74,10 @@ def test_masks_come_back_on_the_original_grid() -> None:
     rows, columns = np.mgrid[:96, :80]
     disc = (rows - 40.0) ** 2 + (columns - 30.0) ** 2 <= 18**2
     images = [(200 + 500 * disc).astype(np.int16), (200 + 500 * disc[:64, :64]).astype(np.uint16)]
-    first, second = prediction.predict(threshold_model(level=1.0), images)
+    segmenter = Segmenter(threshold_model(level=1.0), Grid(64))
+    first, second = segmenter.predict(images, [np.array([1.4, 1.4])] * 2)
     assert first.mask.shape == (96, 80) and second.mask.shape == (64, 64)
-    assert first.scores.shape == (96, 80, 2)
+    assert first.margin.shape == (96, 80)
     assert 2 * (first.mask & disc).sum() / (first.mask.sum() + disc.sum()) > 0.97
     assert np.array_equal(second.mask, disc[:64, :64])
 
@@ -78,12 +89,12 @@ def test_summary_by_hand() -> None:
         predicted_pixels=[10, 10, 0, 10, 0, 0],
         manual_pixels=[10, 10, 10, 10, 0, 0],
     )
-    found = evaluation.summary(table)
+    found = summaries.summary(table)
     assert found["dice_slice_mean"] == pytest.approx(2.3 / 4)
     assert found["dice_slice_median"] == pytest.approx(0.65)
     assert (found["dice_slice_q1"], found["dice_slice_q3"]) == pytest.approx((0.375, 0.85))
     assert found["dice_patient_mean"] == pytest.approx((0.5 + 0.8) / 2)  # C has no Dice at all
-    assert evaluation.counts(table) == {"slices": 6, "missed": 1, "undefined": 2}
+    assert summaries.counts(table) == {"slices": 6, "missed": 1, "undefined": 2}
 
 
 def test_per_patient_by_hand() -> None:
@@ -92,19 +103,92 @@ def test_per_patient_by_hand() -> None:
         cycle=["ED", "ES", "ES", "ED"],
         dice=[0.9, 0.5, 0.1, math.nan],
     )
-    first, second = evaluation.per_patient(table).to_dict("records")
+    first, second = summaries.per_patient(table).to_dict("records")
     assert (first["slices"], first["dice_mean"], first["dice_lowest"]) == (3, pytest.approx(0.5), 0.1)
     assert (first["dice_ed"], first["dice_es"]) == pytest.approx((0.9, 0.3))
     assert all(math.isnan(second[name]) for name in ("dice_mean", "dice_ed", "dice_es"))
 
 
+def test_the_challenges_measures_by_hand() -> None:
+    """A: two good contours, one bad, one missed, one unjudged; B: nothing good at all."""
+    table = scored(
+        patient=["A"] * 5 + ["B"] * 2,
+        dice=[0.9, 0.7, 0.4, 0.0, 0.2, 0.3, 0.1],
+        apd_mm=[1.0, 3.0, 6.0, math.nan, 2.0, 8.0, 9.0],
+        judged=[True, True, True, False, False, True, True],
+        good=[True, True, False, False, False, False, False],
+        predicted_pixels=[10, 10, 10, 0, 10, 10, 10],
+    )
+    patients = summaries.per_patient(table)
+    first, second = patients.to_dict("records")
+    assert (first["dm"], first["apd_mm"], first["unjudged"]) == (pytest.approx(0.8), pytest.approx(2.0), 1)
+    assert first["good_percent"] == pytest.approx(60)  # four drawn, one of them bad, of five
+    assert math.isnan(second["dm"]) and second["good_percent"] == 0
+    found = summaries.by_official_rules(patients)
+    assert (found["dm"], found["good_percent"], found["unjudged"]) == (
+        pytest.approx(0.8),
+        pytest.approx(30),
+        1,
+    )
+
+
+def test_volumes_count_slices_with_both_phases_and_compare_with_the_experts() -> None:
+    """Slice 3 lacks ES. The model draws a tenth more at ED, the same at ES, and nothing on slice 2 at ES."""
+    table = scored(
+        dice=[0.9] * 5,
+        slice=[1, 2, 3, 1, 2],
+        cycle=["ED", "ED", "ED", "ES", "ES"],
+        manual_mm2=[1000.0, 600.0, 300.0, 500.0, 300.0],
+        predicted_mm2=[1100.0, 660.0, 330.0, 500.0, 0.0],
+        epi_mm2=[2000.0, 1500.0, math.nan, math.nan, math.nan],
+    )
+    patients = summaries.per_patient(table)
+    (own,) = patients.to_dict("records")
+    assert (own["manual_edv_ml"], own["manual_esv_ml"]) == pytest.approx((16.0, 8.0))
+    assert (own["edv_ml"], own["esv_ml"], own["sv_ml"]) == pytest.approx((17.6, 5.0, 12.6))
+    assert (own["manual_ef_percent"], own["ef_percent"]) == pytest.approx((50.0, 100 * 12.6 / 17.6))
+    assert own["manual_mass_g"] == pytest.approx(1.05 * (3500 - 1600) / 100)
+    assert own["mass_g"] == pytest.approx(1.05 * (3500 - 1760) / 100)
+    compared = summaries.clinical(patients)
+    assert compared.incomplete == 1
+    assert compared.agreements["edv_ml"].bias == pytest.approx(1.6)
+    assert compared.agreements["ef_percent"].mean_absolute == pytest.approx(100 * 12.6 / 17.6 - 50)
+
+
+def test_an_ejection_fraction_needs_no_distance_between_slices() -> None:
+    table = scored(dice=[0.9] * 2, slice=[1, 1], cycle=["ED", "ES"], slice_distance_mm=[math.nan] * 2,
+                   manual_mm2=[100.0, 40.0])  # fmt: skip
+    (own,) = summaries.per_patient(table).to_dict("records")
+    assert own["manual_ef_percent"] == pytest.approx(60) and math.isnan(own["manual_edv_ml"])
+
+
+@pytest.mark.parametrize("areas", [[90, 80, 70, 60, 50, 40, 30], [30, 40, 50, 60, 70, 80, 90], [50]])
+def test_levels_are_thirds_of_the_stack_from_the_wide_end(areas: list[int], tiny_shards: Path) -> None:
+    segmenter = Segmenter(threshold_model(), Grid(64))
+    (one, *_) = evaluation.score_slices("m", segmenter, held_out(tiny_shards)[:1], 1)
+    scores = [replace(one, slice=n, manual_mm2=area) for n, area in enumerate(areas, start=1)]
+    levels = evaluation.table(scores)["level"].tolist()
+    expected = ["base", "base", "base", "mid", "mid", "apex", "apex"] if len(areas) == 7 else ["mid"]
+    assert levels == (expected if areas[0] >= areas[-1] else expected[::-1])
+
+
+def test_contours_of_a_disc_agree_with_the_experts(tiny_shards: Path) -> None:
+    segmenter = Segmenter(threshold_model(), Grid(64), largest_only=True)
+    scores = list(evaluation.score_slices("good", segmenter, held_out(tiny_shards), batch_size=5))
+    assert all(score.judged and score.good for score in scores)
+    for score in scores:
+        assert score.apd_mm == pytest.approx(1.4 * score.apd_px) and score.apd_px < 0.6
+        assert score.predicted_mm2 == pytest.approx(score.manual_mm2, rel=0.1)
+        assert score.surface_mm <= score.hd95_mm <= score.hd_mm <= 3
+
+
 def test_ranked_takes_distinct_slices_and_breaks_ties_by_area() -> None:
     dice = [0.0, 0.9, 0.0, 0.5, math.nan, 0.6, 0.95]
     table = scored(dice=dice, manual_pixels=[5, 10, 50, 10, 0, 10, 10])
-    assert evaluation.ranked(table, 2) == {"best": [6, 1], "median": [5, 3], "worst": [2, 0]}
-    assert evaluation.ranked(table, 9) == evaluation.ranked(table, 2)
-    assert evaluation.ranked(table, 0) == {"best": [], "median": [], "worst": []}
-    nothing = evaluation.ranked(scored(dice=[math.nan, math.nan]), 3)
+    assert summaries.ranked(table, 2) == {"best": [6, 1], "median": [5, 3], "worst": [2, 0]}
+    assert summaries.ranked(table, 9) == summaries.ranked(table, 2)
+    assert summaries.ranked(table, 0) == {"best": [], "median": [], "worst": []}
+    nothing = summaries.ranked(scored(dice=[math.nan, math.nan]), 3)
     assert nothing == {"best": [], "median": [], "worst": []}
 
 
@@ -113,7 +197,7 @@ def test_models_that_are_missing_or_damaged_are_named(tmp_path: Path) -> None:
         evaluation.trained_models(tmp_path)
     save_trained(tmp_path, "one", blank_model())
     (model,) = evaluation.trained_models(tmp_path)
-    assert model.name == "one" and model.load().count_params() == 4
+    assert model.name == "one" and model.load().network.count_params() == 4
     (tmp_path / "one/model.keras").write_bytes(b"PK")
     with pytest.raises(UserError, match=r"model\.keras is not a readable model"):
         model.load()

@@ -42,8 +42,9 @@ def test_areas_beyond_eight_bits_do_not_wrap() -> None:
 
 def test_accuracy_and_cross_entropy_of_known_scores() -> None:
     assert metrics.accuracy(mask(1, 2), mask(2)) == 15 / 16
-    undecided = np.zeros((4, 4, 2), np.float32)
+    undecided = np.zeros((4, 4), np.float32)
     assert metrics.cross_entropy(undecided, mask(3)) == pytest.approx(math.log(2))
-    sure = np.zeros((4, 4, 2), np.float32)
-    sure[..., 0] = 1000.0  # background everywhere: right on 15 pixels, and finite on the wrong one
+    sure = np.full(
+        (4, 4), -1000.0, np.float32
+    )  # background everywhere: right on 15 pixels, and finite on the wrong one
     assert metrics.cross_entropy(sure, mask(3)) == pytest.approx(1000 / 16)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lvseg import dataset, params, shards
+from lvseg import dataset, frames, params, shards
 from lvseg.errors import UserError
 from lvseg.identity import tree_hash
 from lvseg.report import page, tables
@@ -54,6 +54,7 @@ def report(sources: Sources, settings: params.Params, tmp_path_factory: pytest.T
         "curves.png",
         "network.png",
         "overlays.png",
+        "agreement.png",
     }
     return folder
 
@@ -75,7 +76,8 @@ def test_metrics_name_models_and_test_and_count_what_is_left_out(report: Path) -
     assert set(good) == set(blank) == {
         "loss", "accuracy", "dice_smoothed", "dice_slice_mean", "dice_slice_q1", "dice_slice_median",
         "dice_slice_q3", "dice_patient_mean", "dice_patient_median", "missed", "undefined", "parameters",
-        "by_group", "by_phase",
+        "by_group", "by_phase", "by_level", "dm", "apd_mm", "apd_px", "good_percent", "unjudged", "hd_mm",
+        "hd95_mm", "surface_mm", "ef_mae_pp", "incomplete_slices", "volumes",
     }  # fmt: skip
     assert good["dice_slice_mean"] > 0.98 and good["missed"] == 0 and good["parameters"] == 4
     assert blank["dice_slice_mean"] == blank["dice_patient_mean"] == 0 and blank["missed"] == 11
@@ -97,7 +99,7 @@ def test_tables_hold_every_slice_of_every_model(report: Path) -> None:
 def test_page_needs_nothing_but_itself(report: Path) -> None:
     text = (report / "index.html").read_text(encoding="utf-8")
     addresses = re.findall(r"(?:src|href|url)\s*[=(]\s*[\"']?([^\"')>\s]+)", text)
-    assert len([a for a in addresses if a.startswith("data:image/png;base64,")]) == 2 + 2 * 3
+    assert len([a for a in addresses if a.startswith("data:image/png;base64,")]) == 2 + 2 * 4
     assert all(a.startswith(("data:", "#")) for a in addresses)
     assert "http" not in text and "<script" not in text and "@import" not in text
     targets = {a[1:] for a in addresses if a.startswith("#")}
@@ -114,7 +116,7 @@ def test_page_says_what_counts(report: Path, sources: Sources) -> None:
     assert metrics(report)["test"]["hash"] in text and "f" * 64 in text
     assert "&lt;HYP&gt;" in text and "<HYP>" not in text
     kept = dataset.examples(sources.shards, sources.split, "test", ("off-anatomy",)).examples
-    nothing = 1 - np.mean([dataset.load(example)[1].mean() for example in kept])
+    nothing = 1 - np.mean([frames.load(example).endo.mean() for example in kept])
     assert f"already has an accuracy of {nothing:.3f}" in text
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lvseg import dataset, shards
+from lvseg import dataset, frames, shards
 from lvseg.errors import UserError
 from tests.conftest import tiny_shard
 
@@ -52,7 +52,9 @@ def test_examples_leave_out_flagged_slices_and_count_them(tmp_path: Path, tiny_s
         *(("P-05", n) for n in (1, 4, 5, 6)),
         *(("P-06", n) for n in range(1, 7)),
     ]
-    image, mask = dataset.load(selection.examples[1])
-    np.testing.assert_array_equal(image, tiny_shard(5).pixels[3])
-    np.testing.assert_array_equal(mask, tiny_shard(5).endo[3])
+    frame = frames.load(selection.examples[1])
+    np.testing.assert_array_equal(frame.image, tiny_shard(5).pixels[3])
+    np.testing.assert_array_equal(frame.endo, tiny_shard(5).endo[3])
+    np.testing.assert_array_equal(frame.contour, tiny_shard(5).contour(3))
+    assert frame.epi_contour is None and frame.slice_distance_mm == 10
     assert len(dataset.examples(tmp_path, tiny_shards / "split.csv", "test", ()).examples) == 12

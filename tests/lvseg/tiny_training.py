@@ -7,12 +7,13 @@ SIGKILL when epoch EPOCH has been computed, but not yet saved.
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lvseg import training
 from lvseg.dataset import Example, examples
-from lvseg.models.objective import compiled
+from lvseg.models.objective import as_in_the_article, compiled
 from lvseg.params import TrainParams
 
 import keras  # isort: skip  (after lvseg, which silences the start-up notes)
@@ -57,10 +58,9 @@ def part(folder: Path, name: str) -> list[Example]:
 
 def train(folder: Path, fingerprint: str, listener: Recorder, **changes: Any) -> training.TrainingResult:
     """Train the tiny network on the tiny shards."""
+    recipe = replace(as_in_the_article("tiny", changes.pop("build", build)), settings=lambda params: SETTINGS)
     given = {
-        "stage": "train-tiny",
-        "name": "tiny",
-        "build": build,
+        "recipe": recipe,
         "settings": SETTINGS,
         "training": part(folder, "train"),
         "validation": part(folder, "validation"),

@@ -17,6 +17,7 @@ from typing import Any
 import lvseg
 from lvseg import params
 from lvseg.identity import sha256_text, state_home
+from lvseg.recipe import Recipe
 
 EPOCHS = 3
 calls: list[str] = []
@@ -28,9 +29,7 @@ def metrics_of(number: int) -> dict[str, float]:
     return {"loss": 1 / number, "accuracy": 0.9 + number / 100, "val_loss": 2 / number, "val_dice": undefined}
 
 
-def train(
-    *, stage: str, name: str, fingerprint: str, inputs: dict, listener: Any, **_: Any
-) -> SimpleNamespace:
+def train(*, recipe: Recipe, fingerprint: str, inputs: dict, listener: Any, **_: Any) -> SimpleNamespace:
     """Run the epochs that no earlier call has finished."""
     calls.append(fingerprint)
     state = state_home() / "checkpoints" / fingerprint / "epoch"
@@ -47,7 +46,7 @@ def train(
         state.write_text(str(number))
     return SimpleNamespace(
         weights_hash=sha256_text(os.environ.get("STUB_WEIGHTS", "w")),
-        run={"model": name, "stage": stage, "fingerprint": fingerprint, "inputs": inputs},
+        run={"model": recipe.name, "stage": recipe.stage, "fingerprint": fingerprint, "inputs": inputs},
         resumed_from=done,
     )
 
@@ -89,13 +88,9 @@ def run_stage(seed: int = 1) -> None:
 
     settings = params.load()
     own = settings.train_cnn.model_copy(update={"seed": seed})
-    tracked_training(
-        stage="train-cnn",
-        name="cnn",
-        build=lambda _: None,  # type: ignore[arg-type, return-value]
-        settings=own,
-        params=settings,
-    )
+    nothing: Any = None  # the stand-in builds no network and shows it nothing
+    recipe = Recipe("cnn", lambda now: now.train_cnn, nothing, nothing, nothing, nothing)
+    tracked_training(recipe, settings.model_copy(update={"train_cnn": own}))
 
 
 if __name__ == "__main__":

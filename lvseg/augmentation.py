@@ -1,0 +1,74 @@
+"""Training images as other scanners and other bodies would have given them."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from lvseg.grid import Grid
+from lvseg.params import Augmentation
+
+_FEWER = 1.25  # a source this much finer than the crop is smoothed first, or fine texture turns to noise
+
+
+@dataclass(frozen=True)
+class Augmented:
+    """Crops around the ventricle: turned, mirrored, scaled, shifted, with other contrast and noise.
+
+    A crop and its mask come from the original pixels in one interpolation. The mask says how far each grid point is
+    covered, so that the network learns where between two points the border runs.
+
+    Attributes:
+        grid: that the trained network will look at: its spacing, and what images are normalised by.
+        crop: grid points in each direction.
+        chance: how much of each kind of change there is.
+    """
+
+    grid: Grid
+    crop: int
+    chance: Augmentation
+
+    def __call__(
+        self, image: np.ndarray, mask: np.ndarray, spacing_mm: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return image (crop, crop, 1) and mask (crop, crop), both float32.
+
+        Raises:
+            ValueError: the image is empty, or holds NaN or infinity.
+        """
+        pixels = self.grid.normalised(image, spacing_mm)
+        matrix = self._matrix(spacing_mm, rng)
+        centre = np.array(ndimage.center_of_mass(mask) if mask.any() else (np.array(mask.shape) - 1) / 2)
+        centre += rng.uniform(-self.chance.shift_mm, self.chance.shift_mm, 2) / spacing_mm
+        offset = centre - matrix @ np.full(2, (self.crop - 1) / 2)
+        shape = (self.crop, self.crop)
+        step = math.sqrt(abs(np.linalg.det(matrix)))
+        covered = mask.astype(np.float32)
+        if step > _FEWER:
+            sigma = 0.5 * math.sqrt(step**2 - 1)
+            pixels, covered = (ndimage.gaussian_filter(values, sigma) for values in (pixels, covered))
+        seen = ndimage.affine_transform(pixels, matrix, offset, shape, order=1, cval=float(pixels.min()))
+        drawn = ndimage.affine_transform(covered, matrix, offset, shape, order=1)
+        return self._as_another_scanner(seen, rng)[..., np.newaxis], drawn
+
+    def _matrix(self, spacing_mm: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return the matrix (2, 2) from steps on the crop to pixels of the image."""
+        limit = math.radians(self.chance.rotation_degrees)
+        angle = rng.uniform(-limit, limit)
+        scale = math.exp(rng.uniform(-1, 1) * math.log(self.chance.scale))
+        mirror = -1.0 if self.chance.mirror and rng.random() < 0.5 else 1.0
+        turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        assert self.grid.spacing_mm is not None, "a crop has a size in mm"
+        return np.asarray(turn @ np.diag([1.0, mirror]) * self.grid.spacing_mm * scale / spacing_mm[:, None])
+
+    def _as_another_scanner(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return an image with another gamma, brightness and contrast, and with noise; its mean stays about 0."""
+        mean, deviation = float(image.mean()), float(image.std())
+        low, high = float(image.min()), float(image.max())
+        bent = ((image - low) / max(high - low, 1e-6)) ** math.exp(rng.uniform(-1, 1) * self.chance.gamma)
+        bent = (bent - bent.mean()) / max(float(bent.std()), 1e-6) * deviation + mean
+        gain = math.exp(rng.uniform(-1, 1) * self.chance.contrast)
+        bent = bent * gain + rng.uniform(-1, 1) * self.chance.contrast
+        noise = rng.normal(0.0, rng.uniform(0.0, 1.0) * self.chance.noise + 1e-9, image.shape)
+        return (bent + noise).astype(np.float32)

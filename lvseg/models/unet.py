@@ -1,0 +1,116 @@
+"""A U-Net (Ronneberger et al. 2015) on a grid of fixed spacing in mm, of any size that 16 divides."""
+
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from lvseg.augmentation import Augmented
+from lvseg.batches import Batches, OnGrid
+from lvseg.dataset import Example
+from lvseg.grid import Grid
+from lvseg.models.overlap import Dice, SmoothedDice
+from lvseg.params import Params, UnetSettings
+from lvseg.recipe import Asked, Recipe
+
+_LEVELS = 5  # the lowest sees 16 grid points as one
+_MOST = 16  # times the width: the channels of the lowest level
+_WARM_UP = 0.1  # of all steps: the first gradients are wild
+_LAST_RATE = 0.01  # of the learning rate
+# Of the past in the batch statistics that prediction uses: a short training must not look back to its start.
+_MOMENTUM = 0.95
+
+
+def build(settings: UnetSettings) -> keras.Model:
+    """Return the compiled network: images (batch, n, n, 1) to scores (batch, n, n, 2), for any n that 16 divides."""
+    widths = [settings.width * min(2**level, _MOST) for level in range(_LEVELS)]
+    image = keras.Input((None, None, 1), name="image")
+    x, skipped = image, []
+    for level, width in enumerate(widths):
+        if level:
+            skipped.append(x)
+            x = layers.MaxPooling2D(2, name=f"down_{level}_pool")(x)
+        x = _block(x, width, f"down_{level}")
+    for level in reversed(range(_LEVELS - 1)):
+        x = layers.Conv2DTranspose(widths[level], 2, strides=2, name=f"up_{level}_enlarge")(x)
+        x = layers.Concatenate(name=f"up_{level}_join")([x, skipped.pop()])
+        x = _block(x, widths[level], f"up_{level}")
+    model = keras.Model(image, layers.Conv2D(2, 1, name="scores")(x), name="unet")
+    model.compile(
+        optimizer=keras.optimizers.Adam(_schedule(settings)),
+        loss=OverlapLoss(),
+        metrics=[Accuracy(), Dice(), SmoothedDice()],
+    )
+    return model
+
+
+def _block(x: Any, width: int, name: str) -> Any:
+    """Return two convolutions, each normalised over the batch."""
+    for half in ("a", "b"):
+        x = layers.Conv2D(
+            width, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}{half}"
+        )(x)
+        x = layers.BatchNormalization(momentum=_MOMENTUM, name=f"{name}{half}_norm")(x)
+        x = layers.Activation("relu", name=f"{name}{half}_relu")(x)
+    return x
+
+
+def _schedule(settings: UnetSettings) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Return a rise to the learning rate and a cosine down to next to nothing, over the whole training."""
+    steps = settings.epochs * -(-settings.images_per_epoch // settings.batch_size)
+    warm = round(_WARM_UP * steps)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, steps - warm, _LAST_RATE, warmup_target=settings.learning_rate, warmup_steps=warm
+    )
+
+
+class OverlapLoss(keras.losses.Loss):
+    """Cross-entropy per grid point plus 1 - soft Dice per image; masks may tell how far a point is covered."""
+
+    def __init__(self) -> None:
+        super().__init__(name="overlap_loss")
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss (batch,) of masks (batch, n, n) and scores (batch, n, n, 2)."""
+        margin = ops.cast(y_pred[..., 1] - y_pred[..., 0], "float32")
+        covered = ops.cast(y_true, "float32")
+        entropy = ops.softplus(margin) - margin * covered
+        found = ops.sigmoid(margin)
+        shared, total = ops.sum(found * covered, (1, 2)), ops.sum(found + covered, (1, 2))
+        return ops.mean(entropy, (1, 2)) + 1 - (2 * shared + 1) / (total + 1)
+
+
+class Accuracy(keras.metrics.Mean):
+    """Share of grid points with the right class."""
+
+    def __init__(self) -> None:
+        super().__init__(name="accuracy")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in masks (batch, n, n) and scores (batch, n, n, 2)."""
+        right = ops.equal(ops.argmax(y_pred, axis=-1), ops.cast(y_true >= 0.5, "int32"))
+        super().update_state(ops.mean(ops.cast(right, "float32"), (1, 2)), sample_weight)
+
+
+def _learn(examples: list[Example], settings: UnetSettings) -> Batches:
+    """Return augmented crops."""
+    view = Augmented(Grid(settings.image_size, settings.spacing_mm), settings.crop, settings.augmentation)
+    return Batches(examples, view, settings.batch_size, settings.images_per_epoch)
+
+
+def _validate(examples: list[Example], settings: UnetSettings) -> Batches:
+    """Return whole images as prediction sees them."""
+    return Batches(examples, OnGrid(Grid(settings.image_size, settings.spacing_mm)), settings.batch_size)
+
+
+def _settings(params: Params) -> UnetSettings:
+    """Return the preset in use."""
+    return params.train_unet.chosen()
+
+
+def _asked(settings: UnetSettings) -> Asked:
+    """Return how the trained network is asked."""
+    return Asked(settings.image_size, settings.spacing_mm, settings.views, largest_only=True)
+
+
+RECIPE = Recipe("unet", _settings, build, _learn, _validate, _asked)
