@@ -16,7 +16,7 @@ import psutil
 
 from bench.rig import clones, servers
 from bench.rig.api import Prefect, mlflow_runs
-from bench.rig.clones import Clone
+from bench.rig.clones import TINY, Clone
 from bench.rig.process import Child, free_port, marked
 from lvseg.errors import UserError
 
@@ -25,7 +25,12 @@ SOURCE = "undisturbed"  # what all clones are made from
 MIDDLE = 3  # epochs after which a training counts as under way: a checkpoint is there
 UNFINISHED = ("RUNNING", "PENDING", "CANCELLING")
 # What MLflow must hold in the end: one whole run of each training.
-RECORD = sorted((section.replace("_", "-"), "FINISHED", values["epochs"]) for section, values in SLOW.items())
+RECORD = sorted(
+    [
+        *((section.replace("_", "-"), "FINISHED", values["epochs"]) for section, values in SLOW.items()),
+        ("train-unet", "FINISHED", TINY["train_unet"]["fast"]["epochs"]),
+    ]
+)
 PATIENCE = 300.0  # seconds for a run, and for the automation that finds a silent one
 SETTLE = 15.0  # seconds in which all processes of a run must be gone
 

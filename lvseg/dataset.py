@@ -8,10 +8,16 @@ from pathlib import Path
 from lvseg import shards
 from lvseg.errors import UserError
 
+_ENOUGH = 3  # contoured slices of a phase: then the expert has been through the stack
+
 
 @dataclass(frozen=True)
 class Example:
-    """One contoured slice: where it lies and what is known of it."""
+    """One slice at one phase, contoured or known to be empty: where it lies and what is known of it.
+
+    Attributes:
+        mask: index among the shard's masks; None where there is no ventricle.
+    """
 
     patient: str
     group: str
@@ -33,10 +39,12 @@ class Selection:
     left_out: dict[str, int]
 
 
-def examples(folder: Path, split: Path, part: str, drop: tuple[str, ...]) -> Selection:
+def examples(folder: Path, split: Path, part: str, drop: tuple[str, ...], empty: bool = False) -> Selection:
     """Return the contoured slices of the patients in `part`, without those that bear a flag of `drop`.
 
-    A slice with several of the flags counts once, under the first one of `drop`.
+    A slice with several of the flags counts once, under the first one of `drop`. With `empty` the slices that are
+    known to hold no ventricle come too: beyond the outermost contours of a phase through which an expert has gone.
+    All others without contour are unknown, not empty: no one looked at them.
 
     Raises:
         UserError: the split is missing, or names a patient that has no shard.
@@ -49,7 +57,8 @@ def examples(folder: Path, split: Path, part: str, drop: tuple[str, ...]) -> Sel
     chosen: list[Example] = []
     left_out: Counter[str] = Counter()
     for patient in patients:
-        for example in _of_patient(folder / f"{patient}.npz"):
+        shard = folder / f"{patient}.npz"
+        for example in [*_of_patient(shard), *(_empty(shard) if empty else ())]:
             reason = next((flag for flag in drop if flag in example.flags), None)
             if reason is None:
                 chosen.append(example)
@@ -77,5 +86,29 @@ def _of_patient(path: Path) -> list[Example]:
             frame=int(frame),
             mask=mask,
         )
-        for mask, frame in enumerate(shard.mask_frame)
+        for mask, frame in enumerate(shard.mask_frame.tolist())
+    ]
+
+
+def _empty(path: Path) -> list[Example]:
+    """Return the slices of one shard that lie beyond the outermost contours of their phase."""
+    shard = shards.read(path)
+    drawn: dict[int, set[int]] = {}
+    for frame in shard.mask_frame:
+        drawn.setdefault(int(shard.phase[frame]), set()).add(int(shard.slice[frame]))
+    return [
+        Example(
+            patient=str(shard.patient),
+            group=str(shard.group),
+            slice=int(shard.slice[frame]),
+            phase=phase,
+            cycle="",
+            image_number=int(shard.image_number[frame]),
+            flags=(),
+            shard=path,
+            frame=frame,
+            mask=None,
+        )
+        for frame, phase in enumerate(shard.phase.tolist())
+        if len(own := drawn.get(phase, ())) >= _ENOUGH and not min(own) <= int(shard.slice[frame]) <= max(own)
     ]

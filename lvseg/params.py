@@ -101,10 +101,11 @@ class UnetPreset(Section):
     epochs: Count
     images_per_epoch: Count
     spacing_mm: Annotated[float, Field(ge=0.3, le=5)]
-    image_size: Annotated[int, Field(ge=16, le=1024, multiple_of=16)]
-    crop: Annotated[int, Field(ge=16, le=1024, multiple_of=16)]
+    image_size: Annotated[int, Field(ge=32, le=1024, multiple_of=32)]
+    crop: Annotated[int, Field(ge=32, le=1024, multiple_of=32)]
     width: Annotated[int, Field(ge=8, le=512, multiple_of=8)]
     views: Annotated[int, Field(ge=1, le=8)]
+    learn_from_validation: bool
 
     @model_validator(mode="after")
     def _crop_fits(self) -> "UnetPreset":
@@ -119,7 +120,6 @@ class UnetSettings(UnetPreset):
     batch_size: Count
     learning_rate: Annotated[float, Field(gt=0, le=1)]
     augmentation: Augmentation
-    validate_on_held_out: bool
     seed: Seed
     threads: Annotated[int, Field(ge=1, le=256)]
 
@@ -133,7 +133,6 @@ class UnetParams(Section):
     batch_size: Count
     learning_rate: Annotated[float, Field(gt=0, le=1)]
     augmentation: Augmentation
-    validate_on_held_out: bool
     seed: Seed
     threads: Annotated[int, Field(ge=1, le=256)]
 

@@ -50,6 +50,8 @@ class Recipe:
         learn: returns the batches to learn from.
         validate: returns the batches to measure after each epoch.
         asked: how the network is asked once it is trained.
+        learns_empty: whether it also learns from slices that are known to hold no ventricle.
+        learns_from_validation: whether it learns from the validation patients as well.
     """
 
     name: str
@@ -58,6 +60,8 @@ class Recipe:
     learn: Callable[[list[Example], Any], "Batches"]
     validate: Callable[[list[Example], Any], "Batches"]
     asked: Callable[[Any], Asked]
+    learns_empty: bool = False
+    learns_from_validation: Callable[[Any], bool] = lambda settings: False
 
     @property
     def stage(self) -> str:

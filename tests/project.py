@@ -27,6 +27,7 @@ TINY: dict[str, dict[str, Any]] = {
             "crop": 32,
             "width": 8,
             "views": 1,
+            "learn_from_validation": False,
         },
     },
     "evaluate": {"overlays": 1},

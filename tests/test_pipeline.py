@@ -55,7 +55,7 @@ def params_kept(owner: Project) -> Iterator[None]:
 
 def test_first_run_compares_the_models(owner: Project) -> None:
     metrics = owner.metrics()
-    assert set(metrics["models"]) == {"dense", "cnn"}
+    assert set(metrics["models"]) == {"cnn", "dense", "unet"}
     for scores in metrics["models"].values():
         assert {
             "loss",
@@ -119,7 +119,7 @@ def test_one_more_patient_redoes_only_what_depends_on_it(owner: Project) -> None
     assert len(after) == len(before) + 1
     assert {name: after[name] for name in before} == before
     waiting = json.loads(site.dvc("status", "--json"))
-    assert {"train-dense", "train-cnn"} <= set(waiting)
+    assert {"train-cnn", "train-dense", "train-unet"} <= set(waiting)
 
 
 def test_an_experiment_trains_only_the_changed_network(owner: Project) -> None:

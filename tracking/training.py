@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from lvseg.dataset import examples
+from lvseg.dataset import Example, examples
 from lvseg.errors import UserError
 from lvseg.identity import state_home, training_fingerprint
 from lvseg.params import Params, load
@@ -32,8 +32,7 @@ def tracked_training(recipe: "Recipe", params: Params) -> None:
     from lvseg.training import train, write_outs
 
     stage, name, settings = recipe.stage, recipe.name, recipe.settings(params)
-    drop = params.quality.drop_from_training
-    chosen = {part: examples(SHARDS, SPLIT, part, drop).examples for part in ("train", "validation")}
+    learning, held_out = _examples(recipe, params)
     fingerprint, inputs = _fingerprint(recipe, params)
     record = training_record(
         params, {"model": name, "stage": stage, "fingerprint": fingerprint, "inputs": inputs}
@@ -45,8 +44,8 @@ def tracked_training(recipe: "Recipe", params: Params) -> None:
         result = train(
             recipe=recipe,
             settings=settings,
-            training=chosen["train"],
-            validation=chosen["validation"],
+            training=learning,
+            validation=held_out,
             fingerprint=fingerprint,
             inputs=inputs,
             listener=live,
@@ -62,6 +61,15 @@ def tracked_training(recipe: "Recipe", params: Params) -> None:
             from lvseg import checkpoints
 
             checkpoints.forget(fingerprint)  # hundreds of megabytes; `dvc repro --force` then trains anew
+
+
+def _examples(recipe: "Recipe", params: Params) -> tuple[list[Example], list[Example]]:
+    """Return the slices to learn from and those to validate on."""
+    drop, empty = params.quality.drop_from_training, recipe.learns_empty
+    learning = examples(SHARDS, SPLIT, "train", drop, empty).examples
+    if recipe.learns_from_validation(recipe.settings(params)):
+        return learning + examples(SHARDS, SPLIT, "validation", drop, empty).examples, []
+    return learning, examples(SHARDS, SPLIT, "validation", drop).examples
 
 
 def _fingerprint(recipe: "Recipe", params: Params) -> tuple[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Dice as Keras metrics, on the arg max of the scores, for any Keras backend.
+"""Dice and accuracy as Keras metrics, on the arg max of the scores, for any Keras backend.
 
 `lvseg.metrics` holds the same measures in NumPy, for evaluation.
 """
@@ -15,6 +15,20 @@ def _areas(truth: Any, scores: Any) -> tuple[Any, Any]:
     # A mask that tells how far each grid point is covered counts where that is half or more.
     drawn = ops.cast(ops.cast(ops.reshape(truth, ops.shape(predicted)), "float32") >= 0.5, "float32")
     return ops.sum(predicted * drawn, axis=(1, 2)), ops.sum(predicted + drawn, axis=(1, 2))
+
+
+@keras.saving.register_keras_serializable(package="lvseg")
+class Accuracy(keras.metrics.Mean):
+    """Share of grid points with the right class."""
+
+    def __init__(self, name: str = "accuracy", dtype: Any = None) -> None:
+        super().__init__(name=name, dtype=dtype)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in masks (batch, H, W) and scores (batch, H, W, 2)."""
+        inside = ops.cast(ops.cast(y_true, "float32") >= 0.5, "int32")
+        right = ops.equal(ops.cast(ops.argmax(y_pred, axis=-1), "int32"), inside)
+        super().update_state(ops.mean(ops.cast(right, "float32"), (1, 2)), sample_weight)
 
 
 @keras.saving.register_keras_serializable(package="lvseg")

@@ -1,4 +1,8 @@
-"""A U-Net (Ronneberger et al. 2015) on a grid of fixed spacing in mm, of any size that 16 divides."""
+"""A U-Net (Ronneberger et al. 2015) on a grid of fixed spacing in mm.
+
+The first layer halves the grid and the last one doubles it again: for the same time the levels between can be twice
+as wide, which finds the ventricle far sooner (docs/unet.md).
+"""
 
 from typing import Any
 
@@ -9,12 +13,13 @@ from lvseg.augmentation import Augmented
 from lvseg.batches import Batches, OnGrid
 from lvseg.dataset import Example
 from lvseg.grid import Grid
-from lvseg.models.overlap import Dice, SmoothedDice
+from lvseg.models.overlap import Accuracy, Dice, SmoothedDice
 from lvseg.params import Params, UnetSettings
 from lvseg.recipe import Asked, Recipe
 
-_LEVELS = 5  # the lowest sees 16 grid points as one
-_MOST = 16  # times the width: the channels of the lowest level
+LEVELS = 5  # with the halving before them the lowest sees 32 grid points as one
+_MOST = 8  # times the width: the channels of the lowest levels
+_LAST_CHANNELS = 8  # between the last enlargement and the scores
 _WARM_UP = 0.1  # of all steps: the first gradients are wild
 _LAST_RATE = 0.01  # of the learning rate
 # Of the past in the batch statistics that prediction uses: a short training must not look back to its start.
@@ -22,19 +27,23 @@ _MOMENTUM = 0.95
 
 
 def build(settings: UnetSettings) -> keras.Model:
-    """Return the compiled network: images (batch, n, n, 1) to scores (batch, n, n, 2), for any n that 16 divides."""
-    widths = [settings.width * min(2**level, _MOST) for level in range(_LEVELS)]
+    """Return the compiled network: images (batch, n, n, 1) to scores (batch, n, n, 2), for any n that 32 divides."""
+    widths = [settings.width * min(2**level, _MOST) for level in range(LEVELS)]
     image = keras.Input((None, None, 1), name="image")
-    x, skipped = image, []
+    x = _convolution(image, widths[0], "halve", size=4, strides=2)
+    skipped = []
     for level, width in enumerate(widths):
         if level:
             skipped.append(x)
             x = layers.MaxPooling2D(2, name=f"down_{level}_pool")(x)
         x = _block(x, width, f"down_{level}")
-    for level in reversed(range(_LEVELS - 1)):
+    for level in reversed(range(LEVELS - 1)):
         x = layers.Conv2DTranspose(widths[level], 2, strides=2, name=f"up_{level}_enlarge")(x)
         x = layers.Concatenate(name=f"up_{level}_join")([x, skipped.pop()])
         x = _block(x, widths[level], f"up_{level}")
+    x = layers.Conv2DTranspose(
+        _LAST_CHANNELS, 4, strides=2, padding="same", activation="relu", name="double"
+    )(x)
     model = keras.Model(image, layers.Conv2D(2, 1, name="scores")(x), name="unet")
     model.compile(
         optimizer=keras.optimizers.Adam(_schedule(settings)),
@@ -45,22 +54,31 @@ def build(settings: UnetSettings) -> keras.Model:
 
 
 def _block(x: Any, width: int, name: str) -> Any:
-    """Return two convolutions, each normalised over the batch."""
-    for half in ("a", "b"):
-        x = layers.Conv2D(
-            width, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}{half}"
-        )(x)
-        x = layers.BatchNormalization(momentum=_MOMENTUM, name=f"{name}{half}_norm")(x)
-        x = layers.Activation("relu", name=f"{name}{half}_relu")(x)
-    return x
+    """Return two convolutions."""
+    return _convolution(_convolution(x, width, f"{name}a"), width, f"{name}b")
+
+
+def _convolution(x: Any, width: int, name: str, size: int = 3, strides: int = 1) -> Any:
+    """Return a convolution, normalised over the batch."""
+    x = layers.Conv2D(
+        width,
+        size,
+        strides=strides,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=name,
+    )(x)
+    x = layers.BatchNormalization(momentum=_MOMENTUM, name=f"{name}_norm")(x)
+    return layers.Activation("relu", name=f"{name}_relu")(x)
 
 
 def _schedule(settings: UnetSettings) -> keras.optimizers.schedules.LearningRateSchedule:
     """Return a rise to the learning rate and a cosine down to next to nothing, over the whole training."""
     steps = settings.epochs * -(-settings.images_per_epoch // settings.batch_size)
-    warm = round(_WARM_UP * steps)
+    warm = max(round(_WARM_UP * steps), 1)
     return keras.optimizers.schedules.CosineDecay(
-        0.0, steps - warm, _LAST_RATE, warmup_target=settings.learning_rate, warmup_steps=warm
+        0.0, max(steps - warm, 1), _LAST_RATE, warmup_target=settings.learning_rate, warmup_steps=warm
     )
 
 
@@ -78,18 +96,6 @@ class OverlapLoss(keras.losses.Loss):
         found = ops.sigmoid(margin)
         shared, total = ops.sum(found * covered, (1, 2)), ops.sum(found + covered, (1, 2))
         return ops.mean(entropy, (1, 2)) + 1 - (2 * shared + 1) / (total + 1)
-
-
-class Accuracy(keras.metrics.Mean):
-    """Share of grid points with the right class."""
-
-    def __init__(self) -> None:
-        super().__init__(name="accuracy")
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take in masks (batch, n, n) and scores (batch, n, n, 2)."""
-        right = ops.equal(ops.argmax(y_pred, axis=-1), ops.cast(y_true >= 0.5, "int32"))
-        super().update_state(ops.mean(ops.cast(right, "float32"), (1, 2)), sample_weight)
 
 
 def _learn(examples: list[Example], settings: UnetSettings) -> Batches:
@@ -113,4 +119,13 @@ def _asked(settings: UnetSettings) -> Asked:
     return Asked(settings.image_size, settings.spacing_mm, settings.views, largest_only=True)
 
 
-RECIPE = Recipe("unet", _settings, build, _learn, _validate, _asked)
+RECIPE = Recipe(
+    "unet",
+    _settings,
+    build,
+    _learn,
+    _validate,
+    _asked,
+    learns_empty=True,
+    learns_from_validation=lambda settings: settings.learn_from_validation,
+)

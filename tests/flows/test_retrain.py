@@ -16,7 +16,8 @@ from PIL import Image
 
 from tests.flows.site import FlowRun, Site, wait_for
 
-STAGES = ["phantom", "extract", "split", "train-cnn", "train-dense", "evaluate"]
+TRAININGS = ["train-cnn", "train-dense", "train-unet"]
+STAGES = ["phantom", "extract", "split", *TRAININGS, "evaluate"]
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +28,8 @@ def first(site: Site) -> FlowRun:
 def test_the_first_run_does_everything(site: Site, first: FlowRun) -> None:
     assert first.state["type"] == "COMPLETED", first.log()
     assert first.states() == dict.fromkeys(STAGES, "Completed")
-    assert set(site.weights()) == {"dense", "cnn"}
-    assert site.runs_by_status() == {"FINISHED": 2}
+    assert set(site.weights()) == {"cnn", "dense", "unet"}
+    assert site.runs_by_status() == {"FINISHED": len(TRAININGS)}
     tags = dict(site.mlflow("select key, value from tags where key like 'lvseg.%'"))
     assert tags["lvseg.flow_run"] == first.id
     assert tags["lvseg.git_dirty"] == "false"
@@ -52,12 +53,12 @@ def test_the_task_graph_is_that_of_dvc(site: Site, first: FlowRun) -> None:
     began = {name: run["start_time"] for name, run in first.tasks().items()}
     ended = {name: run["end_time"] for name, run in first.tasks().items()}
     assert all(ended[need] <= began[name] for name, needs in wanted.items() for need in needs)
-    assert max(began["train-cnn"], began["train-dense"]) < min(ended["train-cnn"], ended["train-dense"])
+    assert max(began[stage] for stage in TRAININGS) < min(ended[stage] for stage in TRAININGS)
 
 
 def test_what_a_run_leaves_to_read(site: Site, first: FlowRun) -> None:
     artifacts = first.artifacts()
-    assert artifacts["train-cnn-progress"] == 100 and artifacts["train-dense-progress"] == 100
+    assert all(artifacts[f"{stage}-progress"] == 100 for stage in TRAININGS)
     comparison = artifacts["comparison"]
     for id_, name in site.mlflow("select run_uuid, name from runs"):
         assert name in comparison and id_ in comparison
@@ -103,7 +104,7 @@ def test_nothing_new_nothing_done(site: Site, first: FlowRun) -> None:
     again = site.run()
     assert again.state["name"] == "Up to date"
     assert again.states() == dict.fromkeys(STAGES, "Cached")
-    assert site.runs_by_status() == {"FINISHED": 2}
+    assert site.runs_by_status() == {"FINISHED": len(TRAININGS)}
     assert site.project.run("git", "status", "--porcelain") == "", "a person's checkout was touched"
     assert not (site.root / "data/shards").exists()
 
