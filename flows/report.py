@@ -15,7 +15,15 @@ from flows.workspace import Workspace
 from tracking import addresses
 from tracking.addresses import RunAddress
 
-SCORES = {"dice_slice_mean": "Dice, contours", "dice_patient_mean": "Dice, patients", "accuracy": "accuracy"}
+SCORES = {
+    "dice_slice_mean": "Dice, contours",
+    "dice_patient_mean": "Dice, patients",
+    "dm": "DM",
+    "apd_mm": "APD, mm",
+    "good_percent": "good contours, %",
+    "ef_mae_pp": "EF error, points",
+    "accuracy": "accuracy",
+}
 
 
 def write(

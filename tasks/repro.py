@@ -13,6 +13,17 @@ from lvseg.errors import UserError
 from lvseg.params import load
 from lvseg.rawdata import check_tracked
 
+# Head, key in metrics.json and decimals: what is fair first, then the challenge's measures, last what says little.
+_COLUMNS = (
+    ("Dice, contours", "dice_slice_mean", 3),
+    ("Dice, patients", "dice_patient_mean", 3),
+    ("DM", "dm", 3),
+    ("APD, mm", "apd_mm", 2),
+    ("good, %", "good_percent", 1),
+    ("EF error", "ef_mae_pp", 1),
+    ("accuracy", "accuracy", 4),
+)
+
 
 def main() -> None:
     """Run what changed, from raw data to the comparison of the models, and print the table."""
@@ -47,8 +58,9 @@ def _end_children() -> None:
 def summary(reports: Path, training: Path) -> str:
     """Return the table of models, what they were tested on, and what to open next."""
     metrics = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
-    heads = ("model", "loss", "accuracy", "Dice, contours", "Dice, patients", "parameters", "training")
-    rows = [heads, *(_row(name, scores, training / name) for name, scores in metrics["models"].items())]
+    heads = ("model", *(head for head, _, _ in _COLUMNS), "parameters", "training")
+    models = sorted(metrics["models"].items(), key=lambda item: -(item[1]["dice_slice_mean"] or 0))
+    rows = [heads, *(_row(name, scores, training / name) for name, scores in models)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
     lines = [
         "  ".join(
@@ -76,10 +88,7 @@ def _row(name: str, scores: dict[str, Any], training: Path) -> tuple[str, ...]:
     seconds = json.loads(timing.read_text(encoding="utf-8"))["seconds"] if timing.is_file() else None
     return (
         name,
-        _number(scores["loss"], 4),
-        _number(scores["accuracy"], 4),
-        _number(scores["dice_slice_mean"], 3),
-        _number(scores["dice_patient_mean"], 3),
+        *(_number(scores[key], digits) for _, key, digits in _COLUMNS),
         f"{scores['parameters']:,}",
         "-" if seconds is None else f"{int(seconds // 60)} min {int(seconds % 60):02d} s",
     )

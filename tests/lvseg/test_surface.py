@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import SimpleITK
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -72,3 +73,34 @@ def test_moving_both_changes_nothing(first: np.ndarray, second: np.ndarray, down
 
     here = surface_distances(placed(first, 1, 1), placed(second, 1, 1))
     assert here == surface_distances(placed(first, down, right), placed(second, down, right))
+
+
+def by_itk(first: np.ndarray, second: np.ndarray, spacing: tuple[float, float]) -> tuple[float, float, float]:
+    """Return Hausdorff distance, 95th percentile and mean as ITK's borders and distance maps have them."""
+    borders = []
+    for mask in (first, second):
+        image = SimpleITK.GetImageFromArray(mask.astype(np.uint8))
+        image.SetSpacing(spacing[::-1])
+        borders.append(SimpleITK.LabelContour(image, fullyConnected=False))
+    exact = SimpleITK.HausdorffDistanceImageFilter()
+    exact.Execute(*borders)
+    ways = []
+    for own, other in (borders, borders[::-1]):
+        away = SimpleITK.GetArrayFromImage(
+            SimpleITK.Abs(
+                SimpleITK.SignedMaurerDistanceMap(other, squaredDistance=False, useImageSpacing=True)
+            )
+        )
+        ways.append(away[SimpleITK.GetArrayFromImage(own) > 0])
+    mean = (ways[0].mean() + ways[1].mean()) / 2
+    return exact.GetHausdorffDistance(), float(np.percentile(np.concatenate(ways), 95)), float(mean)
+
+
+@given(first=MASKS, second=MASKS)
+def test_an_independent_library_agrees(first: np.ndarray, second: np.ndarray) -> None:
+    first, second = np.pad(first, 2), np.pad(second, 2)  # ITK counts no border at the edge of the image
+    spacing = (1.4, 0.9)
+    found = surface_distances(first, second, spacing)
+    assert (found.hausdorff, found.hausdorff_95, found.mean) == pytest.approx(
+        by_itk(first, second, spacing), abs=1e-4
+    )
