@@ -82,11 +82,12 @@ def _schedule(settings: UnetSettings) -> keras.optimizers.schedules.LearningRate
     )
 
 
+@keras.saving.register_keras_serializable(package="lvseg")
 class OverlapLoss(keras.losses.Loss):
     """Cross-entropy per grid point plus 1 - soft Dice per image; masks may tell how far a point is covered."""
 
-    def __init__(self) -> None:
-        super().__init__(name="overlap_loss")
+    def __init__(self, name: str = "overlap_loss", reduction: str = "sum_over_batch_size") -> None:
+        super().__init__(name=name, reduction=reduction)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss (batch,) of masks (batch, n, n) and scores (batch, n, n, 2)."""

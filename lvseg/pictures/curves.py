@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lvseg.pictures import style
 
-_PANELS = {"loss": "loss (cross-entropy per pixel)", "dice": "Dice"}
+_PANELS = {"loss": "loss", "dice": "Dice"}
 _LARGE_RANGE = 30  # a first epoch this many times the best one flattens all others on a linear axis
 
 
@@ -18,7 +18,7 @@ def draw_curves(path: Path, name: str, history: Mapping[str, Sequence[float]]) -
     Args:
         path: PNG to write.
         name: the model's name.
-        history: columns epoch, loss, val_loss, dice, val_dice; one entry per epoch.
+        history: columns epoch, loss, val_loss, dice, val_dice; one entry per epoch, NaN where nothing was validated.
     """
     with style.drawing(path, 8, 3.2) as figure:
         panels = figure.subplots(1, len(_PANELS))
@@ -26,7 +26,8 @@ def draw_curves(path: Path, name: str, history: Mapping[str, Sequence[float]]) -
         for axes, (metric, label) in zip(panels, _PANELS.items(), strict=True):
             lines = {"training": history[metric], "validation": history[f"val_{metric}"]}
             for colour, (part, values) in zip(style.SERIES, lines.items(), strict=False):
-                axes.plot(history["epoch"], values, color=colour, marker=marker, label=part)
+                if not np.isnan(values).all():
+                    axes.plot(history["epoch"], values, color=colour, marker=marker, label=part)
             axes.set(xlabel="epoch", ylabel=label)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             if metric == "dice":

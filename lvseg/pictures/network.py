@@ -3,7 +3,7 @@
 Drawn from the Keras model itself; `keras.utils.plot_model` needs a program (`dot`) that few machines have.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +20,49 @@ _SPATIAL, _DENSE, _POOL, _PLAIN = "#d5e8f4", "#d9efe6", "#fbe6c8", "#eceff2"
 _TINTS = {"Conv": _SPATIAL, "Dense": _DENSE, "Pool": _POOL}
 
 
-def draw_network(path: Path, name: str, model: keras.Model) -> None:
-    """Draw a functional model from input to output, a box per layer and an arrow per connection."""
-    rows = {layer.name: row for row, layer in enumerate(model.layers)}
+_JOINED = ("BatchNormalization", "Activation")  # told in the box of the layer that they follow
+
+
+def draw_network(path: Path, name: str, model: keras.Model, size: int) -> None:
+    """Draw a functional model from input to output, a box per layer and an arrow per connection.
+
+    Args:
+        path: PNG to write.
+        name: of the model.
+        model: takes images (batch, n, n, 1).
+        size: n that the shapes are given for.
+    """
+    if None in model.input_shape[1:]:
+        model = keras.models.clone_model(model, input_tensors=keras.Input((size, size, 1), name="image"))
+    home = _homes(model)
+    rows = {layer: row for row, layer in enumerate(dict.fromkeys(home.values()))}
     with style.drawing(path, _WIDTH, 0.55 * len(rows) + 0.9) as figure:
         axes = figure.subplots()
         axes.set_axis_off()
-        axes.set(xlim=(0, _WIDTH + 0.3), ylim=(len(rows) - 0.5, -1))
+        axes.set(xlim=(0, _WIDTH + 0.6), ylim=(len(rows) - 0.5, -1))
         axes.set_title(f"{name}: {model.count_params():,} parameters", fontsize=12)
         for x, heading in ((_SHAPE_X, "output: rows × columns × channels"), (_PARAMETERS_X, "parameters")):
             axes.text(x, -0.65, heading, ha="right", va="center", fontsize=8, color=style.FAINT)
-        for layer in model.layers:
-            _box(axes, rows[layer.name], layer)
+        for own, row in rows.items():
+            _box(axes, row, [layer for layer in model.layers if home[layer.name] == own])
         for parent, child in connections(model):
-            _arrow(axes, rows[parent], rows[child])
+            if home[parent] != home[child]:
+                _arrow(axes, rows[home[parent]], rows[home[child]])
 
 
-def _box(axes: Axes, row: int, layer: Any) -> None:
-    """Draw one layer: name and settings on the left, output shape and parameters on the right."""
+def _homes(model: keras.Model) -> dict[str, str]:
+    """Return the layer in whose box each layer is drawn, by name."""
+    before = {child: parent for parent, child in connections(model)}
+    home: dict[str, str] = {}
+    for layer in model.layers:
+        joined = type(layer).__name__ in _JOINED and layer.name in before
+        home[layer.name] = home[before[layer.name]] if joined else layer.name
+    return home
+
+
+def _box(axes: Axes, row: int, layers: Sequence[Any]) -> None:
+    """Draw a layer and what is joined to it: name and settings left, output shape and parameters right."""
+    layer = layers[0]
     kind = type(layer).__name__
     tint = next((tint for part, tint in _TINTS.items() if part in kind), _PLAIN)
     axes.add_patch(
@@ -47,17 +72,17 @@ def _box(axes: Axes, row: int, layer: Any) -> None:
         )
     )  # fmt: skip
     axes.text(0.25, row - 0.12, layer.name, fontsize=9, fontweight="bold", va="center")
-    axes.text(0.25, row + 0.15, settings(layer), fontsize=7.5, va="center")
+    axes.text(0.25, row + 0.15, ", ".join(map(settings, layers)), fontsize=7.5, va="center")
     shape = " × ".join(f"{size:,}" for size in layer.output.shape[1:])
     axes.text(_SHAPE_X, row, shape, ha="right", va="center", fontsize=9)
-    count = layer.count_params()
+    count = sum(own.count_params() for own in layers)
     axes.text(_PARAMETERS_X, row, f"{count:,}" if count else "–", ha="right", va="center", fontsize=9)
 
 
 def settings(layer: Any) -> str:
     """Return a layer's kind and settings in a few words, such as `Conv2D, 100 filters 5×5, stride 2, relu`."""
     config = layer.get_config()
-    words = [type(layer).__name__]
+    words = [] if type(layer).__name__ == "Activation" else [type(layer).__name__]
     if "filters" in config:
         words.append(f"{config['filters']} filters {_by(config['kernel_size'])}")
     if "units" in config:
@@ -106,6 +131,6 @@ def _arrow(axes: Axes, parent: int, child: int) -> None:
             "color": style.INK,
             "shrinkA": 0,
             "shrinkB": 0,
-            "connectionstyle": "arc3" if straight else "arc3,rad=-0.15",
+            "connectionstyle": "arc3" if straight else f"arc3,rad={-min(0.15, 1.6 / (child - parent)):.3f}",
         },
     )

@@ -104,7 +104,7 @@ def _evaluate(
     home = Path("pictures") / model.name
     drawn = {"curves": home / "curves.png", "network": home / "network.png"}
     draw_curves(folder / drawn["curves"], model.name, _history(model.folder / "history.csv"))
-    draw_network(folder / drawn["network"], model.name, segmenter.network)
+    draw_network(folder / drawn["network"], model.name, segmenter.network, segmenter.grid.size)
     ranks = summaries.ranked(scores, params.evaluate.overlays)
     if any(ranks.values()):
         rows = {

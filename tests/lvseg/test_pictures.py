@@ -14,6 +14,7 @@ from PIL import Image
 
 from lvseg import dataset
 from lvseg.pictures import style
+from lvseg.pictures.agreement import draw_agreement
 from lvseg.pictures.curves import draw_curves
 from lvseg.pictures.distribution import draw_distribution
 from lvseg.pictures.network import connections, draw_network, settings
@@ -49,6 +50,12 @@ def slices() -> pd.DataFrame:
     )
 
 
+def measured() -> pd.DataFrame:
+    names = ("edv_ml", "esv_ml", "ef_percent")
+    automatic = {name: [120.0, 90.0, math.nan] for name in names}
+    return pd.DataFrame(automatic | {f"manual_{name}": [110.0, 95.0, 70.0] for name in names})
+
+
 def samples(path: Path, folder: Path) -> None:
     parts = {
         part: dataset.examples(folder / "shards", folder / "split.csv", part, ()).examples
@@ -66,14 +73,19 @@ HISTORY = {
 }
 DRAWINGS: dict[str, Callable[[Path, Path], None]] = {
     "curves": lambda path, _: draw_curves(path, "m", HISTORY),
+    "not-validated": lambda path, _: draw_curves(
+        path, "m", HISTORY | {"val_loss": [math.nan] * 2, "val_dice": [math.nan] * 2}
+    ),
     "one-epoch": lambda path, _: draw_curves(
         path, "m", {name: values[:1] for name, values in HISTORY.items()}
     ),
-    "network": lambda path, _: draw_network(path, "m", branching_model()),
+    "network": lambda path, _: draw_network(path, "m", branching_model(), 16),
     "overlays": lambda path, _: draw_overlays(
         path, "m", {"best": [overlay(), overlay()], "worst": [overlay(0.0)]}
     ),
     "distribution": lambda path, _: draw_distribution(path, slices()),
+    "agreement": lambda path, _: draw_agreement(path, "m", measured()),
+    "nothing-to-agree": lambda path, _: draw_agreement(path, "m", measured().assign(manual_edv_ml=math.nan)),
     "samples": samples,
 }
 
