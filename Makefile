@@ -8,11 +8,11 @@ LOCKS := requirements/dev.lock requirements/gpu.lock requirements/uv.lock
 # Exists when .venv is complete; older than a lock file or pyproject.toml means: bring .venv in step.
 READY := .venv/ready
 
-.PHONY: help repro test setup lint format mlflow ui bench bench-flow fleet chaos lock
+.PHONY: help repro test setup lint format mlflow ui bench bench-flow bench-robust fleet chaos lock
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
-		while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+		while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 repro: $(READY) ## from raw data to compared models; redoes only what changed
 	@$(PYTHON_OF_VENV) -m tasks.repro
@@ -43,6 +43,9 @@ bench: $(READY) ## speed of extraction against the obvious loop and against read
 
 bench-flow: $(READY) ## what Prefect costs on top of DVC, and what two workers bring; ARGS=--help
 	@$(PYTHON_OF_VENV) -m bench.flow $(ARGS)
+
+bench-robust: $(READY) ## what other framings and pixels cost the U-Net; ARGS="--model cnn"
+	@$(PYTHON_OF_VENV) -m bench.robustness $(ARGS)
 
 fleet: $(READY) ## a team's set-up on this machine: PostgreSQL, SSH, two workers; needs Debian packages
 	@$(PYTHON_OF_VENV) -m bench.fleet $(ARGS)
