@@ -38,9 +38,12 @@ class Augmented:
             ValueError: the image is empty, or holds NaN or infinity.
         """
         pixels = self.grid.normalised(image, spacing_mm)
-        matrix = self._matrix(spacing_mm, rng)
+        steps = np.array(self.grid.steps(image.shape, spacing_mm))
+        matrix = self._turn(rng) / steps[:, None]
         centre = np.array(ndimage.center_of_mass(mask) if mask.any() else (np.array(mask.shape) - 1) / 2)
-        centre += rng.uniform(-self.chance.shift_mm, self.chance.shift_mm, 2) / spacing_mm
+        assert self.grid.spacing_mm is not None, "a shift in mm needs a grid in mm"
+        reach = self.chance.shift_mm / self.grid.spacing_mm
+        centre += rng.uniform(-reach, reach, 2) / steps
         offset = centre - matrix @ np.full(2, (self.crop - 1) / 2)
         shape = (self.crop, self.crop)
         step = math.sqrt(abs(np.linalg.det(matrix)))
@@ -52,15 +55,14 @@ class Augmented:
         drawn = ndimage.affine_transform(covered, matrix, offset, shape, order=1)
         return self._as_another_scanner(seen, rng)[..., np.newaxis], drawn
 
-    def _matrix(self, spacing_mm: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return the matrix (2, 2) from steps on the crop to pixels of the image."""
+    def _turn(self, rng: np.random.Generator) -> np.ndarray:
+        """Return the matrix (2, 2) from steps on the crop to steps on the grid."""
         limit = math.radians(self.chance.rotation_degrees)
         angle = rng.uniform(-limit, limit)
         scale = math.exp(rng.uniform(-1, 1) * math.log(self.chance.scale))
         mirror = -1.0 if self.chance.mirror and rng.random() < 0.5 else 1.0
         turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-        assert self.grid.spacing_mm is not None, "a crop has a size in mm"
-        return np.asarray(turn @ np.diag([1.0, mirror]) * self.grid.spacing_mm * scale / spacing_mm[:, None])
+        return np.asarray(turn @ np.diag([1.0, mirror]) * scale)
 
     def _as_another_scanner(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return an image with another gamma, brightness and contrast, and with noise; its mean stays about 0."""

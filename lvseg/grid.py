@@ -49,7 +49,7 @@ class Grid:
         shape = np.shape(image)
         if len(shape) != 2:
             return normalised(image)
-        reach = [self.size / step for step in self._steps(shape, spacing_mm)]
+        reach = [self.size / step for step in self.steps(shape, spacing_mm)]
         beyond = [max(0, int((count - own) / 2)) for count, own in zip(shape, reach, strict=True)]
         shown = tuple(slice(b, count - b) for b, count in zip(beyond, shape, strict=True))
         return normalised(image, shown)
@@ -69,23 +69,26 @@ class Grid:
         """
         if self._fits(shape, spacing_mm):
             return scores
-        for axis, (count, step) in enumerate(zip(shape, self._steps(shape, spacing_mm), strict=True)):
+        for axis, (count, step) in enumerate(zip(shape, self.steps(shape, spacing_mm), strict=True)):
             positions = (np.arange(count) + 0.5) * step + (self.size - count * step) / 2 - 0.5
             scores = _resampled(scores, axis, positions, step)
             missed = np.flatnonzero(~_inside(positions, self.size))
             scores[(slice(None),) * axis + (missed,)] = beyond
         return scores
 
-    def _steps(self, shape: tuple[int, ...], spacing_mm: Any) -> tuple[float, float]:
-        """Return grid points per pixel, down and across."""
-        if self.spacing_mm is None:
+    def steps(self, shape: tuple[int, ...], spacing_mm: Any) -> tuple[float, float]:
+        """Return grid points per pixel, down and across.
+
+        An image that does not say what its pixels measure (NaN) is scaled to fit.
+        """
+        if self.spacing_mm is None or not np.isfinite(spacing_mm).all():
             step = self.size / max(shape)
             return step, step
         return float(spacing_mm[0]) / self.spacing_mm, float(spacing_mm[1]) / self.spacing_mm
 
     def _fits(self, shape: tuple[int, ...], spacing_mm: Any) -> bool:
         """Return whether pixels are grid points already."""
-        return shape == (self.size, self.size) and self._steps(shape, spacing_mm) == (1.0, 1.0)
+        return shape == (self.size, self.size) and self.steps(shape, spacing_mm) == (1.0, 1.0)
 
     def _resampled(self, image: np.ndarray, spacing_mm: Any) -> np.ndarray:
         """Return a float image (H, W) on the grid: bilinear, smoothed where it is reduced.
@@ -96,7 +99,7 @@ class Grid:
             return image
         square = np.full((self.size, self.size), image.min(), dtype=np.float32)
         reached = []
-        for axis, step in enumerate(self._steps(image.shape, spacing_mm)):
+        for axis, step in enumerate(self.steps(image.shape, spacing_mm)):
             count = image.shape[axis]
             positions = (np.arange(self.size) + 0.5 - (self.size - count * step) / 2) / step - 0.5
             reached.append(_inside(positions, count))

@@ -14,6 +14,9 @@ from lvseg.errors import UserError
 def main(
     paths: Annotated[list[Path], typer.Argument(help="Folders or zip archives.", metavar="PATH...")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    first_pixel: Annotated[
+        int, typer.Option(min=0, max=1, help="Coordinate of the first pixel's centre in contour files.")
+    ] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
 ) -> None:
     """Say what folders or archives hold: series chosen and why, contours, ED/ES, quality flags, files set aside."""
@@ -28,7 +31,7 @@ def main(
 
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold anything
-    found = inspect(paths, workers)
+    found = inspect(paths, first_pixel, workers)
     if json:
         print(dumps(found, indent=2))
     else:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from lvseg.raster import rasterise
-from lvseg.reading.contours import CONVENTION, ENDO, EPI, KINDS
+from lvseg.reading.contours import ENDO, EPI, KINDS, convention
 from lvseg.reading.study import Study
 from lvseg.shards import Shard
 from lvseg.sunnybrook import official_part
@@ -18,12 +18,13 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def to_shard(study: Study, name: str) -> Shard:
+def to_shard(study: Study, name: str, first_pixel: int) -> Shard:
     """Return the shard of a study that has frames and all their pixels.
 
     Args:
         study: read with all pixels.
         name: the pseudonym under which the patient is stored.
+        first_pixel: coordinate of the centre of the first pixel in the contour files.
     """
     first = study.frames[0].image
     size = (first.rows, first.columns)
@@ -60,7 +61,7 @@ def to_shard(study: Study, name: str) -> Shard:
         group=np.array(study.group),
         official_part=np.array(official_part(study.id)),
         source=np.array("8-bit export" if study.rescaled else "original pixels"),
-        convention=np.array(CONVENTION),
+        convention=np.array(convention(first_pixel)),
     )
 
 

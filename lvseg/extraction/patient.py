@@ -25,6 +25,7 @@ class Job:
 
     Attributes:
         files: every copy of the patient's images and contours.
+        first_pixel: coordinate of the centre of the first pixel in the contour files.
         ids_public: whether the id may be stored as it is.
         cache: folder of patients extracted before, by `key`.
         code: hash of the code that extracts.
@@ -33,6 +34,7 @@ class Job:
     """
 
     files: PatientFiles
+    first_pixel: int
     ids_public: bool
     cache: Path
     code: str
@@ -46,8 +48,8 @@ class Job:
 
     @property
     def key(self) -> str:
-        """A hash that changes when any of the patient's files, the code or the pseudonym does."""
-        return sha256_text(canonical_json([self.name, self.code, asdict(self.files)]))
+        """A hash that changes when any of the patient's files, how they are read, the code or the pseudonym does."""
+        return sha256_text(canonical_json([self.name, self.code, self.first_pixel, asdict(self.files)]))
 
 
 def extract_patient(job: Job) -> dict[str, Any]:
@@ -74,14 +76,14 @@ def extract_patient(job: Job) -> dict[str, Any]:
 
 def _extract(job: Job, folder: Path) -> None:
     folder.mkdir()
-    study = read_study(job.files, all_pixels=True)
+    study = read_study(job.files, job.first_pixel, all_pixels=True)
     result = {
         "facts": summarise(study) | {"name": job.name},
         "rows": [],
         "set_aside": [asdict(entry) for entry in study.aside],
     }
     if study.frames:
-        shard = to_shard(study, job.name)
+        shard = to_shard(study, job.name, job.first_pixel)
         shards.write(folder / "shard.npz", shard)
         result["rows"] = index_rows(shard)
         draw_montage(study, folder / "montage.jpg")

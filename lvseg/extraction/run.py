@@ -50,7 +50,16 @@ def extract(params: Params, module: str, shards: Path, index: Path, quality: Pat
         shard_folder.mkdir()
         pictures.mkdir(parents=True)
         jobs = [
-            Job(patient, params.data.ids_public, cache, code, shard_folder, pictures) for patient in files
+            Job(
+                patient,
+                params.data.first_pixel,
+                params.data.ids_public,
+                cache,
+                code,
+                shard_folder,
+                pictures,
+            )
+            for patient in files
         ]
         done: dict[int, dict[str, Any]] = {}
         for position, result in each(extract_patient, jobs, params.extract.workers, "extract"):

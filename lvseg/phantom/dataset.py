@@ -23,6 +23,7 @@ from lvseg.phantom.plane import Plane
 from lvseg.phantom.record import PATHOLOGIES, Record, Series, frame_elements
 from lvseg.phantom.scene import Scene
 
+_FIRST_PIXEL = 1  # coordinate of its centre in contour files, as in Sunnybrook's
 _SHORT_AXIS, _LONG_AXIS = (
     (300, "CINESAX", 3),
     (301, "CINELAX", 4),
@@ -121,7 +122,7 @@ def _write_contours(folder: Path, case: Case) -> int:
             if points is None:
                 continue
             image = index * len(case.contraction) + phase + 1
-            text = "".join(f"{x:.2f} {y:.2f}\n" for x, y in points)
+            text = "".join(f"{x + _FIRST_PIXEL:.2f} {y + _FIRST_PIXEL:.2f}\n" for x, y in points)
             (at / f"IM-0001-{image:04d}-{kind}-manual.txt").write_text(text, encoding="ascii")
             count += 1
     return count

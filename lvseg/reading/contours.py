@@ -11,9 +11,6 @@ from lvseg.reading.archives import Item, UnreadableError
 KINDS = ("icontour", "ocontour", "p1", "p2", "p3")
 ENDO, EPI = KINDS[:2]
 
-# The evaluator of the 2009 challenge and the public readers take the numbers as they stand for array indices.
-CONVENTION = "x = column, y = row, pixel centres at whole numbers from 0"
-
 _NAME = re.compile(
     r"^(?:.*[-_])?(?P<number>\d+)[-_](?P<kind>[io]|p[1-3])-?(?:contours?)?(?:[-_](?P<by>[a-z]+))?\.txt$",
     re.IGNORECASE,
@@ -48,8 +45,17 @@ def patient_folder(item: Item) -> tuple[str, ...]:
     return folders
 
 
-def read(item: Item) -> np.ndarray:
+def convention(first_pixel: int) -> str:
+    """Return in words how coordinates were read."""
+    return f"x = column, y = row; the centre of the first pixel is {first_pixel} in the files and 0 here"
+
+
+def read(item: Item, first_pixel: int) -> np.ndarray:
     """Return the (n, 2) points x, y of a contour file, n >= 3, without a repeated last point.
+
+    Args:
+        item: the file.
+        first_pixel: coordinate of the centre of the first pixel in the file; here it is 0.
 
     Raises:
         UnreadableError: the file holds something else than three and more pairs of finite numbers.
@@ -74,4 +80,4 @@ def read(item: Item) -> np.ndarray:
         points.pop()
     if len(points) < 3:
         raise UnreadableError(f"{len(points)} distinct point(s) enclose no area")
-    return np.array(points)
+    return np.array(points) - first_pixel

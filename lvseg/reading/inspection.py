@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ from lvseg.reading.study import read_study
 from lvseg.reading.summary import summarise
 
 
-def inspect(paths: Sequence[Path], workers: int) -> dict[str, Any]:
+def inspect(paths: Sequence[Path], first_pixel: int, workers: int) -> dict[str, Any]:
     """Return `patients` (see `summarise`), `set_aside` (file and reason) and a `summary` in one line."""
     files, aside = find_patients(paths)
     patients: list[dict[str, Any]] = []
-    for position, result in each(_facts, files, workers, "inspect"):
+    for position, result in each(partial(_facts, first_pixel), files, workers, "inspect"):
         if result is None:
             aside.append(SetAside(files[position].id, "its files crash a decoder: patient left out"))
         else:
@@ -32,8 +33,8 @@ def inspect(paths: Sequence[Path], workers: int) -> dict[str, Any]:
     }
 
 
-def _facts(files: PatientFiles) -> tuple[dict[str, Any], list[SetAside]]:
-    study = read_study(files, all_pixels=False)
+def _facts(first_pixel: int, files: PatientFiles) -> tuple[dict[str, Any], list[SetAside]]:
+    study = read_study(files, first_pixel, all_pixels=False)
     return summarise(study), study.aside
 
 

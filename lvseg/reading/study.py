@@ -89,16 +89,17 @@ class _Candidate:
         return self.choice.series.coverage(numbers), self.deep, len(self.choice.series.images)
 
 
-def read_study(files: PatientFiles, all_pixels: bool) -> Study:
+def read_study(files: PatientFiles, first_pixel: int, all_pixels: bool) -> Study:
     """Read one patient; whatever cannot be read is set aside, never raised.
 
     Args:
         files: every copy of the patient's images and contours.
+        first_pixel: coordinate of the centre of the first pixel in the contour files.
         all_pixels: read the pixels of every frame, not only of the contoured ones.
     """
     study = Study(files.id, files.group)
     sets = _complementary(files.contours, contours.parse_name)
-    drawn = {copy.folder: _read_contours(copy, study.aside) for copy in sets}
+    drawn = {copy.folder: _read_contours(copy, first_pixel, study.aside) for copy in sets}
     copies = _complementary(files.images, series.number_in_name)
     found = (_candidate(copy, sets, drawn, study.aside) for copy in copies)
     candidates = [candidate for candidate in found if candidate]
@@ -119,12 +120,12 @@ def read_study(files: PatientFiles, all_pixels: bool) -> Study:
     return study
 
 
-def _read_contours(copy: Copy, aside: list[SetAside]) -> dict[tuple[int, str], np.ndarray]:
+def _read_contours(copy: Copy, first_pixel: int, aside: list[SetAside]) -> dict[tuple[int, str], np.ndarray]:
     """Return the readable contours of one copy by image number and kind."""
     found: dict[tuple[int, str], np.ndarray] = {}
     for item in copy.items:
         try:
-            points = contours.read(item)
+            points = contours.read(item, first_pixel)
         except UnreadableError as error:
             aside.append(SetAside(item.label, str(error)))
             continue

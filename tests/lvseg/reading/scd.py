@@ -81,7 +81,7 @@ def write_image(path: Path, pixels: np.ndarray, number: int, slice_: int, **opti
 
 def write_contour(path: Path, points: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{x:.2f} {y:.2f}\n" for x, y in points))
+    path.write_text("".join(f"{x + 1:.2f} {y + 1:.2f}\n" for x, y in points))  # the first pixel is 1
 
 
 def padded(patient: str) -> str:

@@ -63,7 +63,7 @@ def test_a_bad_file_is_set_aside_with_a_reason_and_the_rest_goes_on(
 ) -> None:
     write_layout(tmp_path, "A", CINE)
     (tmp_path / name).write_bytes(content)
-    found = inspect([tmp_path], workers=1)
+    found = inspect([tmp_path], first_pixel=1, workers=1)
     (entry,) = found["set_aside"]
     assert entry["file"] == str(tmp_path / name)
     assert reason in entry["reason"]
@@ -88,7 +88,7 @@ def archive_with(path: Path, name: str, content: bytes) -> Path:
     ],
 )
 def test_a_dangerous_member_is_not_touched(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
-    found = inspect([archive_with(tmp_path, name, content)], workers=1)
+    found = inspect([archive_with(tmp_path, name, content)], first_pixel=1, workers=1)
     (entry,) = found["set_aside"]
     assert reason in entry["reason"]
     assert found["patients"][0]["contours_joined"] == 6
@@ -102,11 +102,11 @@ def test_an_encrypted_member_and_one_that_lies_about_its_size(tmp_path: Path) ->
     assert content[entry + 46 :].startswith(IMAGES.encode())
     content[entry + 8] |= 1
     archive.write_bytes(content)
-    assert "encrypted" in inspect([archive], workers=1)["set_aside"][0]["reason"]
+    assert "encrypted" in inspect([archive], first_pixel=1, workers=1)["set_aside"][0]["reason"]
     content[entry + 8] &= 0xFE
     struct.pack_into("<I", content, entry + 24, 1000)
     archive.write_bytes(content)
-    found = inspect([archive], workers=1)
+    found = inspect([archive], first_pixel=1, workers=1)
     assert len(found["set_aside"]) == 1
     assert found["patients"][0]["contours_joined"] == 6
 
@@ -115,7 +115,7 @@ def test_a_header_with_an_impossible_type_is_read_as_far_as_it_goes(tmp_path: Pa
     write_layout(tmp_path, "A", CINE)
     path = tmp_path / IMAGES / "IM-0004-0005.dcm"
     path.write_bytes(path.read_bytes().replace(b"\x28\x00\x30\x00DS", b"\x28\x00\x30\x00Dx"))
-    found = inspect([tmp_path], workers=1)
+    found = inspect([tmp_path], first_pixel=1, workers=1)
     assert found["patients"][0]["frames"] + len(found["set_aside"]) == 15
 
 
@@ -131,7 +131,7 @@ def test_damage_in_every_way_to_compress(tmp_path: Path) -> None:
         content = bytearray(archive.read_bytes())
         content[200:260] = bytes(60)
         archive.write_bytes(content)
-    found = inspect([tmp_path], workers=1)
+    found = inspect([tmp_path], first_pixel=1, workers=1)
     assert len(found["set_aside"]) == 3
 
 
@@ -142,7 +142,7 @@ def test_large_strangers_are_not_read_whole(tmp_path: Path) -> None:
             file.truncate(20 * 2**30)
     (tmp_path / "features.csv").write_text("id," + "x" * 140_000)
     os.mkfifo(tmp_path / "pipe.csv")
-    found = inspect([tmp_path], workers=1)
+    found = inspect([tmp_path], first_pixel=1, workers=1)
     assert len(found["set_aside"]) == 4
     assert found["patients"][0]["contours_joined"] == 6
 
@@ -151,7 +151,7 @@ def test_a_damaged_archive_beside_a_good_one(tmp_path: Path) -> None:
     archive_with(tmp_path, "extra.pdf", b"")
     (tmp_path / "cut.zip").write_bytes((tmp_path / "raw.zip").read_bytes()[:5000])
     (tmp_path / "bomb.zip").write_bytes(b"")
-    found = inspect([tmp_path], workers=1)
+    found = inspect([tmp_path], first_pixel=1, workers=1)
     assert {Path(entry["file"]).name for entry in found["set_aside"]} == {"cut.zip", "bomb.zip", "extra.pdf"}
     assert found["patients"][0]["contours_joined"] == 6
 
@@ -183,7 +183,7 @@ def test_compressed_pixels_decode_to_the_same(tmp_path: Path) -> None:
         writer.SetImage(change.GetOutput())
         assert writer.Write()
     patients, _ = find_patients([tmp_path])
-    study = read_study(patients[0], all_pixels=True)
+    study = read_study(patients[0], first_pixel=1, all_pixels=True)
     assert study.aside == []
     for number, slice_, phase in CINE.numbers():
         np.testing.assert_array_equal(study.pixels[number], CINE.pixels(slice_, phase))
@@ -197,7 +197,9 @@ def test_monochrome1_is_turned(tmp_path: Path) -> None:
         frame.PixelData = np.invert(frame.pixel_array).tobytes()
         frame.save_as(path)
     patients, _ = find_patients([tmp_path])
-    np.testing.assert_array_equal(read_study(patients[0], all_pixels=True).pixels[5], CINE.pixels(0, 5))
+    np.testing.assert_array_equal(
+        read_study(patients[0], first_pixel=1, all_pixels=True).pixels[5], CINE.pixels(0, 5)
+    )
 
 
 mutations = st.lists(
@@ -218,7 +220,7 @@ def test_mutated_images_never_crash_and_never_vanish(
     folder.mkdir(exist_ok=True)
     (folder / "IM-0001-0005.dcm").write_bytes(bytes(content[:cut] if cut % 3 == 0 else content))
     patients, aside = find_patients([tmp_path])
-    study = read_study(patients[0], all_pixels=True)
+    study = read_study(patients[0], first_pixel=1, all_pixels=True)
     assert len(study.frames) + len(study.aside) + len(aside) == 1
 
 
@@ -234,7 +236,7 @@ def test_any_contour_file_is_read_or_set_aside(tmp_path: Path, text: str | bytes
     image = tmp_path / "SC-HF-I-01" / "IM-0001-0005.dcm"
     image.write_bytes(GOOD)
     patients, _ = find_patients([tmp_path])
-    study = read_study(patients[0], all_pixels=True)
+    study = read_study(patients[0], first_pixel=1, all_pixels=True)
     assert len(study.points) + len(study.aside) == 1
     assert len(study.frames) == 1
 
@@ -260,7 +262,7 @@ def test_mutated_real_images_never_crash_and_never_vanish(
     folder.mkdir(exist_ok=True)
     (folder / "IM-0001-0005.dcm").write_bytes(bytes(content[:cut]))
     patients, aside = find_patients([tmp_path])
-    study = read_study(patients[0], all_pixels=True)
+    study = read_study(patients[0], first_pixel=1, all_pixels=True)
     assert len(study.frames) + len(study.aside) + len(aside) == 1
 
 
@@ -278,6 +280,6 @@ def test_mutated_archives_never_crash(tmp_path: Path, patches: list[tuple[int, b
     damaged.parent.mkdir(exist_ok=True)
     damaged.write_bytes(content)
     patients, aside = find_patients([damaged])
-    studies = [read_study(patient, all_pixels=True) for patient in patients]
+    studies = [read_study(patient, first_pixel=1, all_pixels=True) for patient in patients]
     assert aside or any(study.frames or study.aside for study in studies)
     damaged.unlink()

@@ -16,7 +16,7 @@ def test_layout_is_recognised(tmp_path: Path, layout: str, packing: str) -> None
     write_layout(root / "challenge_training" if packing == "nested" else root, layout, Cine())
     if packing == "zip":
         root = zip_folder(root, tmp_path / "raw.zip")
-    found = inspect([root], workers=1)
+    found = inspect([root], first_pixel=1, workers=1)
     assert found["set_aside"] == []
     (facts,) = found["patients"]
     assert (facts["id"], facts["group"]) == ("SC-HF-I-01", "HF-I")
@@ -32,7 +32,7 @@ def test_images_and_contours_in_separate_archives_side_by_side(tmp_path: Path) -
     raw = tmp_path / "raw"
     zip_folder(raw / "challenge_training", raw / "challenge_training.zip")
     zip_folder(raw / "Sunnybrook Cardiac MR Database ContoursPart3", raw / "ContoursPart3.zip")
-    found = inspect([raw], workers=2)
+    found = inspect([raw], first_pixel=1, workers=2)
     assert [facts["id"] for facts in found["patients"]] == ["SC-HF-I-01", "SC-N-40"]
     assert [facts["contours_joined"] for facts in found["patients"]] == [6, 6]
 
@@ -44,7 +44,7 @@ def test_a_patient_in_two_archives_is_reported_once_and_the_better_copy_kept(tmp
         if phase not in (ED, ES):
             (tmp_path / f"raw/a/challenge_training/SC-HF-I-1/IM-0004-{number:04d}.dcm").unlink()
     write_layout(tmp_path / "raw/d", "D", Cine())
-    found = inspect([tmp_path / "raw"], workers=1)
+    found = inspect([tmp_path / "raw"], first_pixel=1, workers=1)
     (facts,) = found["patients"]
     assert facts["frames"] == SLICES * PHASES
     assert not facts["rescaled_to_8_bit"]
@@ -65,7 +65,7 @@ def test_halves_of_a_patient_in_two_places_are_one_patient(tmp_path: Path) -> No
     write_contour(
         tmp_path / f"epi/SC-HF-I-1/IM-0001-{ED:04d}-ocontour-manual.txt", Cine().contour(0, ED, grow=6)
     )
-    found = inspect([tmp_path], workers=1)
+    found = inspect([tmp_path], first_pixel=1, workers=1)
     (facts,) = found["patients"]
     assert (facts["frames"], facts["contours_joined"], found["set_aside"]) == (15, 6, [])
     assert facts["contours"] == {"icontour": 6, "ocontour": 1}
@@ -76,7 +76,7 @@ def test_an_archive_named_like_the_patient(tmp_path: Path) -> None:
     zip_folder(tmp_path / "raw/challenge_training/SC-HF-I-1", tmp_path / "raw/SC-HF-I-1.zip")
     (tmp_path / "raw/contours").mkdir()
     zip_folder(tmp_path / f"raw/{AUTHOR}/SC-HF-I-01", tmp_path / "raw/contours/SC-HF-I-01.zip")
-    (facts,) = inspect([tmp_path / "raw"], workers=1)["patients"]
+    (facts,) = inspect([tmp_path / "raw"], first_pixel=1, workers=1)["patients"]
     assert (facts["id"], facts["contours_joined"]) == ("SC-HF-I-01", 6)
 
 
@@ -86,7 +86,7 @@ def test_a_mac_and_a_spreadsheet_have_been_at_work(tmp_path: Path) -> None:
     for path in list(tmp_path.rglob("*contour-manual.txt")):
         (tmp_path / "__MACOSX" / path.relative_to(tmp_path)).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "__MACOSX" / path.relative_to(tmp_path)).write_bytes(b"junk")
-    found = inspect([tmp_path], workers=1)
+    found = inspect([tmp_path], first_pixel=1, workers=1)
     (facts,) = found["patients"]
     assert (facts["id"], facts["contours_joined"], facts["duplicates"]) == ("SC-HF-I-01", 6, [])
     assert len(found["set_aside"]) == 6
@@ -96,7 +96,7 @@ def test_contours_without_images_are_all_accounted_for(tmp_path: Path) -> None:
     for place in ("a", "b"):
         write_layout(tmp_path / place, "A", Cine())
         shutil.rmtree(tmp_path / place / "challenge_training")
-    found = inspect([tmp_path], workers=1)
+    found = inspect([tmp_path], first_pixel=1, workers=1)
     assert found["patients"][0]["flags"]["no-image"] == [2, 5, 7, 10, 12, 15]
     assert ["6 files not used" in entry["reason"] for entry in found["set_aside"]] == [True]
 
@@ -104,19 +104,21 @@ def test_contours_without_images_are_all_accounted_for(tmp_path: Path) -> None:
 def test_the_folder_one_stands_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_layout(tmp_path, "A", Cine())
     monkeypatch.chdir(tmp_path / "challenge_training/SC-HF-I-1")
-    (facts,) = inspect([Path()], workers=1)["patients"]
+    (facts,) = inspect([Path()], first_pixel=1, workers=1)["patients"]
     assert (facts["id"], facts["frames"]) == ("SC-HF-I-01", 15)
 
 
 def test_images_below_no_known_folder_are_grouped_by_their_header(tmp_path: Path) -> None:
     write_layout(tmp_path, "D", Cine(original="anything-1", atlas="flat"))
     (tmp_path / "link.csv").unlink()
-    found = {facts["id"]: facts for facts in inspect([tmp_path / "dicoms"], workers=1)["patients"]}
+    found = {
+        facts["id"]: facts for facts in inspect([tmp_path / "dicoms"], first_pixel=1, workers=1)["patients"]
+    }
     assert found["LEAKID"]["frames"] == SLICES * PHASES
 
 
 def test_real_archives(real_data: Path) -> None:
-    found = inspect([real_data], workers=2)
+    found = inspect([real_data], first_pixel=1, workers=2)
     assert len(found["patients"]) == 30
     assert sum(facts["contours_joined"] for facts in found["patients"]) == 526
     assert [facts["id"] for facts in found["patients"] if facts["duplicates"]] == ["SC-HF-I-01", "SC-HF-I-02"]

@@ -20,7 +20,7 @@ def images(root: Path, folder: str, cine: Cine, numbers: range, **options: objec
 
 
 def only(root: Path) -> dict:
-    (facts,) = inspect([root], workers=1)["patients"]
+    (facts,) = inspect([root], first_pixel=1, workers=1)["patients"]
     return facts
 
 
@@ -123,7 +123,9 @@ def test_contours_of_another_series_are_found_sound_ones_not(
         if phase in (ED, ES):
             name = f"contours-manual/IRCCI-expert/IM-0001-{number:04d}-icontour-manual.txt"
             write_contour(folder / name, moved.contour(slice_, phase))
-    flags = {facts["id"]: facts["flags"] for facts in inspect([tmp_path], workers=1)["patients"]}
+    flags = {
+        facts["id"]: facts["flags"] for facts in inspect([tmp_path], first_pixel=1, workers=1)["patients"]
+    }
     assert set(flags["SC-HF-I-01"]) == {"off-anatomy"}
     assert len(flags["SC-HF-I-01"]["off-anatomy"]) == 6
     assert flags["SC-N-02"] == {}
