@@ -68,7 +68,10 @@ def _patient(folder, person, truth):
         person["PatientID"],
         truth,
         {int(p.stem.split("-")[2]): pydicom.dcmread(p) for p in images.iterdir()},
-        {(int(p.name.split("-")[2]), p.name.split("-")[3]): np.loadtxt(p, ndmin=2) - 1 for p in drawn.iterdir()},
+        {
+            (int(p.name.split("-")[2]), p.name.split("-")[3]): np.loadtxt(p, ndmin=2) - 1
+            for p in drawn.iterdir()
+        },
     )
 
 

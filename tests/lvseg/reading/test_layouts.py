@@ -3,9 +3,13 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from lvseg.quality import anatomy_fit
 from lvseg.reading.inspection import inspect
+from lvseg.reading.layouts import find_patients
+from lvseg.reading.study import read_study
 from tests.lvseg.reading.scd import ED, ES, PHASES, SLICES, Cine, write_contour, write_layout, zip_folder
 
 
@@ -130,3 +134,14 @@ def test_real_archives(real_data: Path) -> None:
         "SC-HF-I-02": 260,
     }
     assert all(facts["contours"]["ocontour"] == 9 for facts in originals.values())
+
+
+def test_the_archives_contours_count_pixels_from_1(real_data: Path) -> None:
+    """Read so, the cavity inside is brighter than the ring outside more often than when they are read from 0."""
+    found, _ = find_patients([real_data / f"scd-original-SC-HF-I-{number}.zip" for number in (1, 2)])
+    for files in found:
+        fits = []
+        for first_pixel in (0, 1):
+            study = read_study(files, first_pixel, all_pixels=False)
+            fits.append(np.median([anatomy_fit(study.pixels[n], line) for n, line in study.endo.items()]))
+        assert fits[1] > fits[0], files.id
