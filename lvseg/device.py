@@ -34,27 +34,35 @@ def _quiet() -> Iterator[None]:
             os.close(kept)
 
 
+if os.environ.get("KERAS_BACKEND") == "jax":
+    # Before JAX starts: its fastest kernels on a GPU add in an order that changes from run to run.
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true".strip()
+
 with _quiet():
     import keras
-    import tensorflow as tf
+
+    if keras.backend.backend() == "tensorflow":  # where only JAX is installed there is none to import
+        import tensorflow as tf
 
 
 def prepare(threads: int, seed: int) -> str:
     """Make the coming computation repeatable, and return the device it will run on, in words.
 
-    Sets the number of threads of one operation, deterministic kernels and the seeds of Python, NumPy and the
-    backend; on a GPU lets memory grow, so that other processes find some.
+    Sets the seeds of Python, NumPy and the backend. On TensorFlow also the number of threads of one operation and
+    deterministic kernels, and on a GPU lets memory grow, so that other processes find some.
 
     Args:
-        threads: of one operation; sums are split by it, so another number gives other weights.
+        threads: of one operation; sums are split by it, so another number gives other weights. JAX takes all cores.
         seed: of the first weights and of dropout.
     """
+    if keras.backend.backend() != "tensorflow":
+        keras.utils.set_random_seed(seed)
+        return f"{keras.distribution.list_devices()[0]}, {keras.backend.backend()}"
     _set_threads(threads)
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
-    gpus = tf.config.list_physical_devices("GPU")[
-        :1
-    ]  # one training uses one; CUDA_VISIBLE_DEVICES says which
+    # One training uses one GPU; CUDA_VISIBLE_DEVICES says which.
+    gpus = tf.config.list_physical_devices("GPU")[:1]
     try:
         tf.config.set_visible_devices(gpus, "GPU")
         for gpu in gpus:

@@ -8,29 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lvseg import checkpoints, dataset, model_file, shards, training
+from lvseg import checkpoints, dataset, model_file, shards
 from lvseg.dataset import Example, examples
 from lvseg.errors import UserError
 from lvseg.models import unet
-from lvseg.params import UnetSettings, load
-from tests.conftest import REPOSITORY, tiny_shard
-from tests.lvseg.tiny_training import Recorder, part
+from tests.conftest import tiny_shard
+from tests.lvseg.tiny_training import part
+from tests.lvseg.unet_training import SHARED, TINY, Listener, train
 
 import keras  # isort: skip  (after lvseg, which silences the start-up notes)
 import tensorflow as tf  # isort: skip
-
-SHARED = load(REPOSITORY / "params.yaml").train_unet.chosen()
-TINY = SHARED.model_copy(
-    update={
-        "epochs": 2, "images_per_epoch": 6, "batch_size": 3, "width": 8, "crop": 32, "image_size": 64,
-        "spacing_mm": 2.0,
-    }
-)  # fmt: skip
-
-
-class Listener(Recorder):
-    def started(self, resumed_from: int, total: int) -> None:
-        self.resumed_from = resumed_from
 
 
 @pytest.fixture(autouse=True)
@@ -38,19 +25,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LVSEG_HOME", str(tmp_path))
     monkeypatch.setattr("lvseg.progress.ROOT", tmp_path)
     return tmp_path
-
-
-def train(learning: list[Example], settings: UnetSettings = TINY, **changes: Any) -> training.TrainingResult:
-    given: dict[str, Any] = {
-        "recipe": unet.RECIPE,
-        "settings": settings,
-        "training": learning,
-        "validation": [],
-        "fingerprint": "unet",
-        "inputs": {"params": settings.model_dump()},
-        "listener": Listener(),
-    }
-    return training.train(**given | changes)
 
 
 def test_the_loss_by_hand() -> None:
