@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
+
+from lvseg import device  # noqa: F401  isort: skip  (before Keras: it silences the start-up notes)
+import keras
 
 from lvseg.errors import UserError
 from lvseg.grid import Grid
