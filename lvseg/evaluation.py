@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lvseg import metrics, official
+from lvseg import metrics, official, shards
 from lvseg.dataset import Example
 from lvseg.errors import UserError
 from lvseg.frames import Frame, load
@@ -148,6 +148,21 @@ def predicted(segmenter: Segmenter, examples: Sequence[Example], frames: Sequenc
             if not np.isfinite(frame.image.astype(np.float32)).all():
                 raise UserError(f"{example.shard}, frame {example.frame}: {error}") from None
         raise
+
+
+def drawn_on_empty(segmenter: Segmenter, examples: Sequence[Example], batch_size: int) -> int:
+    """Return on how many slices that hold no ventricle a model draws one."""
+    count = 0
+    for start in range(0, len(examples), batch_size):
+        batch = [
+            (shards.read(example.shard), example.frame) for example in examples[start : start + batch_size]
+        ]
+        found = segmenter.predict(
+            [np.asarray(shard.pixels[frame]) for shard, frame in batch],
+            [shard.spacing_mm for shard, _ in batch],
+        )
+        count += sum(bool(prediction.mask.any()) for prediction in found)
+    return count
 
 
 def _overlap(frame: Frame, prediction: Prediction) -> dict[str, Any]:

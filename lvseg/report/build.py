@@ -33,6 +33,11 @@ class Sources:
         """Return the contoured slices of one part of the split."""
         return dataset.examples(self.shards, self.split, part, drop)
 
+    def empty(self, part: str) -> list[Example]:
+        """Return the slices of one part of the split that are known to hold no ventricle."""
+        every = dataset.examples(self.shards, self.split, part, (), empty=True).examples
+        return [example for example in every if example.mask is None]
+
 
 def build(folder: Path, sources: Sources, params: Params) -> dict[str, list[Path]]:
     """Score every trained model on the test patients and fill `folder`.
@@ -59,9 +64,16 @@ def build(folder: Path, sources: Sources, params: Params) -> dict[str, list[Path
 
     parts: list[pd.DataFrame] = []
     drawn: dict[str, dict[str, Path]] = {}
+    facts: dict[str, dict[str, int]] = {}
+    empty = sources.empty("test")
     for model in models:
-        scores, drawn[model.name] = _evaluate(folder, model, test.examples, params)
+        segmenter = model.load()
+        scores, drawn[model.name] = _evaluate(folder, model, segmenter, test.examples, params)
         parts.append(scores)
+        facts[model.name] = {
+            "parameters": model.run["parameters"],
+            "drawn_on_empty": evaluation.drawn_on_empty(segmenter, empty, params.evaluate.batch_size),
+        }
     slices = pd.concat(parts, ignore_index=True)
     draw_distribution(folder / pictures["dice"], slices)
 
@@ -74,8 +86,12 @@ def build(folder: Path, sources: Sources, params: Params) -> dict[str, list[Path
     metrics = tables.metrics(
         slices,
         patients,
-        {model.name: model.run["parameters"] for model in models},
-        {"hash": identity.test_hash(test.examples), "left_out": test.left_out},
+        facts,
+        {
+            "empty_slices": len(empty),
+            "hash": identity.test_hash(test.examples),
+            "left_out": test.left_out,
+        },
     )
     tables.write_json(folder / "metrics.json", metrics)
     tables.write_csv(folder / "per_slice.csv", slices)
@@ -94,10 +110,9 @@ def build(folder: Path, sources: Sources, params: Params) -> dict[str, list[Path
 
 
 def _evaluate(
-    folder: Path, model: TrainedModel, examples: Sequence[Example], params: Params
+    folder: Path, model: TrainedModel, segmenter: Segmenter, examples: Sequence[Example], params: Params
 ) -> tuple[pd.DataFrame, dict[str, Path]]:
     """Return one model's scores by slice and its pictures by kind, relative to `folder`."""
-    segmenter = model.load()
     scores = evaluation.table(
         list(evaluation.score_slices(model.name, segmenter, examples, params.evaluate.batch_size))
     )

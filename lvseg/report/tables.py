@@ -48,15 +48,18 @@ def by_division(slices: pd.DataFrame) -> pd.DataFrame:
 
 
 def metrics(
-    slices: pd.DataFrame, patients: pd.DataFrame, parameters: Mapping[str, int], test: Mapping[str, Any]
+    slices: pd.DataFrame,
+    patients: pd.DataFrame,
+    facts: Mapping[str, Mapping[str, int]],
+    test: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the content of `metrics.json`.
 
     Args:
         slices: the scores, a row per model and slice.
         patients: the same by patient.
-        parameters: the number of parameters by model.
-        test: `hash` and `left_out` of the test slices.
+        facts: by model, the number of parameters and on how many empty slices it draws.
+        test: `hash` and `left_out` of the test slices, and how many others are known to be empty.
     """
     divisions = by_division(slices)
     models: dict[str, Any] = {}
@@ -69,7 +72,7 @@ def metrics(
             "undefined": found["undefined"],
             **summaries.by_official_rules(by_patient),
             **_clinical(summaries.clinical(by_patient)),
-            "parameters": parameters[str(model)],
+            **facts[str(model)],
         }
         for division in _DIVISIONS:
             rows = divisions[(divisions["model"] == model) & (divisions["division"] == division)]

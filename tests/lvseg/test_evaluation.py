@@ -204,3 +204,10 @@ def test_models_that_are_missing_or_damaged_are_named(tmp_path: Path) -> None:
     (tmp_path / "one/run.json").write_text("{")
     with pytest.raises(UserError, match=r"run\.json is missing or damaged"):
         evaluation.trained_models(tmp_path)
+
+
+def test_models_that_draw_where_there_is_nothing_are_found_out(tiny_shards: Path) -> None:
+    """The discs of the tiny shards stand in for whatever fools a model beyond the ventricle."""
+    empty = [replace(example, mask=None) for example in held_out(tiny_shards)]
+    for model, count in ((threshold_model(), len(empty)), (blank_model(), 0)):
+        assert evaluation.drawn_on_empty(Segmenter(model, Grid(64)), empty, batch_size=5) == count

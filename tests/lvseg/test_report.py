@@ -68,6 +68,7 @@ def test_metrics_name_models_and_test_and_count_what_is_left_out(report: Path) -
     assert found["test"] | {"hash": ""} == {
         "patients": 2,
         "slices": 11,
+        "empty_slices": 0,
         "hash": "",
         "left_out": {"off-anatomy": 1},
     }
@@ -77,7 +78,7 @@ def test_metrics_name_models_and_test_and_count_what_is_left_out(report: Path) -
         "loss", "accuracy", "dice_smoothed", "dice_slice_mean", "dice_slice_q1", "dice_slice_median",
         "dice_slice_q3", "dice_patient_mean", "dice_patient_median", "missed", "undefined", "parameters",
         "by_group", "by_phase", "by_level", "dm", "apd_mm", "apd_px", "good_percent", "unjudged", "hd_mm",
-        "hd95_mm", "surface_mm", "ef_mae_pp", "incomplete_slices", "volumes",
+        "hd95_mm", "surface_mm", "ef_mae_pp", "incomplete_slices", "volumes", "drawn_on_empty",
     }  # fmt: skip
     assert good["dice_slice_mean"] > 0.98 and good["missed"] == 0 and good["parameters"] == 4
     assert blank["dice_slice_mean"] == blank["dice_patient_mean"] == 0 and blank["missed"] == 11
