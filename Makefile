@@ -8,7 +8,7 @@ LOCKS := requirements/dev.lock requirements/gpu.lock requirements/uv.lock
 # Exists when .venv is complete; older than a lock file or pyproject.toml means: bring .venv in step.
 READY := .venv/ready
 
-.PHONY: help repro test setup lint format mlflow ui bench bench-flow bench-robust fleet chaos lock
+.PHONY: help repro test setup lint format mlflow ui bench bench-flow bench-robust bench-train fleet chaos lock
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -43,6 +43,9 @@ bench: $(READY) ## speed of extraction against the obvious loop and against read
 
 bench-flow: $(READY) ## what Prefect costs on top of DVC, and what two workers bring; ARGS=--help
 	@$(PYTHON_OF_VENV) -m bench.flow $(ARGS)
+
+bench-train: $(READY) ## the U-Net against MONAI's on PyTorch, in equal time; needs data/ (make repro)
+	@$(PYTHON_OF_VENV) -m bench.training $(ARGS)
 
 bench-robust: $(READY) ## what other framings and pixels cost the U-Net; ARGS="--model cnn"
 	@$(PYTHON_OF_VENV) -m bench.robustness $(ARGS)

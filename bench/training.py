@@ -1,0 +1,192 @@
+"""`make bench-train`: our U-Net against MONAI's on PyTorch, on the same slices, machine and wall-clock time.
+
+Both learn from the training and validation patients of `data/` and are scored on the same test slices, on the same
+grid, as the networks say: nothing is averaged or cleaned up. Each first finds out how long a step takes, which is not
+counted, and plans its learning rate for the whole time; the clock stands still while Dice is measured.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from lvseg import device, params
+from lvseg.command import run
+from lvseg.dataset import Example
+from lvseg.errors import UserError
+from lvseg.identity import ROOT, state_home
+
+PEER = Path(__file__).parent / "peers"
+TRIAL = 40  # steps that say how long one takes
+AHEAD = 100  # batches between two looks at the clock
+PEAK_SIZE = 2048  # rows and columns of the matrices whose product says what the machine can do
+BACKWARD = 3  # a step of training costs about three times the forward pass
+
+
+def main(
+    minutes: Annotated[list[float] | None, typer.Option(help="When to measure Dice.")] = None,
+) -> None:
+    """Train both and print the tables."""
+    settings = params.load().train_unet.chosen()
+    where = device.prepare(settings.threads, settings.seed)
+    print(f"{where}; batches of {settings.batch_size} crops of {settings.crop} x {settings.crop}")
+    from lvseg.report.build import Sources
+
+    marks = sorted(60 * mark for mark in minutes or [2, 5, 10])
+    sources, drop = Sources(), params.load().quality
+    learning = [
+        e for part in ("train", "validation") for e in sources.select(part, drop.drop_from_training).examples
+    ]
+    test = sources.select("test", drop.drop_from_test).examples
+    with tempfile.TemporaryDirectory() as folder:
+        slices = export(Path(folder) / "slices.npz", learning, test, settings)
+        ours, peer = train_ours(learning, slices, settings, marks), train_peer(slices, marks)
+    print("\n| minutes | ours, Dice | MONAI, Dice |\n|---|---|---|")
+    for mine, other in zip(ours["marks"], peer["marks"], strict=True):
+        print(f"| {mine['seconds'] / 60:g} | {mine['dice']:.4f} | {other['dice']:.4f} |")
+    speed = ours["images_per_second"]
+    print("\n| | ours | MONAI | ratio |\n|---|---|---|---|")
+    print(f"| images a second in training | {speed:.1f} | {peer['images_per_second']:.1f} "
+          f"| {speed / peer['images_per_second']:.2f} |")  # fmt: skip
+    peak, used = matmul_peak(), speed * ours["operations"]
+    print(f"\nMatrix products of float32 reach {peak / 1e9:.0f} GFLOP/s here; training uses {used / 1e9:.0f}, "
+          f"{100 * used / peak:.0f} % of that. The input alone makes {input_speed(learning, settings):.0f} images a "
+          "second.")  # fmt: skip
+
+
+def export(path: Path, learning: list[Example], test: list[Example], settings: Any) -> Path:
+    """Write what both learn from and are scored on, on the grid."""
+    from lvseg import frames
+    from lvseg.grid import Grid
+
+    grid = Grid(settings.image_size, settings.spacing_mm)
+    arrays: dict[str, Any] = {}
+    for prefix, examples in (("", learning), ("test_", test)):
+        loaded = [frames.load(example) for example in examples]
+        arrays[f"{prefix}images"] = np.stack([grid.image(f.image, f.spacing_mm)[..., 0] for f in loaded])
+        arrays[f"{prefix}masks"] = np.stack([grid.mask(f.endo, f.spacing_mm) for f in loaded])
+    np.savez(
+        path, **arrays, crop=settings.crop, batch_size=settings.batch_size, rate=settings.learning_rate,
+        threads=settings.threads, seed=settings.seed,
+    )  # fmt: skip
+    return path
+
+
+def train_ours(learning: list[Example], slices: Path, settings: Any, marks: list[float]) -> dict[str, Any]:
+    """Return images per second, Dice at each mark, and operations per image."""
+    from lvseg.models import unet
+
+    batch = settings.batch_size
+
+    def fit(model: Any, number: int, steps: int) -> float:
+        planned = settings.model_copy(update={"images_per_epoch": steps * batch})
+        began = time.perf_counter()
+        model.fit(
+            unet.RECIPE.learn(learning, planned).shuffled(settings.seed, number), verbose=0, shuffle=False
+        )
+        return time.perf_counter() - began
+
+    trial = unet.build(settings)
+    fit(trial, 1, TRIAL // 2)  # compiles
+    each = fit(trial, 2, TRIAL // 2) / (TRIAL // 2)
+    total = max(int(marks[-1] / each), 1)
+    device.prepare(settings.threads, settings.seed)
+    model = unet.build(settings.model_copy(update={"epochs": 1, "images_per_epoch": total * batch}))
+    given = np.load(slices)
+    spent, steps, found = 0.0, 0, []
+    for mark in marks:
+        while spent < mark and steps < total:
+            spent += fit(model, steps // AHEAD + 1, min(AHEAD, total - steps))
+            steps += min(AHEAD, total - steps)
+        found.append({"seconds": mark, "dice": dice(model, given["test_images"], given["test_masks"])})
+    return {
+        "images_per_second": batch * steps / spent,
+        "marks": found,
+        "operations": BACKWARD * operations(settings),
+    }
+
+
+def dice(model: Any, images: np.ndarray, masks: np.ndarray) -> float:
+    """Return the mean Dice over slices that hold something."""
+    from lvseg import metrics
+
+    scores = []
+    for start in range(0, len(images), 16):
+        answers = np.asarray(model.predict_on_batch(images[start : start + 16, ..., None]))
+        found = answers[..., 1] > answers[..., 0]
+        scores += [metrics.dice(*pair) for pair in zip(found, masks[start : start + 16], strict=True)]
+    return float(np.nanmean(scores))
+
+
+def train_peer(slices: Path, marks: list[float]) -> dict[str, Any]:
+    """Train MONAI's network in its own environment, which is made on first use.
+
+    Raises:
+        UserError: it cannot be made, or the training failed.
+    """
+    home = state_home() / "peers" / "monai"
+    python = home / "bin" / "python"
+    if not python.exists():
+        print(f"making an environment for MONAI in {home} (about 1 GB)", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+    pip = [str(python), "-m", "pip", "install", "--quiet", "-r", str(PEER / "requirements.txt")]
+    if subprocess.run(pip).returncode:
+        raise UserError(f"MONAI could not be installed into {home}: see above")
+    command = [str(python), str(PEER / "monai_unet.py"), str(slices), *map(str, marks)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"MONAI's training failed: {done.stderr.strip()[-2000:]}")
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def operations(settings: Any) -> float:
+    """Return the floating-point operations of the convolutions of one forward pass over a crop."""
+    import keras
+
+    from lvseg.models import unet
+
+    model = unet.build(settings)
+    fixed = keras.models.clone_model(
+        model, input_tensors=keras.Input((settings.crop, settings.crop, 1), name="image")
+    )
+    total = 0.0
+    for layer in fixed.layers:
+        if "Conv2D" in type(layer).__name__:
+            # A convolution multiplies at each output point, a transposed one at each input point.
+            shape = layer.input.shape if "Transpose" in type(layer).__name__ else layer.output.shape
+            total += 2 * shape[1] * shape[2] * float(np.prod(layer.kernel.shape))
+    return total
+
+
+def matmul_peak() -> float:
+    """Return the floating-point operations per second of a product of large matrices."""
+    import keras
+
+    one = keras.random.normal((PEAK_SIZE, PEAK_SIZE))
+    keras.ops.matmul(one, one)
+    began = time.perf_counter()
+    for _ in range(10):
+        product = keras.ops.matmul(one, one)
+    keras.ops.convert_to_numpy(product)
+    return 10 * 2 * PEAK_SIZE**3 / (time.perf_counter() - began)
+
+
+def input_speed(learning: list[Example], settings: Any) -> float:
+    """Return the images per second that one thread prepares."""
+    from lvseg.models import unet
+
+    data = unet.RECIPE.learn(learning, settings).shuffled(settings.seed, 1)
+    began = time.perf_counter()
+    count = sum(len(data[number][0]) for number in range(TRIAL))
+    return count / (time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    run(main)
