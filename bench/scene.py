@@ -16,7 +16,7 @@ import psutil
 
 from bench.rig import clones, servers
 from bench.rig.api import Prefect, mlflow_runs
-from bench.rig.clones import TINY, Clone
+from bench.rig.clones import TINY_UNET, Clone
 from bench.rig.process import Child, free_port, marked
 from lvseg.errors import UserError
 
@@ -28,7 +28,7 @@ UNFINISHED = ("RUNNING", "PENDING", "CANCELLING")
 RECORD = sorted(
     [
         *((section.replace("_", "-"), "FINISHED", values["epochs"]) for section, values in SLOW.items()),
-        ("train-unet", "FINISHED", TINY["train_unet"]["fast"]["epochs"]),
+        ("train-unet", "FINISHED", TINY_UNET["epochs"]),
     ]
 )
 PATIENCE = 300.0  # seconds for a run, and for the automation that finds a silent one

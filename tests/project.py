@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from bench.rig.clones import TINY_UNET
 from lvseg.identity import file_hash
 
 ROOT = Path(__file__).parent.parent
@@ -18,18 +19,7 @@ TINY: dict[str, dict[str, Any]] = {
     "phantom": {"patients": 6, "slices": 3, "phases": 4, "matrix": 64},
     "train_dense": {"epochs": 1, "image_size": 32},
     "train_cnn": {"epochs": 1, "image_size": 32},
-    "train_unet": {
-        "fast": {
-            "epochs": 1,
-            "images_per_epoch": 8,
-            "spacing_mm": 3.0,
-            "image_size": 64,
-            "crop": 32,
-            "width": 8,
-            "views": 1,
-            "learn_from_validation": False,
-        },
-    },
+    "train_unet": {"fast": TINY_UNET | {"epochs": 1}},
     "evaluate": {"overlays": 1},
 }
 

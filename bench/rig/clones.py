@@ -16,24 +16,22 @@ from bench.rig.servers import Ssh
 from lvseg.errors import UserError
 from lvseg.identity import ROOT
 
+TINY_UNET: dict[str, Any] = {
+    "epochs": 2,
+    "images_per_epoch": 8,
+    "spacing_mm": 3.0,
+    "image_size": 64,
+    "crop": 32,
+    "width": 8,
+    "views": 1,
+    "learn_from_validation": False,
+}
 # A phantom and trainings of seconds. Data and epochs are for faults and timelines, not for scores.
 TINY: dict[str, dict[str, Any]] = {
     "phantom": {"patients": 6, "slices": 3, "phases": 4, "matrix": 64},
     "train_dense": {"epochs": 2, "image_size": 32, "threads": 1},
     "train_cnn": {"epochs": 2, "image_size": 32, "threads": 1},
-    "train_unet": {
-        "fast": {
-            "epochs": 2,
-            "images_per_epoch": 8,
-            "spacing_mm": 3.0,
-            "image_size": 64,
-            "crop": 32,
-            "width": 8,
-            "views": 1,
-            "learn_from_validation": False,
-        },
-        "threads": 1,
-    },
+    "train_unet": {"fast": TINY_UNET, "threads": 1},
     "evaluate": {"overlays": 1, "threads": 1},
     "extract": {"workers": 1},
 }

@@ -7,18 +7,17 @@ import numpy as np
 import pytest
 
 from bench.robustness import FRAMINGS, Picture, losses, mean_dice
-from lvseg import frames, training
+from lvseg import frames
 from lvseg.dataset import Example, examples
 from lvseg.extraction.run import extract
 from lvseg.grid import Grid
-from lvseg.models import unet
 from lvseg.outline import area
 from lvseg.params import load
 from lvseg.phantom.dataset import Size, generate
 from lvseg.prediction import Segmenter
 from lvseg.volumes import volumes
 from tests.conftest import REPOSITORY
-from tests.lvseg.tiny_training import Recorder
+from tests.lvseg import unet_training
 
 PATIENTS, TEST_PATIENTS = 10, 3
 
@@ -82,8 +81,7 @@ def test_contours_give_the_true_volumes_and_the_challenges_rule_what_it_leaves_o
 @pytest.fixture(scope="module")
 def segmenter(phantom: Path) -> Segmenter:
     """Return a small U-Net after half a minute of training, asked as the shipped one is."""
-    shipped = load(REPOSITORY / "params.yaml").train_unet.chosen()
-    settings = shipped.model_copy(
+    settings = unet_training.SHIPPED.model_copy(
         update={
             "epochs": 4, "images_per_epoch": 1000, "width": 8, "crop": 64, "image_size": 128, "spacing_mm": 2.4,
             "learning_rate": 0.002,
@@ -92,17 +90,7 @@ def segmenter(phantom: Path) -> Segmenter:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LVSEG_HOME", str(phantom / "home"))
         patch.setattr("lvseg.progress.ROOT", phantom)
-        listener = Recorder()
-        listener.started = lambda resumed_from, total: None  # type: ignore[method-assign]
-        result = training.train(
-            recipe=unet.RECIPE,
-            settings=settings,
-            training=part(phantom, "train"),
-            validation=[],
-            fingerprint="framing",
-            inputs={},
-            listener=listener,
-        )
+        result = unet_training.train(part(phantom, "train"), settings)
     how = result.prediction
     return Segmenter(result.model, Grid(how["size"], how["spacing_mm"]), how["views"], how["largest_only"])
 

@@ -14,7 +14,7 @@ from lvseg.errors import UserError
 from lvseg.models import unet
 from tests.conftest import tiny_shard
 from tests.lvseg.tiny_training import part
-from tests.lvseg.unet_training import SHARED, TINY, Listener, train
+from tests.lvseg.unet_training import SHIPPED, TINY, Listener, train
 
 import keras  # isort: skip  (after lvseg, which silences the start-up notes)
 import tensorflow as tf  # isort: skip
@@ -72,7 +72,7 @@ def test_the_same_seed_gives_the_same_weights_also_after_a_stop(tiny_shards: Pat
     assert (resumed.resumed_from, resumed.weights_hash) == (1, whole.weights_hash)
     other = train(learning, TINY.model_copy(update={"seed": 99}), fingerprint="other")
     assert other.weights_hash != whole.weights_hash
-    assert whole.prediction == {"size": 64, "spacing_mm": 2.0, "views": SHARED.views, "largest_only": True}
+    assert whole.prediction == {"size": 64, "spacing_mm": 2.0, "views": SHIPPED.views, "largest_only": True}
 
 
 def odd_shard(folder: Path, number: int, **changes: Any) -> list[Example]:

@@ -22,8 +22,8 @@ from lvseg.params import UnetSettings, load
 from tests.conftest import REPOSITORY
 from tests.lvseg.tiny_training import Recorder, part
 
-SHARED = load(REPOSITORY / "params.yaml").train_unet.chosen()
-TINY = SHARED.model_copy(
+SHIPPED = load(REPOSITORY / "params.yaml").train_unet.chosen()
+TINY = SHIPPED.model_copy(
     update={
         "epochs": 2, "images_per_epoch": 6, "batch_size": 3, "width": 8, "crop": 32, "image_size": 64,
         "spacing_mm": 2.0,
