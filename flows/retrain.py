@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 from prefect import flow, get_run_logger, runtime, task
@@ -47,6 +48,8 @@ def retrain(
         push: Send the results to the DVC remote, and the git ref of this run to origin.
         branch: Git branch that gets a commit of params.yaml and dvc.lock, such as lvseg/retrain.
     """
+    # MLflow takes a second to import, which the first stages leave idle.
+    threading.Thread(target=import_module, args=("mlflow",), daemon=True).start()
     log, run_id = get_run_logger(), str(runtime.flow_run.id)
     base = repository.resolve(revision)
     commit = snapshot.with_overrides(base, overrides)

@@ -14,7 +14,7 @@ from flows.graph import Node
 from flows.outcome import cached
 
 Log = logging.Logger | logging.LoggerAdapter[Any]
-LOOK = 2.0  # seconds between two looks at the progress of a training
+LOOK = 5.0  # seconds between two looks at the progress of a training
 # What `dvc repro` says of a stage that it does not run.
 UNCHANGED = "didn't change, skipping"
 RESTORED = "is cached - skipping run"
@@ -79,7 +79,7 @@ class Progress:
         self._shown = -1.0
 
     def __call__(self) -> None:
-        """Look, at most every two seconds, and show what is new."""
+        """Look, at most every few seconds, and show what is new."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + LOOK

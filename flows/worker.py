@@ -22,6 +22,7 @@ from flows.settings import environment, no_server
 from lvseg.command import run
 from lvseg.errors import UserError
 
+LOOK = 0.5  # seconds between two looks at what is below: each reads all processes
 PATIENCE = 20.0  # seconds for flow runs to end their stages and to say so
 
 
@@ -51,7 +52,7 @@ def main(
         signal.signal(number, ask)
     while not asked and worker.poll() is None:
         _bury(worker)
-        time.sleep(0.2)
+        time.sleep(LOOK)
     _end(worker)
     if not asked:
         raise UserError(f"the Prefect worker {name} ended with status {worker.returncode}, see above")
