@@ -28,6 +28,7 @@ def environment() -> dict[str, str]:
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT),
         "PREFECT_CLIENT_MAX_RETRIES": "8",  # some five minutes: a server that restarts ends no run
         "PREFECT_WORKER_QUERY_SECONDS": "2",
+        "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "5",  # seconds; each batch costs the server some work
         "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
         "PREFECT_CLI_COLORS": "false",
         "LVSEG_REPOSITORY": str(ROOT),

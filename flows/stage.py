@@ -14,7 +14,8 @@ from flows.graph import Node
 from flows.outcome import cached
 
 Log = logging.Logger | logging.LoggerAdapter[Any]
-LOOK = 5.0  # seconds between two looks at the progress of a training
+LOOK = 1.0  # seconds between two looks at the progress of a training
+PAUSE = 10.0  # seconds between two updates of its artifact: each costs the server some work
 # What `dvc repro` says of a stage that it does not run.
 UNCHANGED = "didn't change, skipping"
 RESTORED = "is cached - skipping run"
@@ -26,7 +27,7 @@ def repro(dvc: Dvc, node: Node, *options: str) -> tuple[State[Any], bool]:
     Raises:
         StageError, InfrastructureError: see `flows.commands`.
     """
-    log, began = get_run_logger(), time.monotonic()
+    log, began, progress = get_run_logger(), time.monotonic(), Progress(dvc.workspace, node.name)
     if not node.runs:
         return _fetch(dvc, node, log), True
     try:
@@ -34,8 +35,9 @@ def repro(dvc: Dvc, node: Node, *options: str) -> tuple[State[Any], bool]:
             *("repro", "--single-item", *options, node.name),
             log=log,
             timeout=node.timeout,
-            on_tick=Progress(dvc.workspace, node.name),
+            on_tick=progress,
         )
+        progress.look()
     except RunEndsError:
         return Cancelled(message="ended with the run"), True
     if UNCHANGED in said:
@@ -79,10 +81,13 @@ class Progress:
         self._shown = -1.0
 
     def __call__(self) -> None:
-        """Look, at most every few seconds, and show what is new."""
-        if time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + LOOK
+        """Look now and then, and show what is new."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + LOOK
+            self.look()
+
+    def look(self) -> None:
+        """Show what is new."""
         try:
             if self._file.stat().st_mtime >= self._began:
                 self._show(json.loads(self._file.read_text(encoding="utf-8")))
@@ -103,4 +108,4 @@ class Progress:
             )
         else:
             update_progress_artifact(self._artifact, share, f"{self._stage}: {words}")
-        self._shown = share
+        self._shown, self._next = share, time.monotonic() + PAUSE

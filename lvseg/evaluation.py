@@ -16,6 +16,7 @@ from lvseg.errors import UserError
 from lvseg.frames import Frame, load
 from lvseg.outline import area
 from lvseg.prediction import Prediction, Segmenter, load_segmenter
+from lvseg.raster import with_border
 from lvseg.surface import surface_distances
 
 LEVELS = ("base", "mid", "apex")
@@ -50,6 +51,8 @@ class SliceScore:
         hd_mm: Hausdorff distance of the masks' borders; NaN where either mask is empty.
         hd95_mm: its 95th percentile.
         surface_mm: mean distance of the borders.
+        rendering_dice: Dice of two honest renderings of the manual contour (see `lvseg.raster`): finer
+            differences between a model and the expert say nothing.
         manual_mm2: area of the manual contour.
         predicted_mm2: area of the predicted contour.
         epi_mm2: area of the manual epicardial contour; NaN where it was not drawn.
@@ -76,6 +79,7 @@ class SliceScore:
     hd_mm: float
     hd95_mm: float
     surface_mm: float
+    rendering_dice: float
     manual_mm2: float
     predicted_mm2: float
     epi_mm2: float
@@ -172,6 +176,7 @@ def _overlap(frame: Frame, prediction: Prediction) -> dict[str, Any]:
         "accuracy": metrics.accuracy(prediction.mask, frame.endo),
         "dice": metrics.dice(prediction.mask, frame.endo),
         "dice_smoothed": metrics.dice_smoothed(prediction.mask, frame.endo),
+        "rendering_dice": metrics.dice(with_border(frame.contour, frame.endo.shape), frame.endo),
         "manual_pixels": int(frame.endo.sum()),
         "predicted_pixels": int(prediction.mask.sum()),
         "pixels": frame.endo.size,

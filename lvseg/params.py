@@ -91,8 +91,11 @@ class Augmentation(Section):
     mirror: bool
     scale: Annotated[float, Field(ge=1, le=3)]
     shift_mm: Annotated[float, Field(ge=0, le=200)]
+    elastic_mm: Annotated[float, Field(ge=0, le=20)]
     gamma: Annotated[float, Field(ge=0, le=2)]
     contrast: Annotated[float, Field(ge=0, le=2)]
+    shading: Annotated[float, Field(ge=0, le=2)]
+    blur_mm: Annotated[float, Field(ge=0, le=20)]
     noise: Annotated[float, Field(ge=0, le=2)]
 
 

@@ -1,9 +1,10 @@
 """Everything that an evaluation writes: scores, tables, pictures and the page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from lvseg import dataset, evaluation, frames, identity, summaries
@@ -49,7 +50,8 @@ def build(folder: Path, sources: Sources, params: Params) -> dict[str, list[Path
         UserError: no model is trained, or no test slice is left.
     """
     models = evaluation.trained_models(sources.models)
-    test = sources.select("test", params.quality.drop_from_test)
+    drop = params.quality.drop_from_test
+    every, test = sources.select("test", ()).examples, sources.select("test", drop)
     if not test.examples:
         raise UserError(
             f"{sources.split} leaves no test slice (left out by flag: {test.left_out or 'none'}): add patients, "
@@ -68,13 +70,16 @@ def build(folder: Path, sources: Sources, params: Params) -> dict[str, list[Path
     empty = sources.empty("test")
     for model in models:
         segmenter = model.load()
-        scores, drawn[model.name] = _evaluate(folder, model, segmenter, test.examples, params)
-        parts.append(scores)
+        found = evaluation.score_slices(model.name, segmenter, every, params.evaluate.batch_size)
+        parts.append(evaluation.table(list(found)))
+        scores = _without(drop, parts[-1])
+        drawn[model.name] = _draw(folder, model, segmenter, test.examples, scores, params)
         facts[model.name] = {
             "parameters": model.run["parameters"],
             "drawn_on_empty": evaluation.drawn_on_empty(segmenter, empty, params.evaluate.batch_size),
         }
-    slices = pd.concat(parts, ignore_index=True)
+    with_flagged = pd.concat(parts, ignore_index=True)
+    slices = _without(drop, with_flagged)
     draw_distribution(folder / pictures["dice"], slices)
 
     patients = summaries.per_patient(slices)
@@ -86,6 +91,7 @@ def build(folder: Path, sources: Sources, params: Params) -> dict[str, list[Path
     metrics = tables.metrics(
         slices,
         patients,
+        with_flagged,
         facts,
         {
             "empty_slices": len(empty),
@@ -109,13 +115,21 @@ def build(folder: Path, sources: Sources, params: Params) -> dict[str, list[Path
     return {name: [pictures["samples"], *own.values()] for name, own in drawn.items()}
 
 
-def _evaluate(
-    folder: Path, model: TrainedModel, segmenter: Segmenter, examples: Sequence[Example], params: Params
-) -> tuple[pd.DataFrame, dict[str, Path]]:
-    """Return one model's scores by slice and its pictures by kind, relative to `folder`."""
-    scores = evaluation.table(
-        list(evaluation.score_slices(model.name, segmenter, examples, params.evaluate.batch_size))
-    )
+def _without(drop: Collection[str], slices: pd.DataFrame) -> pd.DataFrame:
+    """Return the slices that bear none of the flags."""
+    flagged = [not set(flags.split()).isdisjoint(drop) for flags in slices["flags"]]
+    return slices[~np.array(flagged, bool)].reset_index(drop=True)
+
+
+def _draw(
+    folder: Path,
+    model: TrainedModel,
+    segmenter: Segmenter,
+    examples: Sequence[Example],
+    scores: pd.DataFrame,
+    params: Params,
+) -> dict[str, Path]:
+    """Return one model's pictures by kind, relative to `folder`; `scores` has a row for each of `examples`."""
     home = Path("pictures") / model.name
     drawn = {"curves": home / "curves.png", "network": home / "network.png"}
     draw_curves(folder / drawn["curves"], model.name, _history(model.folder / "history.csv"))
@@ -128,7 +142,7 @@ def _evaluate(
         }
         drawn["overlays"] = home / "overlays.png"
         draw_overlays(folder / drawn["overlays"], model.name, rows)
-    return scores, drawn
+    return drawn
 
 
 def _overlay(segmenter: Segmenter, example: Example, dice: float) -> Overlay:

@@ -50,6 +50,7 @@ def by_division(slices: pd.DataFrame) -> pd.DataFrame:
 def metrics(
     slices: pd.DataFrame,
     patients: pd.DataFrame,
+    with_flagged: pd.DataFrame,
     facts: Mapping[str, Mapping[str, int]],
     test: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -58,6 +59,7 @@ def metrics(
     Args:
         slices: the scores, a row per model and slice.
         patients: the same by patient.
+        with_flagged: as `slices`, with those that a flag keeps out of the test.
         facts: by model, the number of parameters and on how many empty slices it draws.
         test: `hash` and `left_out` of the test slices, and how many others are known to be empty.
     """
@@ -72,6 +74,7 @@ def metrics(
             "undefined": found["undefined"],
             **summaries.by_official_rules(by_patient),
             **_clinical(summaries.clinical(by_patient)),
+            "with_flagged": _in_short(with_flagged[with_flagged["model"] == model]),
             **facts[str(model)],
         }
         for division in _DIVISIONS:
@@ -90,9 +93,27 @@ def metrics(
     return plain(
         {
             "models": models,
-            "test": {"patients": one_model["patient"].nunique(), "slices": len(one_model), **test},
+            "test": {
+                "patients": one_model["patient"].nunique(),
+                "slices": len(one_model),
+                "rendering_dice": one_model.groupby("patient")["rendering_dice"].mean().mean(),
+                **test,
+            },
         }
     )
+
+
+def _in_short(slices: pd.DataFrame) -> dict[str, Any]:
+    """Return the scores that are compared across the literature, of one model."""
+    patients = summaries.per_patient(slices)
+    overlap, official = summaries.summary(slices), summaries.by_official_rules(patients)
+    return {
+        "patients": len(patients),
+        "slices": len(slices),
+        **{name: overlap[name] for name in ("dice_slice_mean", "dice_patient_mean")},
+        **{name: official[name] for name in ("dm", "apd_mm", "good_percent")},
+        "ef_mae_pp": summaries.clinical(patients).agreements["ef_percent"].mean_absolute,
+    }
 
 
 def _clinical(compared: summaries.Clinical) -> dict[str, Any]:

@@ -7,10 +7,14 @@ from lvseg.augmentation import Augmented
 from lvseg.grid import Grid
 from lvseg.params import Augmentation
 
-NONE = Augmentation(rotation_degrees=0, mirror=False, scale=1, shift_mm=0, gamma=0, contrast=0, noise=0)
+NONE = Augmentation(
+    rotation_degrees=0, mirror=False, scale=1, shift_mm=0, elastic_mm=0, gamma=0, contrast=0, shading=0,
+    blur_mm=0, noise=0,
+)  # fmt: skip
 ALL = Augmentation(
-    rotation_degrees=180, mirror=True, scale=1.25, shift_mm=30, gamma=0.3, contrast=0.2, noise=0.05
-)
+    rotation_degrees=180, mirror=True, scale=1.25, shift_mm=30, elastic_mm=3, gamma=0.3, contrast=0.2,
+    shading=0.2, blur_mm=1, noise=0.05,
+)  # fmt: skip
 SPACING = np.array([1.5, 1.2])
 
 
@@ -61,6 +65,22 @@ def test_each_kind_of_change_goes_as_far_as_asked() -> None:
     assert 22 < np.abs(ways).max() <= 28.2
     turned = seen(NONE.model_copy(update={"rotation_degrees": 180.0}), 5)[1]
     assert turned.sum() == pytest.approx(whole, rel=0.02) and (turned != seen(NONE, 0)[1]).any()
+
+    bent = seen(NONE.model_copy(update={"elastic_mm": 4.0}), 5)[1]
+    assert (
+        bent.sum() == pytest.approx(whole, rel=0.2) and np.abs(bent - seen(NONE, 0)[1]).sum() > 0.05 * whole
+    )
+
+
+def test_shading_brightens_one_side_and_blur_softens_some_images() -> None:
+    plain, mask = seen(NONE, 0)
+    shading = NONE.model_copy(update={"shading": 0.5})
+    assert plain[mask == 1].std() < 0.05
+    assert max(seen(shading, seed)[0][mask == 1].std() for seed in range(10)) > 0.3
+    blurred = NONE.model_copy(update={"blur_mm": 3.0})
+    edges = [np.abs(np.diff(seen(blurred, seed)[0], axis=0)).max() for seed in range(30)]
+    sharp = np.abs(np.diff(plain, axis=0)).max()
+    assert 2 <= sum(edge < 0.8 * sharp for edge in edges) <= 15
 
 
 def test_what_is_finer_than_the_grid_is_averaged_not_picked() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvseg.raster import rasterise
+from lvseg.raster import rasterise, with_border
 
 
 def centroid(mask: np.ndarray) -> np.ndarray:
@@ -53,3 +53,11 @@ def test_parts_outside_the_image_are_cut_off_and_the_sense_of_rotation_is_nothin
     assert 0 < mask.sum() < np.pi * 5.2**2 / 3
     np.testing.assert_array_equal(mask, rasterise(line[::-1], (20, 20)))
     assert rasterise(line - 50, (20, 20)).sum() == 0
+
+
+def test_the_other_rendering_rounds_points_and_fills_the_border_in() -> None:
+    square = np.array([[1.6, 2.4], [5.4, 2.4], [5.4, 4.6], [1.6, 4.6]])
+    mask = with_border(square, (8, 9))
+    assert mask.shape == (8, 9) and np.argwhere(mask).min(axis=0).tolist() == [2, 2]
+    assert mask.sum() == 4 * 4 and mask[2:6, 2:6].all()
+    assert rasterise(square, (8, 9)).sum() == 4 * 2

@@ -28,14 +28,16 @@ def settings() -> params.Params:
 
 @pytest.fixture(scope="module")
 def sources(tiny_shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Sources:
-    """Return two trained models, and test patients of whom one slice bears a flag."""
+    """Return two trained models, and test patients of whom one slice has a misplaced contour, and a flag."""
     folder = tmp_path_factory.mktemp("sources")
     save_trained(folder / "models", "blank", blank_model())
     save_trained(folder / "models", "good", threshold_model())
     shutil.copytree(tiny_shards / "shards", folder / "shards")
     shutil.copy(tiny_shards / "split.csv", folder)
-    shard = tiny_shard(6)
+    shard, aside = tiny_shard(6), 12
     flagged = {
+        "endo": np.stack([np.roll(shard.endo[0], aside, axis=1), *shard.endo[1:]]),
+        "contour_points": shard.contour_points + np.where(np.arange(240) < 40, aside, 0)[:, None] * [1, 0],
         "contour_flags": np.array(["off-anatomy", *shard.contour_flags[1:]]),
         "group": np.array("<HYP>"),
     }
@@ -65,6 +67,7 @@ def metrics(report: Path) -> dict[str, Any]:
 
 def test_metrics_name_models_and_test_and_count_what_is_left_out(report: Path) -> None:
     found = metrics(report)
+    assert 0.5 < found["test"].pop("rendering_dice") < 1
     assert found["test"] | {"hash": ""} == {
         "patients": 2,
         "slices": 11,
@@ -79,11 +82,24 @@ def test_metrics_name_models_and_test_and_count_what_is_left_out(report: Path) -
         "dice_slice_q3", "dice_patient_mean", "dice_patient_median", "missed", "undefined", "parameters",
         "by_group", "by_phase", "by_level", "dm", "apd_mm", "apd_px", "good_percent", "unjudged", "hd_mm",
         "hd95_mm", "surface_mm", "ef_mae_pp", "incomplete_slices", "volumes", "drawn_on_empty",
+        "with_flagged",
     }  # fmt: skip
     assert good["dice_slice_mean"] > 0.98 and good["missed"] == 0 and good["parameters"] == 4
     assert blank["dice_slice_mean"] == blank["dice_patient_mean"] == 0 and blank["missed"] == 11
     assert {value: own["slices"] for value, own in good["by_group"].items()} == {"N": 6, "<HYP>": 5}
     assert {value: own["slices"] for value, own in good["by_phase"].items()} == {"ED": 5, "ES": 6}
+
+
+def test_scores_with_the_slices_that_are_left_out_stand_beside_those_without(report: Path) -> None:
+    models = metrics(report)["models"]
+    assert {(own["with_flagged"]["patients"], own["with_flagged"]["slices"]) for own in models.values()} == {
+        (2, 12)
+    }
+    good = models["good"]
+    assert good["with_flagged"]["dice_slice_mean"] < good["dice_slice_mean"]
+    assert good["with_flagged"]["good_percent"] < good["good_percent"] == 100
+    text = (report / "index.html").read_text(encoding="utf-8")
+    assert "With the 1 slice that the quality check leaves out" in text
 
 
 def test_tables_hold_every_slice_of_every_model(report: Path) -> None:
