@@ -6,6 +6,7 @@ counted, and plans its learning rate for the whole time; the clock stands still 
 """
 
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from lvseg.identity import ROOT, state_home
 PEER = Path(__file__).parent / "peers"
 TRIAL = 40  # steps that say how long one takes
 AHEAD = 100  # batches between two looks at the clock
+AT_ONCE = 16  # images in a batch of prediction
 PEAK_SIZE = 2048  # rows and columns of the matrices whose product says what the machine can do
 BACKWARD = 3  # a step of training costs about three times the forward pass
 
@@ -54,6 +56,10 @@ def main(
     print("\n| | ours | MONAI | ratio |\n|---|---|---|---|")
     print(f"| images a second in training | {speed:.1f} | {peer['images_per_second']:.1f} "
           f"| {speed / peer['images_per_second']:.2f} |")  # fmt: skip
+    other = peer["predicted_per_second"]
+    for views, own in ours["predicted_per_second"].items():
+        print(f"| slices a second in prediction, {views} view{'s' * (views > 1)} | {own:.1f} | {other:.1f} (1 view) "
+              f"| {own / other:.2f} |")  # fmt: skip
     peak, used = matmul_peak(), speed * ours["operations"]
     print(f"\nMatrix products of float32 reach {peak / 1e9:.0f} GFLOP/s here; training uses {used / 1e9:.0f}, "
           f"{100 * used / peak:.0f} % of that. The input alone makes {input_speed(learning, settings):.0f} images a "
@@ -106,6 +112,9 @@ def train_ours(learning: list[Example], slices: Path, settings: Any, marks: list
             steps += min(AHEAD, total - steps)
         found.append({"seconds": mark, "dice": dice(model, given["test_images"], given["test_masks"])})
     return {
+        "predicted_per_second": {
+            views: prediction_speed(model, given["test_images"], settings, views) for views in (1, 8)
+        },
         "images_per_second": batch * steps / spent,
         "marks": found,
         "operations": BACKWARD * operations(settings),
@@ -117,11 +126,28 @@ def dice(model: Any, images: np.ndarray, masks: np.ndarray) -> float:
     from lvseg import metrics
 
     scores = []
-    for start in range(0, len(images), 16):
-        answers = np.asarray(model.predict_on_batch(images[start : start + 16, ..., None]))
+    for start in range(0, len(images), AT_ONCE):
+        answers = np.asarray(model.predict_on_batch(images[start : start + AT_ONCE, ..., None]))
         found = answers[..., 1] > answers[..., 0]
-        scores += [metrics.dice(*pair) for pair in zip(found, masks[start : start + 16], strict=True)]
+        scores += [metrics.dice(*pair) for pair in zip(found, masks[start : start + AT_ONCE], strict=True)]
     return float(np.nanmean(scores))
+
+
+def prediction_speed(model: Any, images: np.ndarray, settings: Any, views: int) -> float:
+    """Return the slices per second that a segmenter takes from images to masks, the best of three times."""
+    from lvseg.grid import Grid
+    from lvseg.prediction import Segmenter
+
+    segmenter = Segmenter(model, Grid(settings.image_size, settings.spacing_mm), views, largest_only=True)
+    spacings = [(settings.spacing_mm, settings.spacing_mm)] * AT_ONCE
+    best = math.inf
+    for _ in range(3):
+        began = time.perf_counter()
+        for start in range(0, len(images), AT_ONCE):
+            part = images[start : start + AT_ONCE]
+            segmenter.predict(list(part), spacings[: len(part)])
+        best = min(best, time.perf_counter() - began)
+    return len(images) / best
 
 
 def train_peer(slices: Path, marks: list[float]) -> dict[str, Any]:

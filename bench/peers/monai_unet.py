@@ -29,6 +29,7 @@ from monai.utils import set_determinism
 WARM_UP = 0.1  # of all steps, as ours has it
 TRIAL = 40  # steps that say how long one takes
 AHEAD = 25  # batches between two looks at the clock
+AT_ONCE = 16  # images in a batch of prediction
 
 
 def network() -> torch.nn.Module:
@@ -91,7 +92,15 @@ def main(path: str, marks: list[float]) -> None:
                 steps += 1
             spent += time.perf_counter() - began
         found.append({"seconds": mark, "dice": trainer.dice(given["test_images"], given["test_masks"])})
-    print(json.dumps({"images_per_second": batch * steps / spent, "marks": found}))
+    print(
+        json.dumps(
+            {
+                "images_per_second": batch * steps / spent,
+                "marks": found,
+                "predicted_per_second": trainer.prediction_speed(given["test_images"]),
+            }
+        )
+    )
 
 
 class Endless:
@@ -144,14 +153,28 @@ class Trainer:
 
     def dice(self, images: np.ndarray, masks: np.ndarray) -> float:
         """Return the mean Dice over slices that hold something."""
+        found = self._scores(images) > 0
+        drawn = masks > 0
+        return float(np.mean(2 * (found & drawn).sum((1, 2)) / (found.sum((1, 2)) + drawn.sum((1, 2)))))
+
+    def prediction_speed(self, images: np.ndarray) -> float:
+        """Return the images per second that the network looks at, the best of three times."""
+        best = math.inf
+        for _ in range(3):
+            began = time.perf_counter()
+            self._scores(images)
+            best = min(best, time.perf_counter() - began)
+        return len(images) / best
+
+    def _scores(self, images: np.ndarray) -> np.ndarray:
+        """Return the scores (n, s, s) of images (n, s, s)."""
         self._network.eval()
-        scores = []
-        with torch.no_grad():
-            for start in range(0, len(images), 16):
-                found = self._network(torch.from_numpy(images[start : start + 16, None])).numpy()[:, 0] > 0
-                for one, drawn in zip(found, masks[start : start + 16] > 0, strict=True):
-                    scores.append(2 * (one & drawn).sum() / (one.sum() + drawn.sum()))
-        return float(np.mean(scores))
+        with torch.inference_mode():
+            parts = [
+                self._network(torch.from_numpy(images[start : start + AT_ONCE, None])).numpy()[:, 0]
+                for start in range(0, len(images), AT_ONCE)
+            ]
+        return np.concatenate(parts)
 
 
 if __name__ == "__main__":
