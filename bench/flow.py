@@ -26,6 +26,7 @@ from lvseg.errors import UserError
 
 Changes = Sequence[Mapping[str, Mapping[str, Any]]]
 PATIENCE = 3600.0  # seconds
+PATIENT = 5.0  # seconds between two looks: the server knows when a run ended, and each look costs it some work
 REPEATS = 3
 IDLE_REPEATS = 5
 
@@ -155,7 +156,7 @@ def timed(server: Prefect, wanted: str, **parameters: Any) -> float:
         UserError: it did not end as it should.
     """
     asked = time.time()
-    ended = server.ended(server.start("retrain/weekly", **parameters), PATIENCE)
+    ended = server.ended(server.start("retrain/weekly", **parameters), PATIENCE, look=PATIENT)
     if ended["state_name"] != wanted:
         raise UserError(f"a retrain ended {ended['state_name']}: {ended['state']['message']}")
     return moment(ended["end_time"]) - asked

@@ -72,8 +72,10 @@ class Prefect:
         found: list[dict[str, Any]] = call(f"{self.address}/flow_runs/filter", chosen)
         return found
 
-    def until(self, run_id: str, met: Callable[[dict[str, Any]], bool], patience: float) -> dict[str, Any]:
-        """Wait until a flow run meets a condition or has ended, and return it.
+    def until(
+        self, run_id: str, met: Callable[[dict[str, Any]], bool], patience: float, look: float = LOOK
+    ) -> dict[str, Any]:
+        """Wait until a flow run meets a condition or has ended, and return it; look every `look` seconds.
 
         Raises:
             UserError: it took longer than `patience` seconds.
@@ -83,12 +85,12 @@ class Prefect:
             found = self.run(run_id)
             if met(found) or found["state_type"] in FINAL:
                 return found
-            time.sleep(LOOK)
+            time.sleep(look)
         raise UserError(f"flow run {found['name']} is still {found['state_name']} after {patience:.0f} s")
 
-    def ended(self, run_id: str, patience: float = 300.0) -> dict[str, Any]:
+    def ended(self, run_id: str, patience: float = 300.0, look: float = LOOK) -> dict[str, Any]:
         """Wait until a flow run has ended, and return it; see `until`."""
-        return self.until(run_id, lambda found: False, patience)
+        return self.until(run_id, lambda found: False, patience, look)
 
     def tasks(self, run_id: str) -> dict[str, dict[str, Any]]:
         """Return the last task run of every name in a flow run."""
