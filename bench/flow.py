@@ -26,7 +26,9 @@ from lvseg.errors import UserError
 
 Changes = Sequence[Mapping[str, Mapping[str, Any]]]
 PATIENCE = 3600.0  # seconds
-PATIENT = 5.0  # seconds between two looks: the server knows when a run ended, and each look costs it some work
+PATIENT = (
+    5.0  # seconds between two looks: the server knows when a run ended, and each look costs it some work
+)
 REPEATS = 3
 IDLE_REPEATS = 5
 
