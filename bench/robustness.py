@@ -104,7 +104,6 @@ FRAMINGS: Mapping[str, Framing] = {
         pixels=lambda image: np.clip(image, *np.percentile(image, [2, 97])).astype(image.dtype)
     ),
 }
-UNCHANGED = Framing()
 
 
 def mean_dice(segmenter: Segmenter, pictures: Sequence[Picture], batch_size: int) -> float:
@@ -122,9 +121,10 @@ def mean_dice(segmenter: Segmenter, pictures: Sequence[Picture], batch_size: int
     return float(np.nanmean(found))
 
 
-def losses(segmenter: Segmenter, pictures: Sequence[Picture], batch_size: int) -> Iterator[tuple[str, float]]:
-    """Yield the name of each way of framing and how much Dice it costs."""
-    whole = mean_dice(segmenter, pictures, batch_size)
+def losses(
+    segmenter: Segmenter, pictures: Sequence[Picture], whole: float, batch_size: int
+) -> Iterator[tuple[str, float]]:
+    """Yield the name of each way of framing and how much it costs of the Dice `whole` of the pictures as they are."""
     for name, framing in FRAMINGS.items():
         yield name, whole - mean_dice(segmenter, [framing.taken(old) for old in pictures], batch_size)
 
@@ -132,7 +132,7 @@ def losses(segmenter: Segmenter, pictures: Sequence[Picture], batch_size: int) -
 def main(
     model: Annotated[str, typer.Option(help="Folder in models/.")] = "unet",
     views: Annotated[
-        int | None, typer.Option(help="Averaged by a prediction; as trained by default.")
+        int | None, typer.Option(min=1, max=8, help="Averaged by a prediction; as trained by default.")
     ] = None,
 ) -> None:
     """Print the Dice that each way of framing costs, over all test slices."""
@@ -150,9 +150,10 @@ def main(
         spacing = (float(frame.spacing_mm[0]), float(frame.spacing_mm[1]))
         pictures.append(Picture(frame.image, frame.contour, spacing))
     batch = settings.evaluate.batch_size
+    whole = mean_dice(segmenter, pictures, batch)
     print(f"{model} on {len(pictures)} slices of {len({e.patient for e in test})} patients: "
-          f"Dice {mean_dice(segmenter, pictures, batch):.4f}\n\n| framing | Dice lost |\n|---|---|")  # fmt: skip
-    for name, lost in losses(segmenter, pictures, batch):
+          f"Dice {whole:.4f}\n\n| framing | Dice lost |\n|---|---|")  # fmt: skip
+    for name, lost in losses(segmenter, pictures, whole, batch):
         print(f"| {name} | {lost:+.4f} |", flush=True)
 
 

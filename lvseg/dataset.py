@@ -1,4 +1,4 @@
-"""The contoured slices of one part of the split: what training and evaluation read."""
+"""The slices of one part of the split, contoured or known to be empty: what training and evaluation read."""
 
 import csv
 from collections import Counter
@@ -44,7 +44,8 @@ def examples(folder: Path, split: Path, part: str, drop: tuple[str, ...], empty:
 
     A slice with several of the flags counts once, under the first one of `drop`. With `empty` the slices that are
     known to hold no ventricle come too: beyond the outermost contours of a phase through which an expert has gone.
-    All others without contour are unknown, not empty: no one looked at them.
+    All others without contour are unknown, not empty: no one looked at them. So are those of a patient of whom
+    no contour can be used.
 
     Raises:
         UserError: the split is missing, or names a patient that has no shard.
@@ -58,12 +59,17 @@ def examples(folder: Path, split: Path, part: str, drop: tuple[str, ...], empty:
     left_out: Counter[str] = Counter()
     for patient in patients:
         shard = folder / f"{patient}.npz"
-        for example in [*_of_patient(shard), *(_empty(shard) if empty else ())]:
+        kept = len(chosen)
+        for example in _of_patient(shard):
             reason = next((flag for flag in drop if flag in example.flags), None)
             if reason is None:
                 chosen.append(example)
             else:
                 left_out[reason] += 1
+        if (
+            empty and len(chosen) > kept
+        ):  # contours of which none can be used say nothing of other slices either
+            chosen += _empty(shard)
     return Selection(chosen, dict(sorted(left_out.items())))
 
 

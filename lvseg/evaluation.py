@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lvseg import metrics, official, shards
+from lvseg import metrics, official
 from lvseg.dataset import Example
 from lvseg.errors import UserError
-from lvseg.frames import Frame, load
+from lvseg.frames import Frame, Picture, load, picture
 from lvseg.outline import area
 from lvseg.prediction import Prediction, Segmenter, load_segmenter
-from lvseg.raster import with_border
+from lvseg.raster import rasterise, with_border
 from lvseg.surface import surface_distances
 
 LEVELS = ("base", "mid", "apex")
@@ -44,8 +44,10 @@ class SliceScore:
         accuracy: share of pixels with the right class.
         dice: Dice coefficient; 0 for a missed contour, NaN where both masks are empty.
         dice_smoothed: the article's (2 intersection + 1) / (sum of areas + 1).
+        contour_dice: Dice of the areas inside both contours; NaN where the model draws nothing. The model's contour is
+            that of its largest region: the challenge's DM is made of it.
         apd_mm: average perpendicular distance of the contours; NaN where the official evaluator has none.
-        apd_px: the same in pixels.
+        apd_px: the same in pixels, which an image of unknown spacing has as well.
         judged: whether the official evaluator judges the predicted contour at all.
         good: whether it is judged and its APD is below 5 mm.
         hd_mm: Hausdorff distance of the masks' borders; NaN where either mask is empty.
@@ -72,6 +74,7 @@ class SliceScore:
     accuracy: float
     dice: float
     dice_smoothed: float
+    contour_dice: float
     apd_mm: float
     apd_px: float
     judged: bool
@@ -134,22 +137,28 @@ def score_slices(
                 cycle=example.cycle,
                 image_number=example.image_number,
                 flags=" ".join(example.flags),
-                **_overlap(frame, prediction),
-                **_contours(frame, prediction),
+                **scored(frame, prediction),
             )
 
 
-def predicted(segmenter: Segmenter, examples: Sequence[Example], frames: Sequence[Frame]) -> list[Prediction]:
-    """Segment some examples that were loaded as `frames`.
+def scored(frame: Frame, prediction: Prediction) -> dict[str, Any]:
+    """Return all measures of a `SliceScore`: how a prediction compares with what the expert drew."""
+    return _overlap(frame, prediction) | _contours(frame, prediction)
+
+
+def predicted(
+    segmenter: Segmenter, examples: Sequence[Example], pictures: Sequence[Picture]
+) -> list[Prediction]:
+    """Segment some examples whose images were loaded as `pictures`.
 
     Raises:
         UserError: an image cannot be used; the message names it.
     """
     try:
-        return segmenter.predict([frame.image for frame in frames], [frame.spacing_mm for frame in frames])
+        return segmenter.predict([own.image for own in pictures], [own.spacing_mm for own in pictures])
     except ValueError as error:
-        for example, frame in zip(examples, frames, strict=True):
-            if not np.isfinite(frame.image.astype(np.float32)).all():
+        for example, own in zip(examples, pictures, strict=True):
+            if not np.isfinite(own.image.astype(np.float32)).all():
                 raise UserError(f"{example.shard}, frame {example.frame}: {error}") from None
         raise
 
@@ -158,13 +167,8 @@ def drawn_on_empty(segmenter: Segmenter, examples: Sequence[Example], batch_size
     """Return on how many slices that hold no ventricle a model draws one."""
     count = 0
     for start in range(0, len(examples), batch_size):
-        batch = [
-            (shards.read(example.shard), example.frame) for example in examples[start : start + batch_size]
-        ]
-        found = segmenter.predict(
-            [np.asarray(shard.pixels[frame]) for shard, frame in batch],
-            [shard.spacing_mm for shard, _ in batch],
-        )
+        batch = examples[start : start + batch_size]
+        found = predicted(segmenter, batch, [picture(example) for example in batch])
         count += sum(bool(prediction.mask.any()) for prediction in found)
     return count
 
@@ -190,6 +194,7 @@ def _contours(frame: Frame, prediction: Prediction) -> dict[str, Any]:
     distances = surface_distances(prediction.mask, frame.endo, spacing)
     drawn = prediction.contour()
     found = {
+        "contour_dice": math.nan,
         "apd_mm": math.nan,
         "apd_px": math.nan,
         "judged": False,
@@ -202,13 +207,14 @@ def _contours(frame: Frame, prediction: Prediction) -> dict[str, Any]:
         "slice_distance_mm": frame.slice_distance_mm,
     }
     if drawn is not None:
+        shape = (frame.image.shape[0], frame.image.shape[1])
         found |= {
+            "contour_dice": metrics.dice(rasterise(drawn, shape), frame.endo),
             "apd_mm": official.average_perpendicular_distance(drawn, frame.contour, spacing),
             "apd_px": official.average_perpendicular_distance(drawn, frame.contour),
             "predicted_mm2": abs(area(drawn)) * pixel,
         }
-        shape = (frame.image.shape[0], frame.image.shape[1])
-        found["judged"] = official.judged(drawn, shape) and not math.isnan(found["apd_mm"])
+        found["judged"] = official.judged(drawn, shape) and not math.isnan(found["apd_px"])
     return found | {"good": bool(found["judged"] and found["apd_mm"] < official.GOOD_MM)}
 
 

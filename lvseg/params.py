@@ -100,7 +100,7 @@ class Augmentation(Section):
 
 
 class UnetPreset(Section):
-    """What costs time."""
+    """What a preset of the U-Net sets; lengths in grid points but for `spacing_mm`."""
 
     epochs: Count
     images_per_epoch: Count

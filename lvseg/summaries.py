@@ -16,8 +16,9 @@ def per_patient(slices: pd.DataFrame) -> pd.DataFrame:
     """Return one row per model and patient.
 
     Columns: model, patient, group; slices, missed, undefined; the mean Dice of his slices, the lowest, that at ED
-    and at ES; the official measures (see `official`); mean distances in mm; each of `MEASURES` from the model's
-    contours and, with the prefix `manual_`, from the expert's; incomplete (slices that lack ED or ES).
+    and at ES; the challenge's measures; mean distances in mm; each of `MEASURES` from the model's good contours
+    and, with the prefix `manual_`, from the expert's; incomplete (slices where the expert lacks ED or ES) and
+    uncounted (others where the model lacks a good contour at ED or ES).
     """
     rows = []
     for (model, patient), own in slices.groupby(["model", "patient"], sort=False):
@@ -86,34 +87,45 @@ def by_official_rules(patients: pd.DataFrame) -> dict[str, float]:
     }
 
 
+def good_percent(slices: pd.DataFrame) -> float:
+    """Return (drawn - bad) / manual contours in percent; NaN where the images do not say what a millimetre is."""
+    if (slices["apd_mm"].isna() & slices["apd_px"].notna()).any():
+        return math.nan
+    drawn = slices["predicted_pixels"] > 0
+    bad = slices["judged"] & ~slices["good"]
+    return float(100 * (drawn.sum() - bad.sum()) / len(slices))
+
+
 def _official(slices: pd.DataFrame) -> dict[str, float]:
     """Return the challenge's measures of one patient: DM and APD over good contours, and their percentage."""
     good = slices[slices["good"]]
-    drawn = slices["predicted_pixels"] > 0
-    bad = int((slices["judged"] & ~slices["good"]).sum())
-    manual = int((slices["manual_pixels"] > 0).sum())
     return {
-        "dm": good["dice"].mean(),
+        "dm": good["contour_dice"].mean(),
         "apd_mm": good["apd_mm"].mean(),
         "apd_px": good["apd_px"].mean(),
-        "good_percent": 100 * (int(drawn.sum()) - bad) / manual if manual else math.nan,
-        "unjudged": int((drawn & ~slices["judged"]).sum()),
+        "good_percent": good_percent(slices),
+        "unjudged": int(((slices["predicted_pixels"] > 0) & ~slices["judged"]).sum()),
     }
 
 
 def _measures(slices: pd.DataFrame) -> dict[str, float]:
     """Return volumes, ejection fraction and mass of one patient, by model and by hand.
 
-    The mass takes the expert's epicardium with either endocardium: models draw the cavity only.
+    As in the challenge only good contours of a model count. The mass takes the expert's epicardium with either
+    endocardium: models draw the cavity only.
     """
-    ed, es = (slices[slices["cycle"] == cycle] for cycle in ("ED", "ES"))
     distance = float(slices["slice_distance_mm"].iloc[0])
-    walls = _by_slice(ed.dropna(subset="epi_mm2"), "epi_mm2")
-    found: dict[str, float] = {"incomplete": len(set(ed["slice"]) ^ set(es["slice"]))}
-    for prefix, column in (("", "predicted_mm2"), ("manual_", "manual_mm2")):
-        cavity = _by_slice(ed, column)
+    walls = _by_slice(slices[slices["cycle"] == "ED"].dropna(subset="epi_mm2"), "epi_mm2")
+    found: dict[str, float] = {}
+    complete: dict[str, set[int]] = {}
+    for prefix, column, own in (
+        ("", "predicted_mm2", slices[slices["good"]]),
+        ("manual_", "manual_mm2", slices),
+    ):
+        cavity, end = (_by_slice(own[own["cycle"] == cycle], column) for cycle in ("ED", "ES"))
+        complete[prefix] = cavity.keys() & end.keys()
         # The ejection fraction is a ratio: it needs no distance between slices.
-        drawn = volumes(cavity, _by_slice(es, column), 1.0)
+        drawn = volumes(cavity, end, 1.0)
         values = (
             drawn.edv_ml * distance,
             drawn.esv_ml * distance,
@@ -122,7 +134,11 @@ def _measures(slices: pd.DataFrame) -> dict[str, float]:
             mass_g(walls, cavity, distance) if walls else math.nan,
         )
         found |= {prefix + name: value for name, value in zip(MEASURES, values, strict=True)}
-    return found
+    contoured = set(slices.loc[slices["cycle"].isin(["ED", "ES"]), "slice"])
+    return found | {
+        "incomplete": len(contoured - complete["manual_"]),
+        "uncounted": len(complete["manual_"] - complete[""]),
+    }
 
 
 def _by_slice(slices: pd.DataFrame, column: str) -> dict[int, float]:
@@ -136,11 +152,13 @@ class Clinical:
 
     Attributes:
         agreements: by measure.
-        incomplete: slices that lack ED or ES and therefore count nothing.
+        incomplete: slices where the expert lacks ED or ES, which therefore count nothing.
+        uncounted: others that count nothing for the model, because it lacks a good contour at ED or ES.
     """
 
     agreements: dict[str, Agreement]
     incomplete: int
+    uncounted: int
 
 
 def clinical(patients: pd.DataFrame) -> Clinical:
@@ -148,6 +166,7 @@ def clinical(patients: pd.DataFrame) -> Clinical:
     return Clinical(
         {name: agreement(patients[name].tolist(), patients[f"manual_{name}"].tolist()) for name in MEASURES},
         int(patients["incomplete"].sum()),
+        int(patients["uncounted"].sum()),
     )
 
 

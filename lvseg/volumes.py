@@ -1,7 +1,7 @@
 """What a cardiologist reads: volumes, ejection fraction and mass, by the rule of the 2009 challenge.
 
-Volume = area x (thickness + gap), summed over slices. A slice that lacks either phase counts nothing, for manual and
-automatic contours alike (Radau et al. 2009), because half of a pair would shift the ejection fraction.
+Volume = area x (thickness + gap), summed over slices. A slice that lacks either phase counts nothing (Radau et al.
+2009), because half of a pair would shift the ejection fraction.
 """
 
 import math
@@ -41,7 +41,7 @@ def volumes(ed_mm2: Mapping[int, float], es_mm2: Mapping[int, float], slice_dist
     """Return the volumes of a stack.
 
     Args:
-        ed_mm2: area of the cavity at end-diastole by slice, in mm2; 0 where nothing was found.
+        ed_mm2: area of the cavity at end-diastole by slice, in mm2.
         es_mm2: the same at end-systole. Slices that are not in both count nothing.
         slice_distance_mm: thickness and gap together.
     """

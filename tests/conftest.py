@@ -3,11 +3,16 @@
 import csv
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
 from lvseg import shards
 from lvseg.shards import Shard
+
+# No time limit for an example: a busy machine is not a broken program.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REAL_DATA = REPOSITORY.parent / "shared" / "data"

@@ -34,9 +34,9 @@ class Sources:
         """Return the contoured slices of one part of the split."""
         return dataset.examples(self.shards, self.split, part, drop)
 
-    def empty(self, part: str) -> list[Example]:
+    def empty(self, part: str, drop: tuple[str, ...]) -> list[Example]:
         """Return the slices of one part of the split that are known to hold no ventricle."""
-        every = dataset.examples(self.shards, self.split, part, (), empty=True).examples
+        every = dataset.examples(self.shards, self.split, part, drop, empty=True).examples
         return [example for example in every if example.mask is None]
 
 
@@ -67,7 +67,7 @@ def build(folder: Path, sources: Sources, params: Params) -> dict[str, list[Path
     parts: list[pd.DataFrame] = []
     drawn: dict[str, dict[str, Path]] = {}
     facts: dict[str, dict[str, int]] = {}
-    empty = sources.empty("test")
+    empty = sources.empty("test", drop)
     for model in models:
         segmenter = model.load()
         found = evaluation.score_slices(model.name, segmenter, every, params.evaluate.batch_size)

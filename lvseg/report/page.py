@@ -87,7 +87,7 @@ def empty_mask(slices: pd.DataFrame) -> dict[str, float]:
 
 
 def _divisions(slices: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the tables by group and by phase: rows of values with one cell per model."""
+    """Return the tables by group, phase and level: rows of values with one cell per model."""
     divisions = []
     for division, rows in tables.by_division(slices).groupby("division"):
         values = [

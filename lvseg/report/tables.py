@@ -41,7 +41,7 @@ def by_division(slices: pd.DataFrame) -> pd.DataFrame:
                     "dice_median": scores["dice_slice_median"],
                     "dice_q3": scores["dice_slice_q3"],
                     **{name: own[name].mean() for name in ("hd_mm", "hd95_mm", "surface_mm")},
-                    "good_percent": 100 * own["good"].mean(),
+                    "good_percent": summaries.good_percent(own),
                 }
             )
     return pd.DataFrame(rows)
@@ -121,6 +121,7 @@ def _clinical(compared: summaries.Clinical) -> dict[str, Any]:
     return {
         "ef_mae_pp": compared.agreements["ef_percent"].mean_absolute,
         "incomplete_slices": compared.incomplete,
+        "uncounted_slices": compared.uncounted,
         "volumes": {
             name: {
                 "patients": own.patients,

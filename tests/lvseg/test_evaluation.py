@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lvseg import dataset, evaluation, frames, summaries
+from lvseg import dataset, evaluation, frames, shards, summaries
 from lvseg.errors import UserError
 from lvseg.grid import Grid
-from lvseg.prediction import Segmenter
+from lvseg.prediction import Prediction, Segmenter
+from tests.conftest import tiny_shard
 from tests.lvseg.tiny_models import blank_model, save_trained, threshold_model
 
 
@@ -35,6 +36,7 @@ def scored(**columns: list) -> pd.DataFrame:
         "slice": list(range(1, length + 1)),
         "judged": [True] * length,
         "good": [True] * length,
+        "contour_dice": columns.get("dice", [0.5] * length),
         **{name: [1.0] * length for name in ("apd_mm", "apd_px", "hd_mm", "hd95_mm", "surface_mm")},
         **{name: [100.0] * length for name in ("manual_mm2", "predicted_mm2")},
         "epi_mm2": [math.nan] * length,
@@ -115,6 +117,7 @@ def test_the_challenges_measures_by_hand() -> None:
         patient=["A"] * 5 + ["B"] * 2,
         dice=[0.9, 0.7, 0.4, 0.0, 0.2, 0.3, 0.1],
         apd_mm=[1.0, 3.0, 6.0, math.nan, 2.0, 8.0, 9.0],
+        apd_px=[1.0, 3.0, 6.0, math.nan, 2.0, 8.0, 9.0],
         judged=[True, True, True, False, False, True, True],
         good=[True, True, False, False, False, False, False],
         predicted_pixels=[10, 10, 10, 0, 10, 10, 10],
@@ -124,6 +127,7 @@ def test_the_challenges_measures_by_hand() -> None:
     assert (first["dm"], first["apd_mm"], first["unjudged"]) == (pytest.approx(0.8), pytest.approx(2.0), 1)
     assert first["good_percent"] == pytest.approx(60)  # four drawn, one of them bad, of five
     assert math.isnan(second["dm"]) and second["good_percent"] == 0
+    assert summaries.good_percent(table) == pytest.approx(100 * (6 - 3) / 7)
     found = summaries.by_official_rules(patients)
     assert (found["dm"], found["good_percent"], found["unjudged"]) == (
         pytest.approx(0.8),
@@ -132,27 +136,45 @@ def test_the_challenges_measures_by_hand() -> None:
     )
 
 
+def test_without_millimetres_no_contour_is_good_and_none_is_bad() -> None:
+    (own,) = summaries.per_patient(scored(dice=[0.9], apd_mm=[math.nan], good=[False])).to_dict("records")
+    assert math.isnan(own["good_percent"]) and math.isnan(own["dm"]) and own["unjudged"] == 0
+
+
+def test_a_manual_contour_that_covers_no_pixel_counts_as_one() -> None:
+    table = scored(dice=[0.9, 0.9, 0.0], manual_pixels=[10, 10, 0])
+    assert summaries.good_percent(table) == pytest.approx(100)
+
+
 def test_volumes_count_slices_with_both_phases_and_compare_with_the_experts() -> None:
-    """Slice 3 lacks ES. The model draws a tenth more at ED, the same at ES, and nothing on slice 2 at ES."""
+    """Slice 3 lacks ES. The model draws a tenth more at ED, the same at ES, and nothing good on slice 2 at ES."""
     table = scored(
         dice=[0.9] * 5,
         slice=[1, 2, 3, 1, 2],
         cycle=["ED", "ED", "ED", "ES", "ES"],
         manual_mm2=[1000.0, 600.0, 300.0, 500.0, 300.0],
-        predicted_mm2=[1100.0, 660.0, 330.0, 500.0, 0.0],
+        predicted_mm2=[1100.0, 660.0, 330.0, 500.0, 80.0],
+        good=[True, True, True, True, False],
         epi_mm2=[2000.0, 1500.0, math.nan, math.nan, math.nan],
     )
     patients = summaries.per_patient(table)
     (own,) = patients.to_dict("records")
     assert (own["manual_edv_ml"], own["manual_esv_ml"]) == pytest.approx((16.0, 8.0))
-    assert (own["edv_ml"], own["esv_ml"], own["sv_ml"]) == pytest.approx((17.6, 5.0, 12.6))
-    assert (own["manual_ef_percent"], own["ef_percent"]) == pytest.approx((50.0, 100 * 12.6 / 17.6))
+    assert (own["edv_ml"], own["esv_ml"], own["sv_ml"]) == pytest.approx((11.0, 5.0, 6.0))
+    assert (own["manual_ef_percent"], own["ef_percent"]) == pytest.approx((50.0, 100 * 6 / 11))
     assert own["manual_mass_g"] == pytest.approx(1.05 * (3500 - 1600) / 100)
     assert own["mass_g"] == pytest.approx(1.05 * (3500 - 1760) / 100)
     compared = summaries.clinical(patients)
-    assert compared.incomplete == 1
-    assert compared.agreements["edv_ml"].bias == pytest.approx(1.6)
-    assert compared.agreements["ef_percent"].mean_absolute == pytest.approx(100 * 12.6 / 17.6 - 50)
+    assert (compared.incomplete, compared.uncounted) == (1, 1)
+    assert compared.agreements["edv_ml"].bias == pytest.approx(-5.0)
+    assert compared.agreements["ef_percent"].mean_absolute == pytest.approx(100 * 6 / 11 - 50)
+
+
+def test_the_wall_of_a_slice_without_cavity_is_no_muscle() -> None:
+    table = scored(dice=[0.9, 0.0], slice=[1, 2], epi_mm2=[2000.0, 1500.0], good=[True, False],
+                   manual_mm2=[1000.0, 600.0], predicted_mm2=[1000.0, 0.0])  # fmt: skip
+    (own,) = summaries.per_patient(table).to_dict("records")
+    assert own["mass_g"] == pytest.approx(1.05 * 10)
 
 
 def test_an_ejection_fraction_needs_no_distance_between_slices() -> None:
@@ -180,6 +202,45 @@ def test_contours_of_a_disc_agree_with_the_experts(tiny_shards: Path) -> None:
         assert score.apd_mm == pytest.approx(1.4 * score.apd_px) and score.apd_px < 0.6
         assert score.predicted_mm2 == pytest.approx(score.manual_mm2, rel=0.1)
         assert score.surface_mm <= score.hd95_mm <= score.hd_mm <= 3
+
+
+@pytest.mark.parametrize(("millimetres", "good"), [(4.9, True), (5.1, False), (math.nan, False)])
+def test_contours_are_good_below_five_millimetres(
+    millimetres: float, good: bool, tiny_shards: Path, tmp_path: Path
+) -> None:
+    segmenter, example = Segmenter(threshold_model(), Grid(64)), held_out(tiny_shards)[0]
+    (score,) = evaluation.score_slices("m", segmenter, [example], 1)
+    shard = tiny_shard(5)
+    path = tmp_path / "P-05.npz"
+    shards.write(path, replace(shard, spacing_mm=np.full(2, millimetres / score.apd_px)))
+    (scaled,) = evaluation.score_slices("m", segmenter, [replace(example, shard=path)], 1)
+    assert scaled.judged and scaled.good == good and scaled.apd_px == score.apd_px
+
+
+def test_stray_regions_cost_dice_but_not_the_contours_own(tiny_shards: Path) -> None:
+    """The challenge's DM is of one contour; the fair Dice is of all that a model draws."""
+    (example, *_) = held_out(tiny_shards)
+    frame = frames.load(example)
+    stray = frame.endo.copy()
+    stray[2:12, 2:12] = 1
+    margin = np.where(stray > 0, 1.0, -1.0).astype(np.float32)
+    found = evaluation.scored(frame, Prediction(stray, margin))
+    assert found["dice"] < 0.95 and found["contour_dice"] > 0.98
+
+
+@pytest.mark.parametrize(
+    ("thickness", "gap", "expected"), [(8.0, 2.0, 10.0), (math.nan, math.nan, 12.0), (8.0, math.nan, 12.0)]
+)
+def test_the_distance_of_slices_is_stated_or_that_of_their_positions(
+    thickness: float, gap: float, expected: float, tiny_shards: Path, tmp_path: Path
+) -> None:
+    shard = tiny_shard(5)
+    affine = shard.affine.copy()
+    affine[:, 2, 3] *= 1.2
+    path = tmp_path / "P-05.npz"
+    shards.write(path, replace(shard, affine=affine, thickness_mm=np.array(thickness), gap_mm=np.array(gap)))
+    frame = frames.load(replace(held_out(tiny_shards)[0], shard=path))
+    assert frame.slice_distance_mm == pytest.approx(expected)
 
 
 def test_ranked_takes_distinct_slices_and_breaks_ties_by_area() -> None:
@@ -211,3 +272,12 @@ def test_models_that_draw_where_there_is_nothing_are_found_out(tiny_shards: Path
     empty = [replace(example, mask=None) for example in held_out(tiny_shards)]
     for model, count in ((threshold_model(), len(empty)), (blank_model(), 0)):
         assert evaluation.drawn_on_empty(Segmenter(model, Grid(64)), empty, batch_size=5) == count
+
+
+def test_an_empty_slice_with_pixels_that_are_no_numbers_is_named(tmp_path: Path, tiny_shards: Path) -> None:
+    pixels = tiny_shard(5).pixels.astype(np.float32)
+    pixels[0, 3, 3] = math.nan
+    shards.write(tmp_path / "P-05.npz", replace(tiny_shard(5), pixels=pixels))
+    empty = replace(held_out(tiny_shards)[0], shard=tmp_path / "P-05.npz", mask=None)
+    with pytest.raises(UserError, match=r"P-05\.npz, frame 0"):
+        evaluation.drawn_on_empty(Segmenter(threshold_model(), Grid(64)), [empty], batch_size=5)

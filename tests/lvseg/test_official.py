@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvseg import official
 from lvseg.official import average_perpendicular_distance as apd
 from lvseg.official import judged
 
@@ -47,7 +48,7 @@ def test_exact_zeros_are_dropped_as_the_official_evaluator_does() -> None:
     half_moved = circle(30)
     half_moved[:128, 1] += 2.0  # the lower half slides by two pixels, the upper half stays
     moved = apd(circle(30), half_moved)
-    assert apd(circle(30), circle(30)) == 0.0
+    assert math.isnan(apd(circle(30), circle(30)))
     assert moved > apd(circle(30), circle(30, y=92)) * 0.9  # the half that stays does not dilute the mean
 
 
@@ -67,6 +68,36 @@ def test_moving_and_turning_both_changes_nothing(x: float, y: float, angle: floa
     pair = circle(20), circle(23, x=101.5)
     moved = [contour @ turn + (x, y) for contour in pair]
     assert apd(*moved) == pytest.approx(apd(*pair), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("automatic", "manual"),
+    [
+        (circle(3, points=20), circle(5, x=109, points=32)),
+        (circle(4, points=26), circle(8, x=114, points=50)),
+        (circle(20), circle(6, x=112, points=40)),
+        (circle(6, points=40), circle(6, x=108, points=40)),
+    ],
+    ids=["beside", "farther beside", "around, off the centre", "half beside"],
+)
+def test_contours_that_miss_the_heart_are_far_away(automatic: np.ndarray, manual: np.ndarray) -> None:
+    """Each contour is searched as seen from its own centre: the near side of the other one is not what is meant."""
+    assert apd(automatic, manual) > official.GOOD_MM
+
+
+@pytest.mark.parametrize(("half_gap", "met"), [(40, True), (65, False)])
+def test_manual_points_are_searched_within_fifty_degrees(half_gap: int, met: bool) -> None:
+    """The manual contour has no points in a gap; the evaluator fails on a contour with a point that sees none."""
+    angle = np.radians(np.arange(half_gap, 361 - half_gap))
+    cut = np.stack([100 + 22 * np.cos(angle), 90 + 22 * np.sin(angle)], axis=1)
+    assert math.isnan(apd(circle(20), cut)) != met
+
+
+@pytest.mark.parametrize(("radius", "met"), [(6.5, True), (10.0, False)])
+def test_intersections_count_within_one_and_a_half_pixels_of_a_manual_point(radius: float, met: bool) -> None:
+    """Two polygons of 16 points, half a step apart: the normals pass a fifth of the radius beside the points."""
+    half_a_step = np.roll(circle(radius, points=32), -1, axis=0)[::2]
+    assert math.isnan(apd(circle(0.8 * radius, points=16), half_a_step)) != met
 
 
 def test_who_is_judged() -> None:

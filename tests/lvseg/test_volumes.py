@@ -18,7 +18,7 @@ def test_a_slice_without_both_phases_counts_nothing() -> None:
     assert whole == volumes({1: 1000.0, 2: 1500.0}, {1: 400.0, 2: 600.0}, 10.0)
 
 
-def test_a_slice_that_was_missed_is_not_one_that_was_not_drawn() -> None:
+def test_a_cavity_that_is_gone_at_systole_still_counts() -> None:
     assert volumes({1: 1000.0, 2: 500.0}, {1: 400.0, 2: 0.0}, 10.0).esv_ml == pytest.approx(4.0)
 
 

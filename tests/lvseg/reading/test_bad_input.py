@@ -207,7 +207,7 @@ mutations = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(mutations=mutations, cut=st.integers(0, len(GOOD)), low=st.booleans())
 def test_mutated_images_never_crash_and_never_vanish(
     tmp_path: Path, mutations: list[tuple[int, bytes]], cut: int, low: bool
@@ -224,7 +224,7 @@ def test_mutated_images_never_crash_and_never_vanish(
     assert len(study.frames) + len(study.aside) + len(aside) == 1
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.one_of(st.text(max_size=60), st.binary(max_size=60), st.lists(st.floats(), max_size=12)))
 def test_any_contour_file_is_read_or_set_aside(tmp_path: Path, text: str | bytes | list[float]) -> None:
     if isinstance(text, list):
@@ -249,7 +249,7 @@ def real_files(real_data: Path) -> list[bytes]:
         return [*originals, *(archive.read(name) for name in archive.namelist()[:3] if name.endswith(".dcm"))]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_mutated_real_images_never_crash_and_never_vanish(
     tmp_path: Path, real_files: list[bytes], data: st.DataObject
@@ -266,7 +266,7 @@ def test_mutated_real_images_never_crash_and_never_vanish(
     assert len(study.frames) + len(study.aside) + len(aside) == 1
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(patches=st.lists(st.tuples(st.integers(0), st.binary(min_size=1, max_size=4)), min_size=1, max_size=4))
 def test_mutated_archives_never_crash(tmp_path: Path, patches: list[tuple[int, bytes]]) -> None:
     source = tmp_path / "good.zip"
