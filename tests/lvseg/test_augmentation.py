@@ -63,13 +63,40 @@ def test_each_kind_of_change_goes_as_far_as_asked() -> None:
     shifted = [seen(NONE.model_copy(update={"shift_mm": 28.0}), seed)[1] for seed in range(40)]
     ways = np.array([np.argwhere(mask > 0.5).mean(axis=0) - 47.5 for mask in shifted]) * 1.4
     assert 22 < np.abs(ways).max() <= 28.2
-    turned = seen(NONE.model_copy(update={"rotation_degrees": 180.0}), 5)[1]
-    assert turned.sum() == pytest.approx(whole, rel=0.02) and (turned != seen(NONE, 0)[1]).any()
+    turned = [seen(NONE.model_copy(update={"rotation_degrees": 90.0}), seed)[1] for seed in range(20)]
+    assert [mask.sum() for mask in turned] == pytest.approx([whole] * 20, rel=0.02)
+    across = [np.argwhere(mask > 0.5).std(axis=0)[0] for mask in turned]  # of the ellipse, 24 by 18 mm
+    assert max(across) > 1.25 * min(across)
 
     bent = seen(NONE.model_copy(update={"elastic_mm": 4.0}), 5)[1]
     assert (
         bent.sum() == pytest.approx(whole, rel=0.2) and np.abs(bent - seen(NONE, 0)[1]).sum() > 0.05 * whole
     )
+
+
+def sided(rows: int = 120, columns: int = 120) -> tuple[np.ndarray, np.ndarray]:
+    """Return an image and a mask that no turn takes to their mirror image: a hook."""
+    mask = np.zeros((rows, columns), np.uint8)
+    mask[40:80, 55:60] = mask[75:80, 55:80] = 1
+    return 100 + 800 * mask.astype(np.int16), mask
+
+
+def test_some_images_are_mirrored_and_others_not() -> None:
+    view = Augmented(Grid(160, 1.4), 96, NONE.model_copy(update={"mirror": True}))
+    masks = [view(*sided(), SPACING, np.random.default_rng(seed))[1] for seed in range(20)]
+    plain = Augmented(Grid(160, 1.4), 96, NONE)(*sided(), SPACING, np.random.default_rng(0))[1]
+    same = [np.abs(mask - plain).sum() < 0.05 * plain.sum() for mask in masks]
+    assert 4 <= sum(same) <= 16
+
+
+@pytest.mark.parametrize("kind", ["gamma", "contrast", "noise"])
+def test_brightness_changes_and_the_mask_does_not(kind: str) -> None:
+    plain, mask = seen(NONE, 1)
+    changed, same_mask = seen(NONE.model_copy(update={kind: 0.5}), 1)
+    assert np.array_equal(mask, same_mask)
+    assert np.abs(changed - plain).mean() > 0.003  # gamma moves no more than the edges of an image of two colours
+    if kind == "noise":  # it alone changes neighbours apart
+        assert np.diff(changed[:8], axis=1).std() > 0.05 > np.diff(plain[:8], axis=1).std()
 
 
 def test_shading_brightens_one_side_and_blur_softens_some_images() -> None:
