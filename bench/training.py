@@ -138,7 +138,7 @@ def prediction_speed(model: Any, images: np.ndarray, settings: Any, views: int) 
     from lvseg.grid import Grid
     from lvseg.prediction import Segmenter
 
-    segmenter = Segmenter(model, Grid(settings.image_size, settings.spacing_mm), views, largest_only=True)
+    segmenter = Segmenter(model, Grid(settings.image_size, settings.spacing_mm), views, one_region=True)
     spacings = [(settings.spacing_mm, settings.spacing_mm)] * AT_ONCE
     best = math.inf
     for _ in range(3):

@@ -47,13 +47,14 @@ class Segmenter:
         network: images (batch, size, size, 1) to scores (batch, size, size, 2) for background and cavity.
         grid: the square that the network looks at.
         views: how many of the eight turned and mirrored views of a frame are averaged.
-        largest_only: keep the largest region alone, without holes: a ventricle has one cavity.
+        one_region: keep the region with the highest margin alone, without holes: a ventricle has one cavity.
+            Fat, air and arms far from the heart give larger regions at times, never as sure ones.
     """
 
     network: keras.Model
     grid: Grid
     views: int = 1
-    largest_only: bool = False
+    one_region: bool = False
 
     def predict(self, images: Sequence[np.ndarray], spacings_mm: Sequence[Any]) -> list[Prediction]:
         """Segment one batch of frames, each (H, W) in its original type; their sizes may differ.
@@ -69,10 +70,8 @@ class Segmenter:
         predictions = []
         for image, spacing, own in zip(images, spacings_mm, self._margins(batch), strict=True):
             margin = self.grid.restored(own, image.shape, spacing, beyond=_SURELY_OUTSIDE)
-            mask = margin > 0
-            predictions.append(
-                Prediction((_largest(mask) if self.largest_only else mask).astype(np.uint8), margin)
-            )
+            mask = _surest(margin) if self.one_region else margin > 0
+            predictions.append(Prediction(mask.astype(np.uint8), margin))
         return predictions
 
     def _margins(self, batch: np.ndarray) -> np.ndarray:
@@ -87,14 +86,13 @@ class Segmenter:
         return total / self.views
 
 
-def _largest(mask: np.ndarray) -> np.ndarray:
-    """Return the largest connected region of a mask (H, W), its holes filled."""
+def _surest(margin: np.ndarray) -> np.ndarray:
+    """Return the connected region above 0 that holds the highest margin (H, W), its holes filled."""
     from scipy import ndimage
 
-    labels, count = ndimage.label(mask)
-    if count > 1:
-        mask = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
-    return np.asarray(ndimage.binary_fill_holes(mask))
+    labels, _ = ndimage.label(margin > 0)
+    peak = labels.flat[np.argmax(margin)]
+    return np.asarray(ndimage.binary_fill_holes((labels == peak) & (labels > 0)))
 
 
 def load_segmenter(path: Path, how: Mapping[str, Any]) -> Segmenter:
@@ -102,7 +100,7 @@ def load_segmenter(path: Path, how: Mapping[str, Any]) -> Segmenter:
 
     Args:
         path: of the model.
-        how: `prediction` of its `run.json`: size, spacing_mm, views, largest_only.
+        how: `prediction` of its `run.json`: size, spacing_mm, views, one_region.
 
     Raises:
         UserError: the file is missing, damaged, or not a Keras model.
@@ -115,4 +113,4 @@ def load_segmenter(path: Path, how: Mapping[str, Any]) -> Segmenter:
             f"{path} is not a readable model ({reason}): run `dvc repro` to train it again"
         ) from None
     grid = Grid(how["size"], how["spacing_mm"])
-    return Segmenter(network, grid, how["views"], how["largest_only"])
+    return Segmenter(network, grid, how["views"], how["one_region"])

@@ -36,7 +36,7 @@ class Asked:
     size: int
     spacing_mm: float | None
     views: int
-    largest_only: bool
+    one_region: bool
 
 
 @dataclass(frozen=True)

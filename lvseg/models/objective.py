@@ -29,7 +29,7 @@ def as_in_the_article(name: str, build: Callable[[TrainParams], keras.Model]) ->
         return Batches(examples, OnGrid(Grid(settings.image_size)), settings.batch_size)
 
     def asked(settings: TrainParams) -> Asked:
-        return Asked(settings.image_size, spacing_mm=None, views=1, largest_only=False)
+        return Asked(settings.image_size, spacing_mm=None, views=1, one_region=False)
 
     def settings(params: Params) -> TrainParams:
         own: TrainParams = getattr(params, f"train_{name}")

@@ -117,7 +117,7 @@ def _settings(params: Params) -> UnetSettings:
 
 def _asked(settings: UnetSettings) -> Asked:
     """Return how the trained network is asked."""
-    return Asked(settings.image_size, settings.spacing_mm, settings.views, largest_only=True)
+    return Asked(settings.image_size, settings.spacing_mm, settings.views, one_region=True)
 
 
 RECIPE = Recipe(

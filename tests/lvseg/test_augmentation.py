@@ -94,7 +94,9 @@ def test_brightness_changes_and_the_mask_does_not(kind: str) -> None:
     plain, mask = seen(NONE, 1)
     changed, same_mask = seen(NONE.model_copy(update={kind: 0.5}), 1)
     assert np.array_equal(mask, same_mask)
-    assert np.abs(changed - plain).mean() > 0.003  # gamma moves no more than the edges of an image of two colours
+    assert (
+        np.abs(changed - plain).mean() > 0.003
+    )  # gamma moves no more than the edges of an image of two colours
     if kind == "noise":  # it alone changes neighbours apart
         assert np.diff(changed[:8], axis=1).std() > 0.05 > np.diff(plain[:8], axis=1).std()
 

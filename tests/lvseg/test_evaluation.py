@@ -195,7 +195,7 @@ def test_levels_are_thirds_of_the_stack_from_the_wide_end(areas: list[int], tiny
 
 
 def test_contours_of_a_disc_agree_with_the_experts(tiny_shards: Path) -> None:
-    segmenter = Segmenter(threshold_model(), Grid(64), largest_only=True)
+    segmenter = Segmenter(threshold_model(), Grid(64), one_region=True)
     scores = list(evaluation.score_slices("good", segmenter, held_out(tiny_shards), batch_size=5))
     assert all(score.judged and score.good for score in scores)
     for score in scores:
@@ -215,6 +215,19 @@ def test_contours_are_good_below_five_millimetres(
     shards.write(path, replace(shard, spacing_mm=np.full(2, millimetres / score.apd_px)))
     (scaled,) = evaluation.score_slices("m", segmenter, [replace(example, shard=path)], 1)
     assert scaled.judged and scaled.good == good and scaled.apd_px == score.apd_px
+
+
+def test_of_several_regions_the_surest_is_kept_with_its_holes_filled() -> None:
+    rows, columns = np.mgrid[:64, :64]
+    small = ((rows - 40) ** 2 + (columns - 40) ** 2 <= 36).astype(np.int16)
+    small[40, 40] = 0  # a hole
+    large = ((rows - 15) ** 2 + (columns - 15) ** 2 <= 144).astype(np.int16)
+    image = 900 * small + 500 * large
+    segmenter = Segmenter(threshold_model(level=0.5), Grid(64), one_region=True)
+    (found,) = segmenter.predict([image], [np.array([1.4, 1.4])])
+    assert found.mask[40, 40] and found.mask.sum() == small.sum() + 1
+    (nothing,) = Segmenter(blank_model(), Grid(64), one_region=True).predict([image], [np.array([1.4, 1.4])])
+    assert not nothing.mask.any()
 
 
 def test_stray_regions_cost_dice_but_not_the_contours_own(tiny_shards: Path) -> None:

@@ -92,7 +92,7 @@ def segmenter(phantom: Path) -> Segmenter:
         patch.setattr("lvseg.progress.ROOT", phantom)
         result = unet_training.train(part(phantom, "train"), settings)
     how = result.prediction
-    return Segmenter(result.model, Grid(how["size"], how["spacing_mm"]), how["views"], how["largest_only"])
+    return Segmenter(result.model, Grid(how["size"], how["spacing_mm"]), how["views"], how["one_region"])
 
 
 @pytest.fixture(scope="module")

@@ -72,7 +72,7 @@ def test_the_same_seed_gives_the_same_weights_also_after_a_stop(tiny_shards: Pat
     assert (resumed.resumed_from, resumed.weights_hash) == (1, whole.weights_hash)
     other = train(learning, TINY.model_copy(update={"seed": 99}), fingerprint="other")
     assert other.weights_hash != whole.weights_hash
-    assert whole.prediction == {"size": 64, "spacing_mm": 2.0, "views": SHIPPED.views, "largest_only": True}
+    assert whole.prediction == {"size": 64, "spacing_mm": 2.0, "views": SHIPPED.views, "one_region": True}
 
 
 def odd_shard(folder: Path, number: int, **changes: Any) -> list[Example]:

@@ -38,7 +38,7 @@ def save_trained(folder: Path, name: str, model: keras.Model) -> None:
         "parameters": model.count_params(),
         "epochs": 2,
         "inputs": {"params": {"epochs": 2, "as_published": False}},
-        "prediction": {"size": 64, "spacing_mm": None, "views": 1, "largest_only": False},
+        "prediction": {"size": 64, "spacing_mm": None, "views": 1, "one_region": False},
         "final": {},
     }
     (home / "run.json").write_text(json.dumps(run), encoding="utf-8")
