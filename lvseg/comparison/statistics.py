@@ -1,0 +1,80 @@
+"""How sure a mean over patients is, and the mean of paired differences.
+
+Patients are the unit that is drawn: slices of one patient resemble each other.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+DRAWS = 9999
+_SEED = 7  # same answer twice
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over patients and the ends of its confidence interval; NaN where too few patients have a value.
+
+    Attributes:
+        patients: how many have a value.
+    """
+
+    mean: float
+    low: float
+    high: float
+    patients: int
+
+
+@dataclass(frozen=True)
+class Difference(Interval):
+    """The mean of paired differences, first minus second.
+
+    Attributes:
+        p: two-sided, from flipping the signs of differences: how often chance alone gives a mean as far from 0.
+    """
+
+    p: float
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """Return the mean of one value per patient with its bootstrap interval (bias-corrected, accelerated).
+
+    Args:
+        values: one per patient; undefined ones (NaN) are left out.
+    """
+    known = np.asarray(values, float)
+    known = known[np.isfinite(known)]
+    if not known.size:
+        return Interval(math.nan, math.nan, math.nan, 0)
+    mean = float(known.mean())
+    if np.ptp(known) < 1e-12:  # one patient alone tells nothing of the others; equal ones have no spread
+        end = mean if known.size > 1 else math.nan
+        return Interval(mean, end, end, known.size)
+    found = stats.bootstrap(
+        (known,), np.mean, n_resamples=DRAWS, confidence_level=CONFIDENCE, rng=np.random.default_rng(_SEED)
+    ).confidence_interval
+    return Interval(mean, float(found.low), float(found.high), known.size)
+
+
+def difference(first: Sequence[float], second: Sequence[float]) -> Difference:
+    """Compare two values per patient, given in the same order; patients who lack either are left out."""
+    apart = np.asarray(first, float) - np.asarray(second, float)
+    apart = apart[np.isfinite(apart)]
+    own = interval(apart.tolist())
+    if apart.size < 2:
+        p = 1.0  # one coin shows either side
+    else:
+        p = float(
+            stats.permutation_test(
+                (apart,),
+                np.mean,
+                permutation_type="samples",
+                n_resamples=DRAWS,
+                rng=np.random.default_rng(_SEED),
+            ).pvalue
+        )
+    return Difference(own.mean, own.low, own.high, own.patients, p)
