@@ -1,0 +1,36 @@
+"""The registered model: its versions, and the two of them that bear a name."""
+
+import re
+from typing import TYPE_CHECKING
+
+from lvseg.errors import UserError
+from tracking.store import Store
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+MODEL = "lv-segmentation"
+CHAMPION = "champion"  # in use
+CHALLENGER = "challenger"  # the newest candidate
+
+
+def version_of(store: Store, text: str) -> "ModelVersion":
+    """Return the version that a person means by its number (with or without `v`) or its alias.
+
+    Raises:
+        UserError: there is none.
+    """
+    from mlflow.exceptions import MlflowException
+
+    number = re.fullmatch(r"v?(\d+)", text)
+    try:
+        if number:
+            return store.client.get_model_version(MODEL, number[1])
+        return store.client.get_model_version_by_alias(MODEL, text)
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+    raise UserError(
+        f"{MODEL} has no version {text}: give its number or an alias ({CHAMPION}, {CHALLENGER}); "
+        "`lvseg promote` registers one"
+    )
