@@ -39,11 +39,9 @@ def _draw(axes: Axes, automatic: np.ndarray, manual: np.ndarray) -> None:
         ((automatic + manual) / 2)[both], (automatic - manual)[both], s=16, color=style.BLUE, alpha=0.75
     )
     axes.axhline(found.bias, color=style.VERMILLION, linewidth=1.3)
-    for limit in found.limits:
-        if np.isfinite(limit):
+    title = f"bias {found.bias:+.1f}"
+    if np.isfinite(found.limits).all():  # one patient has a bias and no spread
+        title += f", limits {found.limits[0]:+.1f} to {found.limits[1]:+.1f}"
+        for limit in found.limits:
             axes.axhline(limit, color=style.VERMILLION, linewidth=1, linestyle="--")
-    axes.set_title(
-        f"bias {found.bias:+.1f}, limits {found.limits[0]:+.1f} to {found.limits[1]:+.1f}",
-        fontsize=8.5,
-        fontweight="normal",
-    )
+    axes.set_title(title, fontsize=8.5, fontweight="normal")
