@@ -6,23 +6,19 @@ another process, or beside a live run that already holds most of it.
 
 import csv
 import json
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mlflow.data.dataset_source import DatasetSource
 from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import DatasetInput, InputTag, LoggedModel, Metric, Param, Run, RunTag
-from mlflow.models import Model, ModelSignature
-from mlflow.types.schema import Schema, TensorSpec
+from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run, RunTag
 
 from lvseg.identity import tree_hash
 from tracking import runs
+from tracking.package import log_model
 from tracking.record import Record, read
 from tracking.store import Store, patience
 
-REQUIREMENTS = ("keras", "tensorflow", "numpy")
 BATCH = 1000  # MLflow takes no more metrics in one call
 
 
@@ -99,7 +95,7 @@ def _training(folder: Path, record: Record, store: Store, run: Run) -> None:
     for name in ("run.json", "history.csv"):
         client.log_artifact(run_id, str(folder / "model" / name), "training")
     client.log_artifacts(run_id, str(folder / "training"), "training")
-    model = _model(folder / "model" / "model.keras", record, store, run_id, summary["epochs"])
+    model = log_model(folder / "model", record, store, run_id, summary["epochs"])
     runs.set_tags(store, run_id, {"lvseg.model_uri": model.model_uri, "lvseg.complete": record.weights_hash})
     client.set_terminated(run_id, "FINISHED", end_time=record.ended_ms or runs.now_ms())
 
@@ -117,44 +113,6 @@ def _epochs(folder: Path, record: Record, store: Store, run_id: str) -> None:
                 batch += runs.epoch_metrics(number, values, when)
     for start in range(0, len(batch), BATCH):
         store.client.log_batch(run_id, metrics=batch[start : start + BATCH])
-
-
-def _model(path: Path, record: Record, store: Store, run_id: str, epochs: int) -> LoggedModel:
-    """Log the model with its signature and exact requirements, unless the run has it."""
-    found = store.client.search_logged_models([store.experiment_id], f"source_run_id = '{run_id}'")
-    ready = [model for model in found if model.status == "READY"]
-    if ready:
-        return ready[0]
-    import keras
-    import mlflow.keras
-
-    # Without the training's loss and metrics the model opens wherever Keras is, without this project.
-    model = keras.saving.load_model(path, compile=False)
-    # Made here and not by MLflow, which would tag it with user name and paths of this machine.
-    logged = store.client.create_logged_model(
-        store.experiment_id,
-        name=record.model,
-        source_run_id=run_id,
-        params=record.params,
-        tags={"lvseg.fingerprint": record.fingerprint, "lvseg.weights_hash": record.weights_hash},
-    )
-    Model.log(  # what `mlflow.keras.log_model` calls, with the run named instead of the "active" one
-        artifact_path=None,
-        name=record.model,
-        flavor=mlflow.keras,
-        model=model,
-        run_id=run_id,
-        model_id=logged.model_id,
-        step=epochs,
-        signature=ModelSignature(_schema(model.input_shape), _schema(model.output_shape)),
-        pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
-    )
-    return store.client.get_logged_model(logged.model_id)
-
-
-def _schema(shape: tuple[int | None, ...]) -> Schema:
-    """Return the schema of a batch of arrays of a Keras shape."""
-    return Schema([TensorSpec(np.dtype(np.float32), tuple(-1 if size is None else size for size in shape))])
 
 
 def _evaluation(folder: Path, store: Store, run_id: str) -> None:

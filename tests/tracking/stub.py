@@ -63,6 +63,7 @@ def write_outs(result: Any, models_dir: Path, training_dir: Path) -> None:
         "parameters": 20,
         "epochs": EPOCHS,
         "final": metrics_of(EPOCHS),
+        "prediction": {"size": 16, "spacing_mm": None, "views": 1, "one_region": False},
     }
     (models_dir / "run.json").write_text(json.dumps(summary))
     rows = ["epoch,loss,accuracy,val_loss,val_dice"]

@@ -1,0 +1,40 @@
+"""The model as MLflow loads and serves it.
+
+A copy of this file goes into each artifact, beside the part of `lvseg` that it needs.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow.exceptions import MlflowException
+
+from lvseg.errors import UserError
+from lvseg.prediction import Segmenter, load_segmenter
+from lvseg.serving import segment
+
+
+class Served:
+    """Frames in, masks out; see `lvseg.serving.segment`."""
+
+    def __init__(self, segmenter: Segmenter) -> None:
+        self._segmenter = segmenter
+
+    def predict(self, frames: pd.DataFrame) -> pd.DataFrame:
+        """Return a row of answers for each row of `frames`.
+
+        Raises:
+            MlflowException: a frame cannot be used; the server answers 400.
+        """
+        try:
+            answers = segment(self._segmenter, frames.to_dict("records"))
+        except UserError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from None
+        return pd.DataFrame(answers, dtype=object)  # an area that is unknown stays None: JSON has no NaN
+
+
+def _load_pyfunc(data: str) -> Served:
+    """Load the model from the artifact's folder of data; MLflow calls this by name."""
+    how: dict[str, Any] = json.loads((Path(data) / "run.json").read_text(encoding="utf-8"))["prediction"]
+    return Served(load_segmenter(Path(data) / "model.keras", how))
