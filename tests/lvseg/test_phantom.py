@@ -206,7 +206,9 @@ def test_telling_values_are_in_every_file(folder):
         content = path.read_bytes()
         assert all(value in content for value in telling)
         header = pydicom.dcmread(path)
-        assert header.PatientName.family_name == "LEAKNAME002" and header[0x00091003].value.startswith(b"LEAK")
+        assert header.PatientName.family_name == "LEAKNAME002" and header[0x00091003].value.startswith(
+            b"LEAK"
+        )
         assert header.RequestAttributesSequence[0].RequestedProcedureID == "LEAKRP00002"
 
 

@@ -1,0 +1,119 @@
+"""Everything that a tracking store shows of runs: what a scan for patients' data has to look at."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lvseg.errors import UserError
+from tracking.record import outbox
+from tracking.registry import MODEL
+from tracking.store import Store, reason, shown
+
+if TYPE_CHECKING:
+    from mlflow.entities import LoggedModel, Run
+    from mlflow.entities.model_registry import ModelVersion
+
+Shown = Iterator[tuple[str, bytes]]  # place and content
+
+# What stages make on this machine, for people and for the next stage.
+_LOCAL = (
+    "reports", "data/quality", "data/index.csv", "data/split.csv", "data/shards", "models", "training", "dvc.lock",
+)  # fmt: skip
+
+
+def local_paths() -> list[Path]:
+    """Return the files and folders on this machine that may be shown or shared, records in waiting included."""
+    return [*map(Path, _LOCAL), outbox()]
+
+
+def all_runs(store: Store) -> "list[Run]":
+    """Return every run of the experiment, deleted ones included until `mlflow gc` removes them."""
+    from mlflow.entities import ViewType
+
+    return list(
+        store.client.search_runs([store.experiment_id], run_view_type=ViewType.ALL, max_results=10_000)
+    )
+
+
+def shown_in(store: Store, runs: "Sequence[Run]") -> Shown:
+    """Yield everything that runs, their models and registered versions hold, and what belongs to no run.
+
+    Raises:
+        UserError: the store does not give all of it.
+    """
+    try:
+        yield from _common(store)
+        for run in runs:
+            yield from _shown_by(store, run)
+    except Exception as error:
+        message = f"the tracking store {shown(store.uri)} does not show all that it holds ({reason(error)})"
+        raise UserError(f"{message}: what it keeps back cannot be judged, mend it first") from error
+
+
+def _common(store: Store) -> Shown:
+    """Yield the facts of the experiment and of the registered model."""
+    from mlflow.exceptions import MlflowException
+
+    yield from _facts("experiment", dict(store.client.get_experiment(store.experiment_id)))
+    try:
+        yield from _facts(f"registered model {MODEL}", dict(store.client.get_registered_model(MODEL)))
+    except MlflowException as error:  # nothing was registered yet
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+
+
+def _shown_by(store: Store, run: "Run") -> Shown:
+    """Yield everything that a run, its models and their registered versions hold: facts and files."""
+    from mlflow.artifacts import download_artifacts
+
+    run_id = run.info.run_id
+    yield from _facts(f"run {run_id}", run.to_dictionary())
+    if store.client.list_artifacts(run_id):
+        yield from _files(f"run {run_id}", lambda to: store.client.download_artifacts(run_id, "", to))
+    seen = set()
+    for thing, name, source in _made_of(store, run):
+        yield from _facts(name, dict(thing))
+        if source not in seen:
+            seen.add(source)
+            yield from _files(name, lambda to, uri=source: download_artifacts(artifact_uri=uri, dst_path=to))
+
+
+def days_of(store: Store, runs: "Sequence[Run]") -> set[str]:
+    """Return the days (YYYYMMDD, here and in UTC) on which runs, models and versions were made or changed."""
+    times = [time for run in runs for time in (run.info.start_time, run.info.end_time)]
+    for run in runs:
+        for thing, _, _ in _made_of(store, run):
+            times += [thing.creation_timestamp, thing.last_updated_timestamp]
+    moments = [datetime.fromtimestamp(time / 1000, UTC) for time in times if time]
+    return {moment.strftime("%Y%m%d") for time in moments for moment in (time, time.astimezone())}
+
+
+def _made_of(store: Store, run: "Run") -> "Iterator[tuple[LoggedModel | ModelVersion, str, str]]":
+    """Yield models and registered versions of a run, with what they are called and where their files are."""
+    run_id = run.info.run_id
+    for model in store.client.search_logged_models([store.experiment_id], f"source_run_id = '{run_id}'"):
+        yield model, f"model {model.model_id}", model.model_uri
+    for version in store.client.search_model_versions(f"run_id = '{run_id}'"):
+        yield version, f"version {version.version} of {version.name}", str(version.source)
+
+
+def _facts(place: str, facts: Any) -> Shown:
+    """Yield every value of nested facts; keys become part of the place."""
+    if isinstance(facts, dict):
+        for key, value in facts.items():
+            yield from _facts(f"{place}/{key}", value)
+    elif isinstance(facts, list | tuple):
+        for number, value in enumerate(facts):
+            yield from _facts(f"{place}/{number}", value)
+    elif facts is not None:
+        yield place, str(facts).encode()
+
+
+def _files(place: str, download: Callable[[str], object]) -> Shown:
+    """Yield all files of a folder that `download` brings to this machine for the time being."""
+    with tempfile.TemporaryDirectory() as folder:
+        download(folder)
+        for path in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
+            yield f"{place}/{path.relative_to(folder).as_posix()}", path.read_bytes()
