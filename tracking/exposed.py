@@ -1,8 +1,10 @@
 """Everything that a tracking store shows of runs: what a scan for patients' data has to look at."""
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,16 +70,17 @@ def _shown_by(store: Store, run: "Run") -> Shown:
     """Yield everything that a run, its models and their registered versions hold: facts and files."""
     from mlflow.artifacts import download_artifacts
 
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one for each of a run's folders
     run_id = run.info.run_id
     yield from _facts(f"run {run_id}", run.to_dictionary())
     if store.client.list_artifacts(run_id):
-        yield from _files(f"run {run_id}", lambda to: store.client.download_artifacts(run_id, "", to))
+        yield from _files(f"run {run_id}", partial(store.client.download_artifacts, run_id, ""))
     seen = set()
     for thing, name, source in _made_of(store, run):
         yield from _facts(name, dict(thing))
         if source not in seen:
             seen.add(source)
-            yield from _files(name, lambda to, uri=source: download_artifacts(artifact_uri=uri, dst_path=to))
+            yield from _files(name, partial(download_artifacts, source))
 
 
 def days_of(store: Store, runs: "Sequence[Run]") -> set[str]:
@@ -111,9 +114,9 @@ def _facts(place: str, facts: Any) -> Shown:
         yield place, str(facts).encode()
 
 
-def _files(place: str, download: Callable[[str], object]) -> Shown:
+def _files(place: str, download: Callable[..., object]) -> Shown:
     """Yield all files of a folder that `download` brings to this machine for the time being."""
     with tempfile.TemporaryDirectory() as folder:
-        download(folder)
+        download(dst_path=folder)
         for path in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
             yield f"{place}/{path.relative_to(folder).as_posix()}", path.read_bytes()

@@ -102,7 +102,9 @@ class RawValues:
                 self.add_header(item, owner)
             return
         kind = _kind(tag, vr)
-        for text in _texts(value) if kind else ():
+        if kind is None:
+            return
+        for text in _texts(value):
             if vr == "DT":  # a day with its time
                 self.add(Kind.TIME, text, owner)
             if kind != Kind.UID or not text.startswith(_STANDARD_UID):

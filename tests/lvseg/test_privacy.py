@@ -176,7 +176,7 @@ SEPARATORS = st.text(st.sampled_from(" ^_-./,;:|\t\n=()[]\"'<>"), min_size=1, ma
     data=st.data(),
 )
 def test_a_value_is_found_whatever_surrounds_it(value, before, left, right, after, between, data) -> None:
-    """But for a decimal point: in bytes of any kind, from eight letters and digits on; in texts at any length; spelled in any way."""
+    """But for a decimal point. In bytes of any kind, from eight letters and digits on; in texts at any length."""
     ways = sorted(spellings(value))
     text = between.join(data.draw(st.sampled_from(ways)).split(" ")).upper()
     if sum(letter.isascii() and letter.isalnum() for letter in text) < SHORTEST_IN_BYTES:
