@@ -54,17 +54,19 @@ class Scan:
             for where, inner in layers(place, content):
                 self.contents[sort] += 1
                 self.sizes[sort] += len(inner)
-                for value in self.search.find(inner) | self.search.find(where.encode()):
+                name = where if where == place else where.removeprefix(place)  # what it adds to what was seen
+                for value in self.search.find(inner) | self.search.find(name.encode()):
                     self.finds.add(Find(self._masked(where), value.kind, _mark(value)))
         except UnopenedError as error:
             self.unopened.append(self._masked(str(error)))
 
     def report(self) -> Iterator[str]:
         """Yield what was looked for, in what, and every find, line by line."""
-        searched, left = self.search.looked_for, self.search.left_out
-        yield f"looked for {_counted(searched)}"
-        if left:
-            yield f"too short or too general to look for: {_counted(left)}"
+        yield f"looked for {_counted(self.search.looked_for)}"
+        if self.search.allowed:
+            yield f"public, not looked for: {_counted(self.search.allowed)}"
+        if self.search.left_out:
+            yield f"too short or too general to look for: {_counted(self.search.left_out)}"
         for sort, count in self.contents.items():
             yield f"{sort}: {count:,} contents, {self.sizes[sort] / 1e6:,.1f} MB"
         for find in sorted(self.finds):

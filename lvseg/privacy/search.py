@@ -36,19 +36,22 @@ class Search:
     Attributes:
         looked_for: how many values of each kind are looked for.
         left_out: how many values of each kind are too short or too general.
+        allowed: how many values of each kind are not looked for because they may be shown.
     """
 
     def __init__(self, values: Iterable[Value], allowed: Iterable[str] = ()) -> None:
         """File the values; what equals one of the texts `allowed`, whatever its kind, is not looked for."""
         self.looked_for: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
+        self.allowed: Counter[str] = Counter()
         self._anchors: dict[bytes, set[tuple[int, int]]] = {}
         self._values: dict[Words, set[Value]] = {}
         free = {form for text in allowed for form in _forms(text)}
         for value in values:
-            forms = {form for text in spellings(value) for form in _forms(text)} - free
-            (self.looked_for if forms else self.left_out)[value.kind] += 1
-            for form in forms:
+            forms = {form for text in spellings(value) for form in _forms(text)}
+            count = self.left_out if not forms else self.allowed if forms <= free else self.looked_for
+            count[value.kind] += 1
+            for form in forms - free:
                 self._file(form, value)
 
     def _file(self, form: Words, value: Value) -> None:

@@ -243,6 +243,7 @@ def test_the_words_of_this_project_raise_no_alarm(found: RawValues) -> None:
 
 def test_public_ids_pass_and_nothing_else_of_the_same_patients(found: RawValues) -> None:
     search = Search(found.values, allowed=found.of_kind(Kind.PATIENT_ID))
+    assert search.allowed == {Kind.PATIENT_ID: 4} and Kind.PATIENT_ID not in search.looked_for
     assert not search.find(b"PHA0000101 PH-HF-I-01")
     assert {value.kind for value in search.find(b"PHA0000101^LEAKNAME001")} == {Kind.NAME}
     assert {value.kind for value in search.find(b"LEAKSTUDY HEART PHA0000101")} == {Kind.DESCRIPTION}
