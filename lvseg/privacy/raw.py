@@ -136,23 +136,23 @@ def read_values(raw: Path) -> RawValues:
 
 
 def _add_file(found: RawValues, item: Item) -> None:
+    """Take in a DICOM file twice: up to the pixels, and as a whole, which a fault behind them leaves empty."""
     content = item.read()
-    named = content[128:132] == b"DICM"
-    header: Any = None
-    for stop in (False, True):  # elements may follow the pixels; those before a fault count in any case
+    known = content[128:132] == b"DICM"
+    read = False
+    for stop in (True, False):
         try:
             header = pydicom.dcmread(io.BytesIO(content), force=True, stop_before_pixels=stop)
-            break
+            if known or "SOPClassUID" in header or "Rows" in header:
+                owner = str(header.get("PatientID", ""))
+                found.add_header(header.file_meta, owner)
+                found.add_header(header, owner)
+                read |= len(header) > 0
         except Exception:  # a parser may fail in any way on bytes that are not DICOM
             continue
-    if header is None or not (named or "SOPClassUID" in header or "Rows" in header):
-        if named:
-            raise UnreadableError("not a readable DICOM file")
-        return
-    found.files += 1
-    owner = str(header.get("PatientID", ""))
-    found.add_header(header.file_meta, owner)
-    found.add_header(header, owner)
+    if known and not read:
+        raise UnreadableError("not a readable DICOM file")
+    found.files += read
 
 
 def _add_table(found: RawValues, item: Item) -> None:

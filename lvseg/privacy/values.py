@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import permutations
 
-from lvseg.identity import ROOT
+from lvseg.identity import PACKAGES, ROOT
 
 # From how many bytes of UTF-8 on a value is looked for, its words joined by spaces: two Chinese letters are a name.
 SHORTEST = 6
@@ -65,7 +65,7 @@ def vocabulary() -> frozenset[str]:
 
     Adam, Best and Sunnybrook are among them: on their own they tell nothing of a patient.
     """
-    folders = [ROOT / name for name in ("lvseg", "tracking", "tasks", "flows", "docs", "mlflow")]
+    folders = [ROOT / name for name in (*PACKAGES, "docs")]
     files = [
         path for folder in folders for kind in ("py", "html", "md") for path in folder.rglob(f"*.{kind}")
     ]

@@ -115,6 +115,9 @@ def test_without_the_raw_data_or_the_store_nothing_is_proved(
 ) -> None:
     with pytest.raises(UserError, match=r"data/phantom is not on this disk: run `dvc pull`"):
         main(None)
+    (project / "data" / "phantom").mkdir()
+    with pytest.raises(UserError, match="nothing to look for"):
+        main(None)
     generate(project / "data" / "phantom", 7, Size(patients=1, slices=3, phases=2, matrix=64), workers=1)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", closed_port)
     with pytest.raises(UserError, match="tracking store"):
