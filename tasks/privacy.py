@@ -21,7 +21,7 @@ def main(
     from lvseg.privacy.scan import Scan, files_below
     from lvseg.privacy.search import Search
     from lvseg.privacy.values import Kind
-    from tracking.exposed import all_runs, days_of, local_paths, shown_in
+    from tracking.exposed import days_of, local_paths, shown_in
     from tracking.results import find_run
     from tracking.store import open_store, reason, shown, tracking_uri
 
@@ -32,25 +32,27 @@ def main(
             f"data.raw: {raw} is not on this disk: run `dvc pull`, for what it holds is looked for"
         )
     found = read_values(raw)
-    print(
-        f"read {found.files:,} DICOM files and tables in {raw}, {found.unread:,} cannot be read", flush=True
-    )
+    if not found.files:
+        raise UserError(f"data.raw: {raw} holds neither DICOM files nor tables: there is nothing to look for")
+    print(f"read {found.files:,} files of {raw}, {found.unread:,} cannot be read", flush=True)
     try:
         store = open_store(params.tracking.experiment)
+        one = find_run(store, name) if name else None
+        days = days_of(store, one)
+    except UserError:
+        raise
     except Exception as error:
         raise UserError(
             f"the tracking store {shown(tracking_uri())} cannot be used ({reason(error)}): "
             "start it or mend MLFLOW_TRACKING_URI"
         ) from error
-    runs = [find_run(store, name)] if name else all_runs(store)
-    days = days_of(store, runs)
     public = found.of_kind(Kind.PATIENT_ID) if params.data.ids_public else set()
     values = [value for value in found.values if value.kind != Kind.DATE or value.text not in days]
     scan = Scan(Search(values, allowed=public))
     for path in (file for place in local_paths() for file in files_below(place)):
         scan.look("files on this machine", path.as_posix(), path.read_bytes())
-    for place, content in shown_in(store, runs):
-        scan.look(f"MLflow, {len(runs)} run{'s' * (len(runs) != 1)}", place, content)
+    for place, content in shown_in(store, one):
+        scan.look(f"MLflow, run {name}" if name else "MLflow, all runs", place, content)
     for line in scan.report():
         print(line)
     if not scan.clean:

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -39,16 +39,20 @@ def all_runs(store: Store) -> "list[Run]":
     )
 
 
-def shown_in(store: Store, runs: "Sequence[Run]") -> Shown:
-    """Yield everything that runs, their models and registered versions hold, and what belongs to no run.
+def shown_in(store: Store, run: "Run | None" = None) -> Shown:
+    """Yield everything that one run or all of them, their models and registered versions hold: facts and files.
 
     Raises:
         UserError: the store does not give all of it.
     """
     try:
         yield from _common(store)
-        for run in runs:
-            yield from _shown_by(store, run)
+        for each in [run] if run else all_runs(store):
+            yield from _facts(f"run {each.info.run_id}", each.to_dictionary())
+            if store.client.list_artifacts(each.info.run_id):
+                download = partial(store.client.download_artifacts, each.info.run_id, "")
+                yield from _files(f"run {each.info.run_id}", download)
+        yield from _shown_by_models(store, run)
     except Exception as error:
         message = f"the tracking store {shown(store.uri)} does not show all that it holds ({reason(error)})"
         raise UserError(f"{message}: what it keeps back cannot be judged, mend it first") from error
@@ -66,39 +70,43 @@ def _common(store: Store) -> Shown:
             raise
 
 
-def _shown_by(store: Store, run: "Run") -> Shown:
-    """Yield everything that a run, its models and their registered versions hold: facts and files."""
+def _shown_by_models(store: Store, run: "Run | None") -> Shown:
+    """Yield what the models and versions hold; a version's files are most often its model's, which come once."""
     from mlflow.artifacts import download_artifacts
 
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one for each of a run's folders
-    run_id = run.info.run_id
-    yield from _facts(f"run {run_id}", run.to_dictionary())
-    if store.client.list_artifacts(run_id):
-        yield from _files(f"run {run_id}", partial(store.client.download_artifacts, run_id, ""))
     seen = set()
-    for thing, name, source in _made_of(store, run):
+    for thing, name, source in _made(store, run):
         yield from _facts(name, dict(thing))
         if source not in seen:
             seen.add(source)
             yield from _files(name, partial(download_artifacts, source))
 
 
-def days_of(store: Store, runs: "Sequence[Run]") -> set[str]:
+def days_of(store: Store, run: "Run | None" = None) -> set[str]:
     """Return the days (YYYYMMDD, here and in UTC) on which runs, models and versions were made or changed."""
-    times = [time for run in runs for time in (run.info.start_time, run.info.end_time)]
-    for run in runs:
-        for thing, _, _ in _made_of(store, run):
-            times += [thing.creation_timestamp, thing.last_updated_timestamp]
+    runs = [run] if run else all_runs(store)
+    times = [time for each in runs for time in (each.info.start_time, each.info.end_time)]
+    for thing, _, _ in _made(store, run):
+        times += [thing.creation_timestamp, thing.last_updated_timestamp]
     moments = [datetime.fromtimestamp(time / 1000, UTC) for time in times if time]
-    return {moment.strftime("%Y%m%d") for time in moments for moment in (time, time.astimezone())}
+    return {day.strftime("%Y%m%d") for moment in moments for day in (moment, moment.astimezone())}
 
 
-def _made_of(store: Store, run: "Run") -> "Iterator[tuple[LoggedModel | ModelVersion, str, str]]":
-    """Yield models and registered versions of a run, with what they are called and where their files are."""
-    run_id = run.info.run_id
-    for model in store.client.search_logged_models([store.experiment_id], f"source_run_id = '{run_id}'"):
-        yield model, f"model {model.model_id}", model.model_uri
-    for version in store.client.search_model_versions(f"run_id = '{run_id}'"):
+def _made(store: Store, run: "Run | None") -> "Iterator[tuple[LoggedModel | ModelVersion, str, str]]":
+    """Yield models and registered versions, with what they are called and where their files are.
+
+    Without a run these are all, those whose run is gone for good included.
+    """
+    query, token = run and f"source_run_id = '{run.info.run_id}'", None
+    while True:
+        page = store.client.search_logged_models([store.experiment_id], query, page_token=token)
+        for model in page:
+            yield model, f"model {model.model_id}", model.model_uri
+        token = page.token
+        if not token:
+            break
+    query = f"run_id = '{run.info.run_id}'" if run else f"name = '{MODEL}'"
+    for version in store.client.search_model_versions(query):
         yield version, f"version {version.version} of {version.name}", str(version.source)
 
 
@@ -116,6 +124,7 @@ def _facts(place: str, facts: Any) -> Shown:
 
 def _files(place: str, download: Callable[..., object]) -> Shown:
     """Yield all files of a folder that `download` brings to this machine for the time being."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     with tempfile.TemporaryDirectory() as folder:
         download(dst_path=folder)
         for path in sorted(path for path in Path(folder).rglob("*") if path.is_file()):

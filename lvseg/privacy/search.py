@@ -11,6 +11,7 @@ import html
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from lvseg.privacy.values import SHORTEST_NAME, Value, spellings, words
 
@@ -28,6 +29,7 @@ _DECIMALS = re.compile(r"(?<![^\s,;=\[(:\"'+-])(?<!\d[:+-])\d{1,3}\.\d{6,}(?![\d
 _ESCAPES = re.compile(r"\\u([0-9a-f]{4})|\\x([0-9a-f]{2})|%([0-9a-f]{2})|\\[abfnrtv]|(?<=\d)t(?=\d\d)")
 
 Words = tuple[bytes, ...]
+T = TypeVar("T", str, bytes)
 
 
 class Search:
@@ -108,8 +110,8 @@ def _spelled(text: str) -> Iterator[list[bytes]]:
     plain = _DECIMALS.sub(" ", text.casefold())
     resolved = _ESCAPES.sub(_character, html.unescape(plain)).casefold()
     for version in {plain, resolved}:
-        for start in range(0, max(len(version), 1), _STEP):
-            raw = version[start : start + _STEP + _OVERLAP].encode("utf-8", errors="replace")
+        for chunk in _chunks(version):
+            raw = chunk.encode("utf-8", errors="replace")
             yield raw.translate(_ASCII).split()
             if not raw.isascii():
                 yield raw.translate(_ANY).split()
@@ -125,8 +127,12 @@ def _bytes_of(content: bytes) -> Iterator[list[bytes]]:
 
     More zeros in a row than stand between two letters part two words.
     """
-    for start in range(0, len(content), _STEP):
-        chunk = content[start : start + _STEP + _OVERLAP]
-        views = {chunk, *(chunk.replace(b"\0" * gap, b" ").replace(b"\0", b"") for gap in (3, 7))}
-        for view in views:
+    for chunk in _chunks(content):
+        for view in {chunk, *(chunk.replace(b"\0" * gap, b" ").replace(b"\0", b"") for gap in (3, 7))}:
             yield view.translate(_ASCII).split()
+
+
+def _chunks(content: T) -> Iterator[T]:
+    """Yield overlapping pieces: whatever is shorter than the overlap is whole in one of them."""
+    for start in range(0, max(len(content) - _OVERLAP, 1), _STEP):
+        yield content[start : start + _STEP + _OVERLAP]

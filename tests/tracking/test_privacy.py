@@ -16,7 +16,6 @@ from lvseg.privacy.values import Kind, Value
 from tasks.privacy import main
 from tests.tracking import stub
 from tests.tracking.conftest import EXPERIMENT, all_runs
-from tracking.exposed import all_runs as runs_of
 from tracking.exposed import days_of, shown_in
 from tracking.registry import MODEL
 from tracking.store import Store, open_store
@@ -59,7 +58,7 @@ def test_every_corner_of_a_run_is_looked_at(store: Store, tmp_path: Path) -> Non
     search = Search(Value(Kind.NUMBER, text) for text in planted)
     assert search.looked_for.total() == len(planted) == 16
     found = set()
-    for place, content in shown_in(store, runs_of(store)):
+    for place, content in shown_in(store):
         found |= search.find(content) | search.find(place.encode())
     assert {value.text for value in found} == set(planted)
 
@@ -69,7 +68,7 @@ def test_the_command_fails_on_a_find_and_names_it_by_no_value(
 ) -> None:
     main(None)
     clean = capsys.readouterr().out
-    assert re.search(r"looked for \d\d values .*name \d", clean) and "MLflow, 1 run:" in clean
+    assert re.search(r"looked for \d\d values .*name \d", clean) and "MLflow, all runs:" in clean
     (run,) = all_runs(store)
     store.client.set_tag(run.info.run_id, "reader", "Dr. LEAKDOCTOR PHA0000101")
     Path("reports/LEAKACC00001").mkdir(parents=True)
@@ -87,21 +86,31 @@ def test_deleted_runs_count_until_they_are_gone(store: Store) -> None:
     store.client.set_tag(run.info.run_id, "reader", "LEAK planted")
     store.client.delete_run(run.info.run_id)
     search = Search([Value(Kind.NUMBER, "LEAK planted")])
-    assert any(search.find(content) for _, content in shown_in(store, runs_of(store)))
+    assert any(search.find(content) for _, content in shown_in(store))
+
+
+def test_a_registered_version_outlives_its_run(store: Store) -> None:
+    (run,) = all_runs(store)
+    store.client.create_registered_model(MODEL)
+    source = run.data.tags["lvseg.model_uri"]
+    store.client.create_model_version(MODEL, source, run_id="f" * 32, description="LEAK planted")
+    search = Search([Value(Kind.NUMBER, "LEAK planted")])
+    places = {place for place, content in shown_in(store) if search.find(content)}
+    assert f"version 1 of {MODEL}/description" in places
 
 
 def test_a_store_that_falls_silent_is_no_proof(store: Store, closed_port: str) -> None:
     gone = replace(store, client=MlflowClient(closed_port), uri=closed_port)
     with pytest.raises(UserError, match="does not show all that it holds"):
-        list(shown_in(gone, runs_of(store)))
+        list(shown_in(gone))
 
 
 def test_the_day_of_a_run_is_no_patients_date(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    (run,) = runs_of(store)
+    (run,) = all_runs(store)
     today = time.strftime("%Y%m%d", time.gmtime(run.info.start_time / 1000))
     search = Search([Value(Kind.DATE, today)])
-    assert any(search.find(content) for _, content in shown_in(store, [run])), "MLflow writes it into MLmodel"
-    assert today in days_of(store, [run])
+    assert any(search.find(content) for _, content in shown_in(store, run)), "MLflow writes it into MLmodel"
+    assert today in days_of(store, run)
     frame = next(Path("data/phantom").rglob("*.dcm"))
     header = pydicom.dcmread(frame)
     header.StudyDate = today
