@@ -1,11 +1,12 @@
 """The pipeline as people use it: real DVC, real git, a tiny phantom as raw data of one's own.
 
 The tests go on from one another, so that the networks are trained once: first run, second run, a colleague's
-clone, one more patient, an experiment.
+clone, one more patient, an experiment. The patients' ids are not public.
 """
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ def owner(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The project as it lies here, with a phantom of five patients added as raw data and everything run."""
     folder = tmp_path_factory.mktemp("pipeline")
     project = working_copy(folder)
-    project.set({"data": {"raw": RAW}})
+    project.set({"data": {"raw": RAW, "ids_public": False}})
     project.python("-m", "tasks.phantom")
     (project.root / "data/phantom").rename(project.root / RAW)
     move_first_patient(project.root / RAW, folder / "held-back")
@@ -72,6 +73,16 @@ def test_first_run_compares_the_models(owner: Project) -> None:
     assert (owner.root / "reports/index.html").stat().st_size > 1000
 
 
+def test_nothing_that_is_stored_or_shown_tells_of_a_patient(owner: Project) -> None:
+    said = owner.python("-m", "tasks.privacy")
+    values, kinds = re.search(r"looked for ([\d,]+) values \((.*)\)", said).groups()  # type: ignore[union-attr]
+    assert int(values.replace(",", "")) > 150 and len(kinds.split(", ")) == 9  # all kinds of values
+    assert "FOUND" not in said and "MLflow, all runs: " in said
+    (owner.root / "reports/note.txt").write_text("PH-HF-NI-01 was scanned twice")
+    assert "1 finds" in owner.python("-m", "tasks.privacy", fails=True)
+    (owner.root / "reports/note.txt").unlink()
+
+
 def test_second_run_does_nothing_and_imports_little(owner: Project) -> None:
     said = owner.python("-m", "tasks.repro", PYTHONPROFILEIMPORTTIME="1")
     assert "Running stage" not in said
@@ -110,6 +121,10 @@ def test_untracked_raw_data_is_refused_with_the_command(owner: Project) -> None:
 def test_one_more_patient_redoes_only_what_depends_on_it(owner: Project) -> None:
     site = owner.clone("site")
     site.dvc("pull", "--quiet")
+    (site.root / ".lvseg").mkdir()
+    shutil.copy(
+        owner.root / ".lvseg/pseudonym.key", site.root / ".lvseg"
+    )  # or all would get other pseudonyms
     before = site.shards()
     shutil.copytree(owner.root.parent / "held-back", site.root / RAW, dirs_exist_ok=True)
     site.dvc("add", "--quiet", RAW)

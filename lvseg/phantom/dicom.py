@@ -51,6 +51,12 @@ def image_elements(pixels: NDArray[np.int16]) -> dict[int, tuple[str, Value]]:
     }
 
 
+def sequence(elements: Elements) -> bytes:
+    """The value of a sequence (SQ) of one item."""
+    content = _encode_all(elements)
+    return struct.pack("<HHI", 0xFFFE, 0xE000, len(content)) + content
+
+
 def file_bytes(elements: Elements) -> bytes:
     """A whole DICOM file of one instance's elements {tag: (VR, value)}."""
     instance = elements[0x00080018][1]

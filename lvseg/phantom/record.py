@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lvseg.phantom.acquisition import Scanner
-from lvseg.phantom.dicom import MR_IMAGE_STORAGE, Value, decimal, uid
+from lvseg.phantom.dicom import MR_IMAGE_STORAGE, Value, decimal, sequence, uid
 from lvseg.phantom.plane import Plane, Pose
 
 PATHOLOGIES = {
@@ -39,6 +39,11 @@ class Record:
         return f"PH-{self.group}-{self.number_in_group:02d}"
 
     @property
+    def name(self) -> str:
+        """Family, given and middle name as DICOM joins them: each a word that no other patient bears."""
+        return f"LEAKNAME{self.number:03d}^LEAKGIVEN{self.number:03d}^LEAKMIDDLE{self.number:03d}"
+
+    @property
     def birth_date(self) -> str:
         """Day, month and year, made from the number and the age at the examination in 1999."""
         return f"{1999 - self.age}{1 + self.number % 12:02d}{1 + self.number % 28:02d}"
@@ -54,14 +59,22 @@ class Record:
         return uid("lvseg phantom", self.seed, self.number, "study")
 
     def telling(self) -> dict[int, tuple[str, Value]]:
-        """The elements {tag: (VR, value)} that name the patient or lead to him, private ones included."""
+        """The elements {tag: (VR, value)} that name the patient or lead to him, private and nested ones included."""
         name = self.patient_id
+        requested: dict[int, tuple[str, Value]] = {
+            0x00321060: ("LO", f"LEAKREQUEST for {name}"),
+            0x00400007: ("LO", f"LEAKSTEP of {name}"),
+            0x00400009: ("SH", f"LEAKSPS{self.number:05d}"),
+            0x00401001: ("SH", f"LEAKRP{self.number:05d}"),
+        }
         return {
             0x00080020: ("DA", self.study_date),
             0x00080021: ("DA", self.study_date),
+            0x00080022: ("DA", self.study_date),
             0x00080023: ("DA", self.study_date),
             0x00080030: ("TM", f"0817{self.number % 60:02d}.271828"),
             0x00080031: ("TM", f"0819{self.number % 60:02d}.314159"),
+            0x00080032: ("TM", f"0821{self.number % 60:02d}.173205"),
             0x00080033: ("TM", f"0823{self.number % 60:02d}.141421"),
             0x00080050: ("SH", f"LEAKACC{self.number:05d}"),
             0x00080080: ("LO", "LEAKHOSPITAL OF SAINT PHANTOM"),
@@ -69,22 +82,34 @@ class Record:
             0x00080090: ("PN", f"LEAKREFERRER^{name}"),
             0x00081010: ("SH", "LEAKSTATION"),
             0x00081030: ("LO", f"LEAKSTUDY HEART {name}"),
+            0x00081040: ("LO", "LEAKDEPARTMENT OF HEARTS"),
+            0x00081048: ("PN", f"LEAKPHYSICIAN^{name}"),
             0x00081050: ("PN", f"LEAKDOCTOR^{name}"),
             0x00081070: ("PN", f"LEAKOPERATOR^{name}"),
             0x00090010: ("LO", _PRIVATE_CREATOR),
             0x00091001: ("LO", f"LEAKPRIVATE^{name}"),
             0x00091002: ("DA", self.birth_date),
-            0x00100010: ("PN", f"LEAKNAME^{name}"),
+            0x00091003: ("UN", f"LEAKUNKNOWN {name}".encode()),
+            0x00091004: ("UI", uid("lvseg phantom", self.seed, self.number, "private")),
+            0x00100010: ("PN", self.name),
             0x00100020: ("LO", name),
             0x00100030: ("DA", self.birth_date),
             0x00100040: ("CS", self.sex),
             0x00101010: ("AS", f"{self.age:03d}Y"),
+            0x00101000: ("LO", (f"LEAKOTHER{self.number:05d}", f"LEAKELSE{self.number:05d}")),
+            0x00101001: ("PN", f"LEAKALIAS{self.number:03d}^LEAKGIVEN{self.number:03d}"),
             0x00101040: ("LO", f"LEAKADDRESS {self.number}"),
+            0x00101060: ("PN", f"LEAKMOTHER{self.number:03d}^LEAKELDER{self.number:03d}"),
+            0x00102154: ("SH", f"LEAKTEL {self.number:05d}"),
+            0x001021B0: ("LT", f"LEAKHISTORY of {name}"),
             0x00104000: ("LT", f"LEAKCOMMENT on the patient {name}"),
             0x00181000: ("LO", f"LEAKSERIAL{self.seed}"),
+            0x00181030: ("LO", f"LEAKPROTOCOL {name}"),
             0x0020000D: ("UI", self.study_uid),
             0x00200010: ("SH", f"LEAKSTUDY{self.number:05d}"),
             0x00204000: ("LT", f"LEAKCOMMENT on the image of {name}"),
+            0x00321032: ("PN", f"LEAKREQUESTER^{name}"),
+            0x00400275: ("SQ", sequence(requested)),
         }
 
 

@@ -199,11 +199,21 @@ def test_every_file_is_a_sound_short_axis_stack_for_pydicom(patients, folder):
 
 def test_telling_values_are_in_every_file(folder):
     record = draw_case(SEED, 2, SIZE.slices, SIZE.phases, SIZE.matrix).record
-    telling = [str(value).encode() for _, value in record.telling().values()]
-    assert sum(b"LEAK" in value for value in telling) > 10
+    values = [value for _, value in record.telling().values()]
+    telling = [value if isinstance(value, bytes) else _in_file(value) for value in values]
+    assert sum(b"LEAK" in value for value in telling) > 25
     for path in (folder / "SCD_IMAGES_01" / record.patient_id).rglob("*.dcm"):
         content = path.read_bytes()
         assert all(value in content for value in telling)
+        header = pydicom.dcmread(path)
+        assert header.PatientName.family_name == "LEAKNAME002" and header[0x00091003].value.startswith(
+            b"LEAK"
+        )
+        assert header.RequestAttributesSequence[0].RequestedProcedureID == "LEAKRP00002"
+
+
+def _in_file(value):
+    return "\\".join(value if isinstance(value, tuple) else [value]).encode()
 
 
 @pytest.mark.skipif(

@@ -1,0 +1,66 @@
+"""Prove that no patient's name, id, date or the like of the raw data went into reports, models or MLflow."""
+
+from typing import Annotated
+
+import typer
+
+from lvseg.command import run
+
+
+def main(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="Name or id of a run; without it, all of them.")
+    ] = None,
+) -> None:
+    """Look for the patients' data in all that is logged, registered and reported; fail where some is found."""
+    from pathlib import Path
+
+    from lvseg.errors import UserError
+    from lvseg.params import load
+    from lvseg.privacy.raw import read_values
+    from lvseg.privacy.scan import Scan, files_below
+    from lvseg.privacy.search import Search
+    from lvseg.privacy.values import Kind
+    from tracking.exposed import days_of, local_paths, shown_in
+    from tracking.results import find_run
+    from tracking.store import open_store, reason, shown, tracking_uri
+
+    params = load()
+    raw = Path(params.data.raw)
+    if not raw.exists():
+        raise UserError(
+            f"data.raw: {raw} is not on this disk: run `dvc pull`, for what it holds is looked for"
+        )
+    found = read_values(raw)
+    if not found.files:
+        raise UserError(f"data.raw: {raw} holds neither DICOM files nor tables: there is nothing to look for")
+    print(f"read {found.files:,} files of {raw}, {found.unread:,} cannot be read", flush=True)
+    try:
+        store = open_store(params.tracking.experiment)
+        one = find_run(store, name) if name else None
+        days = days_of(store, one)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"the tracking store {shown(tracking_uri())} cannot be used ({reason(error)}): "
+            "start it or mend MLFLOW_TRACKING_URI"
+        ) from error
+    public = found.of_kind(Kind.PATIENT_ID) if params.data.ids_public else set()
+    values = [value for value in found.values if value.kind != Kind.DATE or value.text not in days]
+    scan = Scan(Search(values, allowed=public))
+    for path in (file for place in local_paths() for file in files_below(place)):
+        scan.look("files on this machine", path.as_posix(), path.read_bytes())
+    for place, content in shown_in(store, one):
+        scan.look(f"MLflow, run {name}" if name else "MLflow, all runs", place, content)
+    for line in scan.report():
+        print(line)
+    if not scan.clean:
+        raise UserError(
+            f"{len(scan.finds)} finds, {len(scan.unopened)} files that cannot be opened: delete what is named "
+            "above and make it anew (docs/privacy.md)"
+        )
+
+
+if __name__ == "__main__":
+    run(main)
