@@ -117,7 +117,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=tables.number, inline=_inline, share=_share)
+    environment.filters.update(number=tables.number, inline=inline, share=_share)
     return environment.get_template("page.html").render(told, pictures=pictures, by_model=by_model)
 
 
@@ -126,6 +126,6 @@ def _share(value: float | None) -> str:
     return "0" if value is None or math.isnan(value) else f"{value:.2f}"
 
 
-def _inline(path: Path) -> str:
+def inline(path: Path) -> str:
     """Return a PNG as a data URI."""
     return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"

@@ -1,0 +1,52 @@
+"""Compare runs that were evaluated on the same test set: intervals, paired differences, where they disagree."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lvseg.command import run
+
+
+def main(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN...]",
+            help="Names or ids; none: the newest run of each model on the newest test set.",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("comparison.html"),
+) -> None:
+    """Print means with intervals and paired differences of runs, and write them with pictures to one page."""
+    import tempfile
+
+    from lvseg import device, params
+
+    settings = params.load()
+    device.prepare(settings.evaluate.threads, seed=0)
+
+    from lvseg.comparison.build import write
+    from lvseg.comparison.content import content
+    from lvseg.comparison.page import terminal
+    from tracking import comparison
+    from tracking.store import open_store
+
+    store = open_store(settings.tracking.experiment)
+    found = comparison.results(store, runs or [])
+    compared = comparison.entries(store, found)
+    told = content(compared)
+    print(terminal(told))
+    examples = comparison.test_slices(found[0].test_hash, settings.quality.drop_from_test)
+    if not examples:
+        print(
+            "\nno pictures of slices: data/ does not hold the test set of these runs (`dvc pull` brings it)"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        models = comparison.models(found, Path(folder)) if examples else []
+        write(out, told, compared, models, examples)
+    print(f"\n{out}  the same with pictures, for any browser")
+
+
+if __name__ == "__main__":
+    run(main)
