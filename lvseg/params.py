@@ -161,6 +161,16 @@ class TrackingParams(Section):
     required: bool
 
 
+class PromotionParams(Section):
+    """When a model becomes the one in use."""
+
+    automatic: bool
+    min_good_percent: Annotated[float, Field(ge=0, le=100)]
+    max_ef_error: Annotated[float, Field(ge=0, le=100)]
+    margin: Annotated[float, Field(ge=0, le=1)]
+    group_margin: Annotated[float, Field(ge=0, le=1)]
+
+
 class Params(Section):
     """The whole of `params.yaml`."""
 
@@ -174,6 +184,7 @@ class Params(Section):
     train_unet: UnetParams
     evaluate: EvaluateParams
     tracking: TrackingParams
+    promotion: PromotionParams
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
