@@ -34,3 +34,17 @@ def version_of(store: Store, text: str) -> "ModelVersion":
         f"{MODEL} has no version {text}: give its number or an alias ({CHAMPION}, {CHALLENGER}); "
         "`lvseg promote` registers one"
     )
+
+
+def alias_of(store: Store, alias: str) -> "ModelVersion | None":
+    """Return the version that bears an alias, or None."""
+    try:
+        return version_of(store, alias)
+    except UserError:
+        return None
+
+
+def versions(store: Store) -> "list[ModelVersion]":
+    """Return all versions, oldest first."""
+    found = store.client.search_model_versions(f"name = '{MODEL}'", max_results=10_000)
+    return sorted(found, key=lambda version: int(version.version))

@@ -66,13 +66,19 @@ def result_of(store: Store, run: "Run") -> Result:
     test_hash = run.data.tags.get("lvseg.test_hash")
     if test_hash is None:
         raise UserError(f"{run.info.run_name} ({run.info.run_id}) was not evaluated: run `make repro`")
+    tables = (patients_table(store, run, path) for path in (PATIENTS, SLICES))
+    return Result(run, test_hash, *tables)
+
+
+def patients_table(store: Store, run: "Run", path: str) -> pd.DataFrame:
+    """Return a table among the artifacts of a run; patients and groups are texts, also where they look like numbers."""
     with tempfile.TemporaryDirectory() as folder:
-        tables: list[Any] = [
-            pd.read_csv(store.client.download_artifacts(run.info.run_id, path, folder), keep_default_na=False,
-                        na_values=[""], dtype={"patient": str, "group": str})
-            for path in (PATIENTS, SLICES)
-        ]  # fmt: skip
-    return Result(run, test_hash, *(_texts(table) for table in tables))
+        file = store.client.download_artifacts(run.info.run_id, path, folder)
+        table = pd.read_csv(
+            file, keep_default_na=False, na_values=[""], dtype={"patient": str, "group": str, "flags": str}
+        )
+    texts = [name for name in ("group", "flags", "cycle") if name in table]
+    return table.fillna(dict.fromkeys(texts, ""))
 
 
 def summary_of(store: Store, run: "Run") -> dict[str, Any]:
@@ -81,9 +87,3 @@ def summary_of(store: Store, run: "Run") -> dict[str, Any]:
         path = store.client.download_artifacts(run.info.run_id, "training/run.json", folder)
         content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
     return content
-
-
-def _texts(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose empty texts are texts again: a group may have no name."""
-    texts = [name for name in ("group", "flags") if name in table]
-    return table.fillna(dict.fromkeys(texts, ""))

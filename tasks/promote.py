@@ -1,0 +1,37 @@
+"""Register the best model, and make it champion if it is surely better than the one in use."""
+
+from typing import Annotated
+
+import typer
+
+from lvseg.command import run
+
+
+def main(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", help="Name or id of a run; without it, the best model in reports/."),
+    ] = None,
+) -> None:
+    """Make a model the challenger, and champion if the rules in params.yaml (`promotion`) allow."""
+    from pathlib import Path
+
+    from lvseg import params
+    from tracking import decided, promotion
+    from tracking.rescoring import rescored
+    from tracking.results import find_run
+    from tracking.store import open_store
+
+    settings, here = params.load(), Path()
+    store = open_store(settings.tracking.experiment)
+    candidate = (
+        find_run(store, name) if name else promotion.candidate(store, here / "models", here / "reports")
+    )
+    outcome = promotion.promote(store, candidate, settings.promotion, rescored, named=name is not None)
+    if name is None:
+        decided.keep(here, outcome)
+    print(outcome.words)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,217 @@
+"""Promotion in the registry: a run becomes a version, a challenger, and champion if the rules say so."""
+
+import json
+import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from filelock import FileLock
+
+from lvseg.errors import UserError
+from lvseg.identity import state_home
+from lvseg.params import PromotionParams
+from lvseg.promotion import Contender, Decision, decide, in_words
+from tracking import decided, runs
+from tracking.decided import Decided
+from tracking.registry import CHALLENGER, CHAMPION, MODEL, alias_of, versions
+from tracking.results import Result, result_of
+from tracking.store import Store, shown
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.entities.model_registry import ModelVersion
+
+DECISION = "lvseg.decision"  # tag of a version: JSON
+BEFORE = "lvseg.champion_before"  # tag of a champion: the version that it replaced
+ROLLED_BACK = "lvseg.rolled_back"
+_SAME = ("lvseg.fingerprint", "lvseg.weights_hash")
+
+Rescored = Callable[[Store, "Run", str], pd.DataFrame]
+
+
+def alone() -> AbstractContextManager[Any]:
+    """Let one process of this machine change the registry at a time."""
+    state_home().mkdir(parents=True, exist_ok=True)
+    return FileLock(state_home() / "promotion.lock")
+
+
+def promote(store: Store, run: "Run", rules: PromotionParams, rescored: Rescored, *, named: bool) -> Decided:
+    """Register an evaluated run, make it challenger, and champion if the rules allow.
+
+    Doing it again with the same models and the same test set changes nothing.
+
+    Args:
+        rescored: returns the scores by patient of an older run on the test set of a hash.
+        named: whether a person asked for this very run: only then may it come back after a rollback.
+
+    Raises:
+        UserError: the run was not evaluated, or the champion cannot be scored on its test set.
+    """
+    candidate = result_of(store, run)
+    with alone():
+        version = _registered(store, run)
+        champion = alias_of(store, CHAMPION)
+        if champion and champion.version == version.version:
+            return _outcome(store, version, run, promoted=True, reason="it is the champion already")
+        if version.tags.get(ROLLED_BACK) and not named:
+            reason = "it was rolled back: only `lvseg promote` with its name brings it back"
+            return _outcome(store, version, run, promoted=False, reason=reason)
+        store.client.set_registered_model_alias(MODEL, CHALLENGER, version.version)
+        holder = champion and result_holder(store, champion)
+        table = holder and _patients(store, holder, candidate, rescored)
+        decision = decide(
+            _contender(candidate.run, candidate.patients),
+            None if holder is None or table is None else _contender(holder, table),
+            rules,
+        )
+        _write(store, version, candidate, champion, decision)
+        if decision.promoted:
+            _crown(store, version, champion)
+        return _outcome(store, version, run, decision.promoted, decision.reason)
+
+
+def candidate(store: Store, models: Path, reports: Path) -> "Run":
+    """Return the run of the best model of a pipeline run: the highest Dice, mean over patients.
+
+    Raises:
+        UserError: nothing was evaluated yet, or the run of the best model is not in this store.
+    """
+    scores = reports / "metrics.json"
+    if not scores.is_file():
+        raise UserError(f"{scores} is missing: run `make repro` first, or name a run")
+    by_model = json.loads(scores.read_text(encoding="utf-8"))["models"]
+    best = max(by_model, key=lambda name: by_model[name]["dice_patient_mean"] or 0)
+    summary = json.loads((models / best / "run.json").read_text(encoding="utf-8"))
+    run = runs.find(store, summary["fingerprint"], summary["weights_hash"])
+    if run is None:
+        raise UserError(
+            f"the run of {best} is not in the tracking store {shown(store.uri)}: `lvseg log` logs what waits, "
+            "`dvc repro --force --single-item evaluate` logs it anew"
+        )
+    return run
+
+
+def roll_back(store: Store) -> "tuple[ModelVersion, ModelVersion]":
+    """Make the champion before the present one champion again; return both, the present one first.
+
+    Raises:
+        UserError: there is no champion, or none before it.
+    """
+    with alone():
+        champion = alias_of(store, CHAMPION)
+        if champion is None:
+            raise UserError(f"{MODEL} has no champion yet: `lvseg promote` makes one")
+        before = champion.tags.get(BEFORE)
+        known = {version.version: version for version in versions(store)}
+        if not before or before not in known:
+            raise UserError(
+                f"v{champion.version} is the first champion of {MODEL}: there is none to go back to"
+            )
+        store.client.set_model_version_tag(MODEL, champion.version, ROLLED_BACK, "true")
+        store.client.set_registered_model_alias(MODEL, CHAMPION, before)
+        decided.forget()
+        return champion, known[before]
+
+
+def result_holder(store: Store, version: "ModelVersion") -> "Run":
+    """Return the run of a version.
+
+    Raises:
+        UserError: it is gone.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return store.client.get_run(version.run_id)
+    except MlflowException:
+        raise UserError(
+            f"the run {version.run_id} of {MODEL} v{version.version} is gone from this store: "
+            "bring it back from a backup, or move the alias by hand"
+        ) from None
+
+
+def _registered(store: Store, run: "Run") -> "ModelVersion":
+    """Return the version of a run, made if it is missing; it bears the run's tags of origin."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        store.client.create_registered_model(MODEL)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    tags = {key: value for key, value in run.data.tags.items() if key.startswith("lvseg.")}
+    for version in versions(store):
+        if all(version.tags.get(key) == tags.get(key) for key in _SAME):
+            return version
+    model_uri = tags["lvseg.model_uri"]
+    return store.client.create_model_version(
+        MODEL,
+        model_uri,
+        run_id=run.info.run_id,
+        tags=tags,
+        model_id=model_uri.removeprefix("models:/"),
+    )
+
+
+def _patients(store: Store, holder: "Run", candidate: Result, rescored: Rescored) -> pd.DataFrame:
+    """Return the champion's scores by patient on the candidate's test set."""
+    if holder.data.tags.get("lvseg.test_hash") == candidate.test_hash:
+        return result_of(store, holder).patients
+    return rescored(store, holder, candidate.test_hash)
+
+
+def _contender(run: "Run", patients: pd.DataFrame) -> Contender:
+    """Return what the rules need to know of a run."""
+    tags, flaw = run.data.tags, ""
+    if tags.get("lvseg.git_dirty") != "false" or tags.get("lvseg.git_commit", "none") == "none":
+        flaw = "it was made from code or parameters that no commit holds, so nobody could make it again"
+    return Contender(str(run.info.run_name), patients, int(run.data.params["parameters"]), flaw)
+
+
+def _write(
+    store: Store,
+    version: "ModelVersion",
+    candidate: Result,
+    champion: "ModelVersion | None",
+    decision: Decision,
+) -> None:
+    """Write a decision on the version, and with its evidence as a page of the run; then the model's card."""
+    from tracking.card import write_card
+
+    before = champion and f"v{champion.version}"
+    said = {
+        "promoted": decision.promoted,
+        "reason": decision.reason,
+        "champion_before": before,
+        "test_hash": candidate.test_hash,
+    }
+    store.client.set_model_version_tag(MODEL, version.version, DECISION, json.dumps(said))
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder, f"v{version.version}-against-{before or 'none'}.md")
+        page.write_text(in_words(candidate.title, before, decision), encoding="utf-8")
+        page.with_suffix(".json").write_text(
+            json.dumps(said | decision.evidence(), indent=2), encoding="utf-8"
+        )
+        store.client.log_artifacts(candidate.run.info.run_id, folder, "promotion")
+    write_card(store, store.client.get_model_version(MODEL, version.version))
+
+
+def _crown(store: Store, version: "ModelVersion", champion: "ModelVersion | None") -> None:
+    """Make a version champion; the old one stays, and is noted as the one to go back to."""
+    if champion:
+        store.client.set_model_version_tag(MODEL, version.version, BEFORE, champion.version)
+    if version.tags.get(ROLLED_BACK):
+        store.client.delete_model_version_tag(MODEL, version.version, ROLLED_BACK)
+    store.client.set_registered_model_alias(MODEL, CHAMPION, version.version)
+    store.client.delete_registered_model_alias(MODEL, CHALLENGER)
+    decided.forget()
+
+
+def _outcome(store: Store, version: "ModelVersion", run: "Run", promoted: bool, reason: str) -> Decided:
+    """Return what became of a candidate."""
+    champion = alias_of(store, CHAMPION)
+    named = f"{result_holder(store, champion).info.run_name}, v{champion.version}" if champion else ""
+    return Decided(str(run.info.run_name), version.version, promoted, reason, named)
