@@ -14,7 +14,7 @@ from tasks import cli
 
 ROOT = Path(__file__).parent.parent
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-COMMANDS = {"inspect", "log", "repro", "reproduce"}  # tasks that are no stage
+COMMANDS = {"inspect", "lineage", "log", "repro", "reproduce"}  # tasks that are no stage
 HEAVY = ("tensorflow", "keras", "mlflow", "prefect", "dvc", "matplotlib", "pandas", "scipy", "skimage")
 
 MAY_NOT_IMPORT = {
