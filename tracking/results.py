@@ -69,7 +69,7 @@ def result_of(store: Store, run: "Run") -> Result:
     with tempfile.TemporaryDirectory() as folder:
         tables: list[Any] = [
             pd.read_csv(store.client.download_artifacts(run.info.run_id, path, folder), keep_default_na=False,
-                        na_values=[""], dtype={"patient": str, "group": str})
+                        na_values=[""], dtype={"patient": str, "group": str, "flags": str})
             for path in (PATIENTS, SLICES)
         ]  # fmt: skip
     return Result(run, test_hash, *(_texts(table) for table in tables))
