@@ -26,14 +26,6 @@ _MEASURES = {
     "ef_percent": "EF, percentage points",
     "mass_g": "LV mass, g",
 }
-_NAMES = {
-    "HF-I": "HF-I: heart failure with infarct",
-    "HF-NI": "HF-NI: heart failure without infarct",
-    "HYP": "HYP: hypertrophy",
-    "N": "N: normal",
-    "ED": "ED: end of diastole",
-    "ES": "ES: end of systole",
-}
 
 
 def content(
@@ -92,7 +84,7 @@ def _divisions(slices: pd.DataFrame) -> list[dict[str, Any]]:
     for division, rows in tables.by_division(slices).groupby("division"):
         values = [
             {
-                "name": _NAMES.get(str(value), value),
+                "name": tables.NAMES.get(str(value), value),
                 "patients": int(own["patients"].iloc[0]),
                 "slices": int(own["slices"].iloc[0]),
                 "cells": {row["model"]: row for row in own.to_dict("records")},
@@ -125,13 +117,8 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, inline=_inline, share=_share)
+    environment.filters.update(number=tables.number, inline=_inline, share=_share)
     return environment.get_template("page.html").render(told, pictures=pictures, by_model=by_model)
-
-
-def number(value: float | None, decimals: int = 2) -> str:
-    """Return a number in the page's style; a dash for what is undefined."""
-    return "–" if value is None or math.isnan(value) else f"{value:,.{decimals}f}"
 
 
 def _share(value: float | None) -> str:

@@ -17,6 +17,14 @@ from lvseg import summaries
 
 _DECIMALS = 6
 _DIVISIONS = {"by_group": "group", "by_phase": "cycle", "by_level": "level"}
+NAMES = {
+    "HF-I": "HF-I: heart failure with infarct",
+    "HF-NI": "HF-NI: heart failure without infarct",
+    "HYP": "HYP: hypertrophy",
+    "N": "N: normal",
+    "ED": "ED: end of diastole",
+    "ES": "ES: end of systole",
+}
 
 
 def by_division(slices: pd.DataFrame) -> pd.DataFrame:
@@ -170,3 +178,8 @@ def dice_by_rank(slices: pd.DataFrame) -> pd.DataFrame:
         model: np.pad(dice, (0, length - len(dice)), constant_values=np.nan) for model, dice in models.items()
     }
     return pd.DataFrame({"share": 100 * np.arange(1, length + 1) / max(length, 1), **columns})
+
+
+def number(value: float | None, decimals: int = 2) -> str:
+    """Return a number in the style of the pages; a dash for what is undefined."""
+    return "–" if value is None or math.isnan(value) else f"{value:,.{decimals}f}"

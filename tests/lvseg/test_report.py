@@ -14,7 +14,7 @@ import pytest
 from lvseg import dataset, frames, params, shards
 from lvseg.errors import UserError
 from lvseg.identity import tree_hash
-from lvseg.report import page, tables
+from lvseg.report import tables
 from lvseg.report.build import Sources, build
 from tests.conftest import REPOSITORY, tiny_shard
 from tests.lvseg.tiny_models import blank_model, save_trained, threshold_model
@@ -158,7 +158,7 @@ def test_undefined_is_null_in_json_empty_in_csv_and_a_dash_on_the_page(tmp_path:
         tables.write_json(tmp_path / "b.json", {"a": math.nan})
     tables.write_csv(tmp_path / "a.csv", pd.DataFrame({"a": ["x", "y"], "b": [math.nan, 0.5]}))
     assert (tmp_path / "a.csv").read_text() == "a,b\nx,\ny,0.500000\n"
-    assert page.number(math.nan) == page.number(None) == "–"
+    assert tables.number(math.nan) == tables.number(None) == "–"
 
 
 def test_nothing_to_evaluate_is_an_error_with_a_remedy(
