@@ -13,6 +13,7 @@ from lvseg.sunnybrook import official_part
 
 FEW = 5  # patients: fewer say little of a group
 WORST = 5  # slices to name
+_ORDER = ("ED", "ES", "base", "mid", "apex")
 
 
 @dataclass(frozen=True)
@@ -48,20 +49,26 @@ class Facts:
 
 @dataclass(frozen=True)
 class Measure:
-    """A column of the table of scores: what it is, and one value per patient."""
+    """A column of the table of scores: what it is, its unit, and where its values are, one per patient."""
 
     name: str
+    unit: str
     decimals: int
     column: str
 
+    @property
+    def title(self) -> str:
+        """Return the head of its column."""
+        return f"{self.name}, {self.unit}" if self.unit else self.name
+
 
 MEASURES = (
-    Measure("Dice, all contours", 3, "dice_mean"),
-    Measure("DM", 3, "dm"),
-    Measure("APD, mm", 2, "apd_mm"),
-    Measure("good contours, %", 1, "good_percent"),
-    Measure("hd95, mm", 1, "hd95_mm"),
-    Measure("EF error, points", 1, "ef_error"),
+    Measure("Dice", "", 3, "dice_mean"),
+    Measure("DM", "", 3, "dm"),
+    Measure("APD", "mm", 2, "apd_mm"),
+    Measure("good contours", "%", 1, "good_percent"),
+    Measure("hd95", "mm", 1, "hd95_mm"),
+    Measure("EF error", "points", 1, "ef_error"),
 )
 
 
@@ -97,10 +104,12 @@ def _row(name: str, patients: pd.DataFrame) -> Row:
 def divisions(facts: Facts) -> list[dict[str, Any]]:
     """Return Dice over slices at ED and ES and by level: rows as `lvseg.report.tables.by_division` has them."""
     rows = tables.by_division(facts.slices)
+    rows = rows[rows["division"] != "by_group"].set_index("value", drop=False)
+    known = [value for value in _ORDER if value in rows.index]
     return [
         {str(name): value for name, value in row.items()}
         | {"name": tables.NAMES.get(str(row["value"]), row["value"])}
-        for row in rows[rows["division"] != "by_group"].to_dict("records")
+        for row in rows.loc[known].to_dict("records")
     ]
 
 

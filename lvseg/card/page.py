@@ -8,7 +8,6 @@ import jinja2
 
 from lvseg.card import facts
 from lvseg.card.facts import Facts
-from lvseg.comparison.statistics import Interval
 from lvseg.report.tables import number
 
 _HERE = Path(__file__).parent
@@ -38,7 +37,7 @@ def render(told: Facts, pictures: Mapping[str, bytes]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, mean=_mean, inline=_inline)
+    environment.filters.update(number=number, inline=_inline)
     return environment.get_template("card.html").render(
         facts=told,
         network=_NETWORKS.get(told.network, told.network),
@@ -63,7 +62,7 @@ def summary(told: Facts, page: str) -> str:
     """
     every = facts.scores(told)[0]
     figures = ", ".join(
-        f"{measure.name} {number(mean.mean, measure.decimals)}"
+        f"{measure.name} {number(mean.mean, measure.decimals)} {measure.unit}".rstrip()
         for measure, mean in zip(facts.MEASURES, every.means, strict=True)
         if mean.patients
     )
@@ -87,13 +86,6 @@ def decision(told: Facts) -> str:
     return f"{verdict}: {told.decision.get('reason')}" + (
         f" (champion before: v{before})." if before else "."
     )
-
-
-def _mean(value: Interval, decimals: int) -> str:
-    """Return a mean, with its interval where there is one."""
-    if value.low != value.low:
-        return number(value.mean, decimals)
-    return f"{number(value.mean, decimals)} [{number(value.low, decimals)}–{number(value.high, decimals)}]"
 
 
 def _inline(picture: bytes) -> str:

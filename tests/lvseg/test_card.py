@@ -94,4 +94,4 @@ def test_the_page_stands_alone_and_the_summary_tells_the_decision(facts: Facts) 
     decided = {"promoted": False, "reason": "HYP gets worse", "champion_before": "2"}
     said = page.summary(replace(facts, decision=decided), "there")
     assert "Not promoted: HYP gets worse (champion before: v2)." in said
-    assert "Dice, all contours 0.779" in said and "not for clinical decisions" in said
+    assert "Dice 0.779" in said and "not for clinical decisions" in said

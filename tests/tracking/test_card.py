@@ -49,7 +49,7 @@ def card(store: Store) -> tuple[str, str]:
 
 def test_a_card_is_made_of_the_run_and_written_once(store: Store) -> None:
     short, page = card(store)
-    assert "Dice, all contours 0.850" in short and "2 test patients (12 contours) of data/phantom" in short
+    assert "Dice 0.850" in short and "2 test patients (12 contours) of data/phantom" in short
     assert "artifacts/card/v1.html" in short and "No decision" in short
     assert "data:image/png;base64,cGljdHVyZQ==" in page and "unknown" in page
     (run,) = all_runs(store)
