@@ -51,7 +51,7 @@ def describe(plan: "Plan") -> str:
     lines = [
         f"  code and parameters  {plan.commit}, in a temporary worktree",
         f"  raw data             {raw.path}, {source}",
-        f"  stages               up to split, then {plan.stage}; no cache, no checkpoint, no run in MLflow",
+        f"  stages               up to split, then {plan.stage}; without cache and checkpoints, recorded only there",
         f"  it was trained on    {plan.device}; another kind of machine gives other weights",
     ]
     if plan.other_libraries:

@@ -1,6 +1,7 @@
 """This repository's git and DVC, asked in processes of their own, and a worktree of it for a while."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -91,20 +92,22 @@ def write_dvc_settings(path: Path, settings: Mapping[str, str]) -> None:
 def worktree(commit: str, root: Path = ROOT) -> Iterator[Path]:
     """Give the block a temporary worktree at `commit`, whose DVC has the cache and the remotes of `root`.
 
-    It is gone afterwards, whatever ends the block.
+    It is gone afterwards, with what was put beside it, whatever ends the block.
 
     Raises:
         UserError: there is no such commit, or git cannot make a worktree, for example because the disk is full.
     """
-    with tempfile.TemporaryDirectory(prefix="lvseg-", ignore_cleanup_errors=True) as folder:
-        place = Path(folder) / "worktree"
-        try:
-            git("worktree", "add", "--quiet", "--detach", str(place), commit, root=root)
-            write_dvc_settings(place / ".dvc/config.local", dvc_settings(root) | {"cache.type": _LINKS})
-            yield place
-        finally:
-            with undisturbed(), suppress(UserError):  # git knows nothing of one that it could not make
+    folder = Path(tempfile.mkdtemp(prefix="lvseg-"))
+    place = folder / "worktree"
+    try:
+        git("worktree", "add", "--quiet", "--detach", str(place), commit, root=root)
+        write_dvc_settings(place / ".dvc/config.local", dvc_settings(root) | {"cache.type": _LINKS})
+        yield place
+    finally:
+        with undisturbed():
+            with suppress(UserError):  # git knows nothing of one that it could not make
                 git("worktree", "remove", "--force", "--force", str(place), root=root)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -113,16 +112,15 @@ def build_again(plan: Plan, tell: Callable[[Compared], None], root: Path = ROOT)
     Raises:
         UserError: raw data cannot be had, or a stage stopped.
     """
-    with (
-        worktree(plan.commit, root) as place,
-        tempfile.TemporaryDirectory(prefix="lvseg-", ignore_cleanup_errors=True) as home,
-    ):
+    with worktree(plan.commit, root) as place:
+        home = place.with_name("home")
+        home.mkdir()
         if not plan.raw.public:
             shutil.copy(state_home() / KEY, home)  # with its mode: for the owner alone
         environment = surroundings(
-            LVSEG_HOME=home,
+            LVSEG_HOME=str(home),
             MLFLOW_TRACKING_URI=f"sqlite:///{home}/mlflow.db",
-            DVC_SITE_CACHE_DIR=f"{home}/dvc",
+            DVC_SITE_CACHE_DIR=str(home / "dvc"),
             PYTHONUNBUFFERED="1",
         )
         if plan.raw.stage is None:

@@ -39,8 +39,7 @@ def store(project: Path, tmp_path: Path) -> Store:
 
 
 def card(store: Store) -> tuple[str, str]:
-    """Write the card; return the description and the page."""
-    write_card(store, store.client.get_model_version(MODEL, "1"))
+    """Return the description and the page."""
     version = store.client.get_model_version(MODEL, "1")
     assert [entry.path for entry in store.client.list_artifacts(version.run_id, "card")] == ["card/v1.html"]
     page = Path(store.client.download_artifacts(version.run_id, "card/v1.html"))
@@ -48,6 +47,7 @@ def card(store: Store) -> tuple[str, str]:
 
 
 def test_a_card_is_made_of_the_run_and_written_once(store: Store) -> None:
+    write_card(store, store.client.get_model_version(MODEL, "1"))
     short, page = card(store)
     assert "Dice 0.850" in short and "2 test patients (12 contours) of data/phantom" in short
     assert "artifacts/card/v1.html" in short and "No decision" in short
@@ -56,6 +56,7 @@ def test_a_card_is_made_of_the_run_and_written_once(store: Store) -> None:
     for tag in ("weights_hash", "git_commit", "shards_hash"):
         assert run.data.tags[f"lvseg.{tag}"] in page
     before = store.client.get_model_version(MODEL, "1").last_updated_timestamp
+    write_card(store, store.client.get_model_version(MODEL, "1"))
     assert card(store) == (short, page)
     assert store.client.get_model_version(MODEL, "1").last_updated_timestamp == before
 

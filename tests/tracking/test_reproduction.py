@@ -116,7 +116,7 @@ def test_a_stage_that_stops_leaves_nothing(repository: Path) -> None:
 def test_whoever_ends_it_ends_the_stage_too(repository: Path, tmp_path: Path) -> None:
     """A signal to this process alone: what a terminal would send to all of them."""
     text = (repository / "dvc.yaml").read_text()
-    (repository / "dvc.yaml").write_text(text.replace("test !", "sleep 987654321; test !"))
+    (repository / "dvc.yaml").write_text(text.replace("test !", "sleep 300; test !"))
     pipeline.git(repository, "commit", "--quiet", "--all", "-m", "slow")
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.tracking.pipeline", str(repository)],
