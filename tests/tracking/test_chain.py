@@ -138,3 +138,12 @@ def test_a_phantom_is_made_again_and_the_command_ends_with_an_error(
     assert lines[0] == f"{MODEL} v1 champion"
     (raw,) = [line for line in lines if " raw " in line]
     assert raw.startswith("ok ") and raw.endswith("made again by the stage phantom")
+
+
+def test_a_store_out_of_reach_is_one_line(
+    project: Path, closed_port: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", closed_port.replace("//", "//someone:secret@"))
+    with pytest.raises(UserError, match=r"cannot be used .*refused") as error:
+        main("1")
+    assert "secret" not in str(error.value)
