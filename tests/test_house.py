@@ -14,7 +14,17 @@ from tasks import cli
 
 ROOT = Path(__file__).parent.parent
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-COMMANDS = {"compare", "inspect", "log", "privacy", "promote", "repro", "rollback"}  # tasks that are no stage
+COMMANDS = {
+    "compare",
+    "inspect",
+    "lineage",
+    "log",
+    "privacy",
+    "promote",
+    "repro",
+    "reproduce",
+    "rollback",
+}  # tasks that are no stage
 HEAVY = ("tensorflow", "keras", "mlflow", "prefect", "dvc", "matplotlib", "pandas", "scipy", "skimage")
 
 MAY_NOT_IMPORT = {

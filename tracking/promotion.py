@@ -185,7 +185,7 @@ def _write(
     said = {
         "promoted": decision.promoted,
         "reason": decision.reason,
-        "champion_before": before,
+        "champion_before": champion and champion.version,
         "test_hash": candidate.test_hash,
     }
     store.client.set_model_version_tag(MODEL, version.version, DECISION, json.dumps(said))

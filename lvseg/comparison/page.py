@@ -4,14 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from lvseg.comparison.statistics import CONFIDENCE, Difference, Interval
 from lvseg.report import tables
-from lvseg.report.page import inline
-
-_REPORT = Path(tables.__file__).parent  # its style is that of all pages
+from lvseg.report.rendering import environment
 
 
 def terminal(told: Mapping[str, Any]) -> str:
@@ -42,15 +39,9 @@ def html(told: Mapping[str, Any], scatter: Path, differ: Path | None) -> str:
         scatter: PNG of Dice by patient.
         differ: PNG of the slices on which the models differ most; None where there is none.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([Path(__file__).parent, _REPORT]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=tables.number, inline=inline, mean=_mean, apart=_difference)
-    return environment.get_template("comparison.html").render(
+    pages = environment(Path(__file__).parent)
+    pages.filters.update(mean=_mean, apart=_difference)
+    return pages.get_template("comparison.html").render(
         told, scatter=scatter, differ=differ, confidence=f"{CONFIDENCE:.0%}"
     )
 

@@ -1,17 +1,16 @@
 """The page to read: one HTML file with its pictures inside, for any browser, without network."""
 
-import base64
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from lvseg.evaluation import LEVELS, TrainedModel
 from lvseg.params import Params
 from lvseg.report import tables
+from lvseg.report.rendering import environment
 from lvseg.summaries import counts, summary
 
 _TITLES = {
@@ -110,22 +109,11 @@ def render(
         pictures: PNG files `samples` and `dice`.
         by_model: PNG files of each model: `curves`, `network`, `agreement` and, where there are any, `overlays`.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=tables.number, inline=inline, share=_share)
-    return environment.get_template("page.html").render(told, pictures=pictures, by_model=by_model)
+    pages = environment(Path(__file__).parent)
+    pages.filters["share"] = _share
+    return pages.get_template("page.html").render(told, pictures=pictures, by_model=by_model)
 
 
 def _share(value: float | None) -> str:
     """Return the length of a bar as a share of 1; 0 for what is undefined."""
     return "0" if value is None or math.isnan(value) else f"{value:.2f}"
-
-
-def inline(path: Path) -> str:
-    """Return a PNG as a data URI."""
-    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"

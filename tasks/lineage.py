@@ -1,0 +1,34 @@
+"""Print where a version of the registered model comes from, and whether every link of that chain still exists."""
+
+from typing import Annotated
+
+import typer
+
+from lvseg.command import run
+from lvseg.errors import UserError
+
+
+def main(
+    version: Annotated[
+        str, typer.Argument(help="Number or alias (champion, challenger).", metavar="VERSION")
+    ],
+) -> None:
+    """Follow a version back to its run, commit, data, parameters and test, and check that each still exists."""
+    from tracking import chain
+    from tracking.opening import opened
+    from tracking.registry import MODEL, version_of
+
+    store = opened()
+    found = version_of(store, version)
+    print(f"{MODEL} v{found.version} {' '.join(found.aliases)}".rstrip())
+    links = chain.chain(store, found)
+    for link in links:
+        remark = f"  {link.remark}" if link.remark else ""
+        print(f"{link.state:<8} {link.name:<10} {link.value}{remark}", flush=True)
+    missing = [link.name for link in links if link.state == chain.MISSING]
+    if missing:
+        raise UserError(f"{MODEL} v{found.version}: not to be found as recorded: {', '.join(missing)}")
+
+
+if __name__ == "__main__":
+    run(main)

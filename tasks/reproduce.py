@@ -1,0 +1,73 @@
+"""Build a version of the registered model again from its chain, and say whether the weights are the same."""
+
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lvseg.command import run
+from lvseg.errors import UserError
+
+if TYPE_CHECKING:
+    from tracking.reproduction import Compared, Plan
+
+
+def main(
+    version: Annotated[
+        str, typer.Argument(help="Number or alias (champion, challenger).", metavar="VERSION")
+    ],
+) -> None:
+    """Build a version again from its commit and raw data, without any cache, and compare the weights."""
+    from tracking import reproduction
+    from tracking.opening import opened
+    from tracking.registry import MODEL, version_of
+
+    for number in (signal.SIGTERM, signal.SIGHUP):  # so that the worktree goes
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
+    found = version_of(opened(), version)
+    title = f"{MODEL} v{found.version}"
+    plan = reproduction.plan(found)
+    print(f"{title} is built again:\n{describe(plan)}\n", flush=True)
+    begin = time.monotonic()
+    compared = reproduction.build_again(plan, lambda one: print(f"\n{line(one)}", flush=True))
+    minutes, seconds = divmod(round(time.monotonic() - begin), 60)
+    took = f"{minutes} min {seconds:02d} s"
+    different = [one.name for one in compared if not one.same]
+    print(f"\n{title}, built again in {took}:")
+    print("\n".join(line(one) for one in compared), flush=True)
+    if different:
+        raise UserError(f"{title} is DIFFERENT: {', '.join(different)}")
+    print(f"{title} is the same")
+
+
+def describe(plan: "Plan") -> str:
+    """Return what is going to be done, and what may differ from the first time."""
+    raw = plan.raw
+    source = (
+        f"made by the stage {raw.stage}" if raw.stage else f"out of DVC's cache or remote, {plan.raw_hash}"
+    )
+    lines = [
+        f"  code and parameters  {plan.commit}, in a temporary worktree",
+        f"  raw data             {raw.path}, {source}",
+        f"  stages               up to split, then {plan.stage}; without cache and checkpoints, recorded only there",
+        f"  it was trained on    {plan.device}; another kind of machine gives other weights",
+    ]
+    if plan.other_libraries:
+        lines.append(
+            "  libraries            those installed here; the commit asks for others (requirements/runtime.lock), "
+            "so weights may differ: run this command from a checkout of it"
+        )
+    return "\n".join(lines)
+
+
+def line(one: "Compared") -> str:
+    """Return a comparison in words."""
+    if one.same:
+        return f"  {one.name:<8} the same   {one.rebuilt}"
+    return f"  {one.name:<8} DIFFERENT  recorded {one.recorded}, built again {one.rebuilt}"
+
+
+if __name__ == "__main__":
+    run(main)

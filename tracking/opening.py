@@ -1,0 +1,24 @@
+"""A tracking store for a command that is of no use without one."""
+
+import os
+
+from lvseg import params
+from lvseg.errors import UserError
+from tracking.store import Store, open_store, reason, shown, tracking_uri
+
+
+def opened() -> Store:
+    """Open the tracking store with the experiment of params.yaml.
+
+    Raises:
+        UserError: it is out of reach.
+    """
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # for files of a moment
+    experiment = params.load().tracking.experiment
+    try:
+        return open_store(experiment)
+    except Exception as error:
+        raise UserError(
+            f"the tracking store {shown(tracking_uri())} cannot be used ({reason(error)}): start it, or mend "
+            "MLFLOW_TRACKING_URI"
+        ) from error
