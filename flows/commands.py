@@ -1,4 +1,4 @@
-"""DVC commands in a workspace: on a leash, into a log, and told apart by whose fault a failure is."""
+"""Commands in a workspace: on a leash, into a log, and told apart by whose fault a failure is."""
 
 import logging
 import os
@@ -122,11 +122,25 @@ class Dvc:
             InfrastructureError: it failed for reasons outside of it.
             RunEndsError: the run is ending.
         """
-        command = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
+        return self._run(f"dvc {arguments[0]}", ["dvc", "--wait-for-lock", *arguments], log, timeout, on_tick)
+
+    def task(self, name: str, log: "logging.Logger | logging.LoggerAdapter[Any]") -> str:
+        """Run `python -m tasks.<name>` as `run` runs DVC."""
+        return self._run(name, [f"tasks.{name}"], log)
+
+    def _run(
+        self,
+        title: str,
+        module: Sequence[str],
+        log: "logging.Logger | logging.LoggerAdapter[Any]",
+        timeout: float | None = None,
+        on_tick: Callable[[], None] = lambda: None,
+    ) -> str:
+        """Run a module with its arguments; `title` is what an error calls it."""
         conceal = concealment(self.workspace)
         with self.children.one():
             ended = process.run(
-                command,
+                [sys.executable, "-m", *module],
                 cwd=self.workspace,
                 env=self.environment(),
                 on_line=lambda line: _tell(log, conceal(line)),
@@ -136,7 +150,7 @@ class Dvc:
             )
         ended = ended._replace(tail="\n".join(map(conceal, ended.tail.splitlines())))
         if ended.status:
-            raise _failure(arguments, ended, timeout)
+            raise _failure(title, ended, timeout)
         return ended.tail
 
 
@@ -162,7 +176,7 @@ def _tell(log: "logging.Logger | logging.LoggerAdapter[Any]", line: str) -> None
         log.info("%s", line)
 
 
-def _failure(arguments: Sequence[str], ended: process.Ended, timeout: float | None) -> Exception:
+def _failure(title: str, ended: process.Ended, timeout: float | None) -> Exception:
     """Return the exception for a command that did not end well."""
     if ended.stopped:
         return RunEndsError("ended with the run")
@@ -171,8 +185,8 @@ def _failure(arguments: Sequence[str], ended: process.Ended, timeout: float | No
             f"took longer than {timeout:.0f} s (meta.timeout_minutes in dvc.yaml) and was ended"
         )
     if ended.status < 0:
-        return InfrastructureError(f"dvc was ended by signal {-ended.status}")
-    reason = last_error(ended.tail) or f"dvc {arguments[0]} ended with status {ended.status}"
+        return InfrastructureError(f"{title} was ended by signal {-ended.status}")
+    reason = last_error(ended.tail) or f"{title} ended with status {ended.status}"
     if killed := _KILLED.search(ended.tail):
         return InfrastructureError(f"the stage was ended by a signal ({killed[0]})")
     return InfrastructureError(reason) if _INFRASTRUCTURE.search(ended.tail) else StageError(reason)

@@ -9,7 +9,7 @@ import yaml
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from prefect.states import State
 
-from flows.graph import Node
+from flows import promotion
 from flows.snapshot import Kept
 from flows.workspace import Workspace
 from tracking import addresses
@@ -28,7 +28,6 @@ SCORES = {
 
 def write(
     place: Workspace,
-    nodes: Sequence[Node],
     states: Mapping[str, State[Any]],
     before: Mapping[str, str],
     kept: Kept,
@@ -43,8 +42,9 @@ def write(
     page = next((run.report for run in runs.values() if run and run.report), None)
     parts = [
         _models(place.path, runs),
+        _champion(states),
         f"[The report: curves, overlays, every slice]({page})" if page else _where(place.path),
-        _stages(nodes, states),
+        _stages(states),
         _hashes(before, hashes(place.path)),
         f"Commit `{kept.commit}`, git ref `{kept.ref}`"
         + (f", branch `{kept.branch}`" if kept.branch else ""),
@@ -98,11 +98,17 @@ def _models(workspace: Path, runs: Mapping[str, RunAddress | None]) -> str:
     return f"{_table(['model', *SCORES.values(), 'parameters', 'MLflow run'], rows)}\n\n{tested}"
 
 
-def _stages(nodes: Sequence[Node], states: Mapping[str, State[Any]]) -> str:
-    """Return the table of stages: what each did."""
+def _champion(states: Mapping[str, State[Any]]) -> str:
+    """Return what the promotion decided; nothing where there was none."""
+    state = states.get(promotion.STEP)
+    return f"## Champion\n\n{state.message}" if state and state.message else ""
+
+
+def _stages(states: Mapping[str, State[Any]]) -> str:
+    """Return the table of stages and of what follows them: what each did."""
     return "## Stages\n\n" + _table(
         ["stage", "state", "what happened"],
-        [[node.name, states[node.name].name or "", _cell(states[node.name].message or "")] for node in nodes],
+        [[name, state.name or "", _cell(state.message or "")] for name, state in states.items()],
     )
 
 

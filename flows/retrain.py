@@ -12,7 +12,7 @@ from prefect.futures import PrefectFuture
 from prefect.states import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import graph, report, repository, snapshot
+from flows import graph, promotion, report, repository, snapshot
 from flows.commands import Children, Dvc, InfrastructureError, StageError, run_cache
 from flows.dispatch import Dispatch
 from flows.graph import Node
@@ -72,8 +72,9 @@ def retrain(
         try:
             states = run.all(nodes)
             _deliver_what_waits()
+            states |= promotion.step(dvc, states, run.changed)
             kept = snapshot.keep(run_id, place, branch)
-            report.write(place, nodes, states, before, kept)
+            report.write(place, states, before, kept)
             if push:
                 _push(dvc, kept)
         finally:

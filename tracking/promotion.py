@@ -16,7 +16,7 @@ from lvseg.params import PromotionParams
 from lvseg.promotion import Contender, Decision, decide, in_words
 from tracking import decided, runs
 from tracking.decided import Decided
-from tracking.registry import CHALLENGER, CHAMPION, MODEL, alias_of, versions
+from tracking.registry import CHALLENGER, CHAMPION, MODEL, alias_of, number_of, versions
 from tracking.results import Result, result_of
 from tracking.store import Store, shown
 
@@ -54,12 +54,12 @@ def promote(store: Store, run: "Run", rules: PromotionParams, rescored: Rescored
     with alone():
         version = _registered(store, run)
         champion = alias_of(store, CHAMPION)
-        if champion and champion.version == version.version:
+        if champion and number_of(champion) == number_of(version):
             return _outcome(store, version, run, promoted=True, reason="it is the champion already")
         if version.tags.get(ROLLED_BACK) and not named:
             reason = "it was rolled back: only `lvseg promote` with its name brings it back"
             return _outcome(store, version, run, promoted=False, reason=reason)
-        store.client.set_registered_model_alias(MODEL, CHALLENGER, version.version)
+        store.client.set_registered_model_alias(MODEL, CHALLENGER, number_of(version))
         holder = champion and result_holder(store, champion)
         table = holder and _patients(store, holder, candidate, rescored)
         decision = decide(
@@ -105,12 +105,12 @@ def roll_back(store: Store) -> "tuple[ModelVersion, ModelVersion]":
         if champion is None:
             raise UserError(f"{MODEL} has no champion yet: `lvseg promote` makes one")
         before = champion.tags.get(BEFORE)
-        known = {version.version: version for version in versions(store)}
+        known = {number_of(version): version for version in versions(store)}
         if not before or before not in known:
             raise UserError(
-                f"v{champion.version} is the first champion of {MODEL}: there is none to go back to"
+                f"v{number_of(champion)} is the first champion of {MODEL}: there is none to go back to"
             )
-        store.client.set_model_version_tag(MODEL, champion.version, ROLLED_BACK, "true")
+        store.client.set_model_version_tag(MODEL, number_of(champion), ROLLED_BACK, "true")
         store.client.set_registered_model_alias(MODEL, CHAMPION, before)
         decided.forget()
         return champion, known[before]
@@ -128,7 +128,7 @@ def result_holder(store: Store, version: "ModelVersion") -> "Run":
         return store.client.get_run(version.run_id)
     except MlflowException:
         raise UserError(
-            f"the run {version.run_id} of {MODEL} v{version.version} is gone from this store: "
+            f"the run {version.run_id} of {MODEL} v{number_of(version)} is gone from this store: "
             "bring it back from a backup, or move the alias by hand"
         ) from None
 
@@ -181,31 +181,31 @@ def _write(
     """Write a decision on the version, and with its evidence as a page of the run; then the model's card."""
     from tracking.card import write_card
 
-    before = champion and f"v{champion.version}"
+    before = champion and f"v{number_of(champion)}"
     said = {
         "promoted": decision.promoted,
         "reason": decision.reason,
-        "champion_before": champion and champion.version,
+        "champion_before": champion and number_of(champion),
         "test_hash": candidate.test_hash,
     }
-    store.client.set_model_version_tag(MODEL, version.version, DECISION, json.dumps(said))
+    store.client.set_model_version_tag(MODEL, number_of(version), DECISION, json.dumps(said))
     with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder, f"v{version.version}-against-{before or 'none'}.md")
+        page = Path(folder, f"v{number_of(version)}-against-{before or 'none'}.md")
         page.write_text(in_words(candidate.title, before, decision), encoding="utf-8")
         page.with_suffix(".json").write_text(
             json.dumps(said | decision.evidence(), indent=2), encoding="utf-8"
         )
         store.client.log_artifacts(candidate.run.info.run_id, folder, "promotion")
-    write_card(store, store.client.get_model_version(MODEL, version.version))
+    write_card(store, store.client.get_model_version(MODEL, number_of(version)))
 
 
 def _crown(store: Store, version: "ModelVersion", champion: "ModelVersion | None") -> None:
     """Make a version champion; the old one stays, and is noted as the one to go back to."""
     if champion:
-        store.client.set_model_version_tag(MODEL, version.version, BEFORE, champion.version)
+        store.client.set_model_version_tag(MODEL, number_of(version), BEFORE, number_of(champion))
     if version.tags.get(ROLLED_BACK):
-        store.client.delete_model_version_tag(MODEL, version.version, ROLLED_BACK)
-    store.client.set_registered_model_alias(MODEL, CHAMPION, version.version)
+        store.client.delete_model_version_tag(MODEL, number_of(version), ROLLED_BACK)
+    store.client.set_registered_model_alias(MODEL, CHAMPION, number_of(version))
     store.client.delete_registered_model_alias(MODEL, CHALLENGER)
     decided.forget()
 
@@ -213,5 +213,5 @@ def _crown(store: Store, version: "ModelVersion", champion: "ModelVersion | None
 def _outcome(store: Store, version: "ModelVersion", run: "Run", promoted: bool, reason: str) -> Decided:
     """Return what became of a candidate."""
     champion = alias_of(store, CHAMPION)
-    named = f"{result_holder(store, champion).info.run_name}, v{champion.version}" if champion else ""
-    return Decided(str(run.info.run_name), version.version, promoted, reason, named)
+    named = f"{result_holder(store, champion).info.run_name}, v{number_of(champion)}" if champion else ""
+    return Decided(str(run.info.run_name), number_of(version), promoted, reason, named)

@@ -36,6 +36,11 @@ def version_of(store: Store, text: str) -> "ModelVersion":
     )
 
 
+def number_of(version: "ModelVersion") -> str:
+    """Return the number of a version: a server says it as text, a database as an integer."""
+    return str(version.version)
+
+
 def alias_of(store: Store, alias: str) -> "ModelVersion | None":
     """Return the version that bears an alias, or None."""
     try:

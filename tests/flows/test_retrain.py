@@ -18,6 +18,7 @@ from tests.flows.site import FlowRun, Site, wait_for
 
 TRAININGS = ["train-cnn", "train-dense", "train-unet"]
 STAGES = ["phantom", "extract", "split", *TRAININGS, "evaluate"]
+STEPS = [*STAGES, "promote"]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def first(site: Site) -> FlowRun:
 
 def test_the_first_run_does_everything(site: Site, first: FlowRun) -> None:
     assert first.state["type"] == "COMPLETED", first.log()
-    assert first.states() == dict.fromkeys(STAGES, "Completed")
+    assert first.states() == dict.fromkeys(STEPS, "Completed")
     assert set(site.weights()) == {"cnn", "dense", "unet"}
     assert site.runs_by_status() == {"FINISHED": len(TRAININGS)}
     tags = dict(site.mlflow("select key, value from tags where key like 'lvseg.%'"))
@@ -44,14 +45,16 @@ def test_the_task_graph_is_that_of_dvc(site: Site, first: FlowRun) -> None:
         "    print(json.dumps({s.addressing: sorted(n.addressing for n in graph[s]) for s in graph}))"
     )
     wanted = json.loads(site.project.python("-c", script))
-    name_of = {run["id"]: name for name, run in first.tasks().items()}
+    tasks = first.tasks()
+    name_of = {run["id"]: name for name, run in tasks.items()}
     found = {
-        name: sorted(name_of[need["id"]] for need in run["task_inputs"].get("wait_for", []))
-        for name, run in first.tasks().items()
+        name: sorted(name_of[need["id"]] for need in tasks[name]["task_inputs"].get("wait_for", []))
+        for name in tasks.keys() - {"promote"}
     }
     assert found == wanted
-    began = {name: run["start_time"] for name, run in first.tasks().items()}
-    ended = {name: run["end_time"] for name, run in first.tasks().items()}
+    began = {name: run["start_time"] for name, run in tasks.items()}
+    ended = {name: run["end_time"] for name, run in tasks.items()}
+    assert ended["evaluate"] <= began["promote"]
     assert all(ended[need] <= began[name] for name, needs in wanted.items() for need in needs)
     assert max(began[stage] for stage in TRAININGS) < min(ended[stage] for stage in TRAININGS)
 
@@ -63,6 +66,11 @@ def test_what_a_run_leaves_to_read(site: Site, first: FlowRun) -> None:
     for id_, name in site.mlflow("select run_uuid, name from runs"):
         assert name in comparison and id_ in comparison
     assert "| evaluate | Completed |" in comparison
+    (decision,) = (value for (value,) in site.mlflow(
+        "select value from model_version_tags where key = 'lvseg.decision'"
+    ))  # fmt: skip
+    assert not json.loads(decision)["promoted"], "one epoch makes no champion"
+    assert json.loads(decision)["reason"] in comparison
     ref = f"refs/lvseg/runs/{first.id}"
     lock = site.project.run("git", "show", f"{ref}:dvc.lock")
     assert lock == (site.workspace / "dvc.lock").read_text()
@@ -103,7 +111,7 @@ def green(colour: tuple[int, int, int]) -> bool:
 def test_nothing_new_nothing_done(site: Site, first: FlowRun) -> None:
     again = site.run()
     assert again.state["name"] == "Up to date"
-    assert again.states() == dict.fromkeys(STAGES, "Cached")
+    assert again.states() == dict.fromkeys(STEPS, "Cached")
     assert site.runs_by_status() == {"FINISHED": len(TRAININGS)}
     assert site.project.run("git", "status", "--porcelain") == "", "a person's checkout was touched"
     assert not (site.root / "data/shards").exists()
@@ -147,6 +155,7 @@ def test_overrides_run_only_what_they_concern_and_keep_their_record(site: Site, 
         **dict.fromkeys(STAGES, "Cached"),
         "train-dense": "Completed",
         "evaluate": "Completed",
+        "promote": "Completed",
     }
     assert site.weights()["cnn"] == before["cnn"] and site.weights()["dense"] != before["dense"]
     for place in (f"refs/lvseg/runs/{run.id}", "lvseg/tries"):

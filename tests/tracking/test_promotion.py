@@ -1,0 +1,175 @@
+"""Promotion in a real store: spoiled, equal and better models, other test sets, and the way back."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.entities import Run
+
+from lvseg import params
+from lvseg.errors import UserError
+from lvseg.report.tables import write_csv
+from lvseg.summaries import per_patient
+from tests.lvseg import scored
+from tests.tracking import stub
+from tests.tracking.conftest import EXPERIMENT, all_runs
+from tracking import decided
+from tracking.promotion import candidate, promote, roll_back
+from tracking.registry import CHALLENGER, CHAMPION, MODEL, alias_of, number_of, version_of, versions
+from tracking.results import find_run, result_of
+from tracking.store import Store, open_store
+
+GROUPS = ["HF-I", "HF-NI", "HYP", "N"] * 2
+SPREAD = np.linspace(-0.02, 0.02, len(GROUPS))
+
+
+@pytest.fixture
+def store(project: Path) -> Store:
+    return open_store(EXPERIMENT)
+
+
+@pytest.fixture
+def evaluated(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
+    """Return what trains and evaluates a model with a mean Dice; each gets another seed."""
+    seeds = iter(range(1, 100))
+
+    def make(dice: float, spread: Any = SPREAD, test: str = "t", **tags: str) -> Run:
+        seed = next(seeds)
+        monkeypatch.setenv("STUB_WEIGHTS", f"w{seed}")
+        stub.run_stage(seed)
+        run_id = max(all_runs(store), key=lambda run: run.info.start_time).info.run_id
+        table = {
+            f"P{n}": (group, dice + apart)
+            for n, (group, apart) in enumerate(zip(GROUPS, spread, strict=True))
+        }
+        slices = scored.slices(table)
+        write_csv(tmp_path / "per_slice.csv", slices)
+        write_csv(tmp_path / "per_patient.csv", per_patient(slices))
+        for name in ("per_slice.csv", "per_patient.csv"):
+            store.client.log_artifact(run_id, str(tmp_path / name), "evaluation")
+        facts = {"test_hash": test * 64, "git_dirty": "false", "git_commit": "c" * 40} | tags
+        for name, value in facts.items():
+            store.client.set_tag(run_id, f"lvseg.{name}", value)
+        return store.client.get_run(run_id)
+
+    return make
+
+
+def never(store: Store, run: Run, test_hash: str) -> pd.DataFrame:
+    raise AssertionError("scored again without need")
+
+
+def promoted(store: Store, run: Run, rescored: Any = never, *, named: bool = False) -> decided.Decided:
+    return promote(store, run, params.load().promotion, rescored, named=named)
+
+
+def champion(store: Store) -> str:
+    found = alias_of(store, CHAMPION)
+    return number_of(found) if found else ""
+
+
+def test_spoiled_equal_and_better_models_against_the_champion(
+    store: Store, evaluated: Callable[..., Run]
+) -> None:
+    first = promoted(store, evaluated(0.90))
+    assert first.promoted and first.version == champion(store) == "1"
+    assert alias_of(store, CHALLENGER) is None
+    spoiled = promoted(store, evaluated(0.70))
+    assert not spoiled.promoted and champion(store) == "1"
+    assert number_of(version_of(store, CHALLENGER)) == "2"
+    equal = promoted(store, evaluated(0.90))
+    assert not equal.promoted and champion(store) == "1"
+    better_run = evaluated(0.93, spread=SPREAD[::-1] / 4)
+    better = promoted(store, better_run)
+    assert better.promoted and champion(store) == better.version == "4" and "better: Dice" in better.reason
+    version = alias_of(store, CHAMPION)
+    assert version is not None and version.run_id == better_run.info.run_id
+    for tag in (
+        "fingerprint",
+        "weights_hash",
+        "git_commit",
+        "shards_hash",
+        "split_hash",
+        "dvc.shards",
+        "test_hash",
+    ):
+        assert version.tags[f"lvseg.{tag}"] == better_run.data.tags[f"lvseg.{tag}"]
+    said = json.loads(version.tags["lvseg.decision"])
+    assert said["promoted"] and said["champion_before"] == "1"
+    page = Path(store.client.download_artifacts(version.run_id, "promotion/v4-against-v1.md")).read_text()
+    assert "| good contours, % | 100.0 | at least 90 | yes |" in page and "| HYP |" in page
+    assert "Promoted to champion" in version.description
+
+
+def test_the_same_again_changes_nothing(store: Store, evaluated: Callable[..., Run]) -> None:
+    best, worse = evaluated(0.90), evaluated(0.80)
+    once = [promoted(store, best), promoted(store, worse)]
+    before = [(number_of(version), version.aliases, version.tags) for version in versions(store)]
+    assert promoted(store, best).champion == once[1].champion
+    assert promoted(store, worse) == once[1]
+    assert [(number_of(version), version.aliases, version.tags) for version in versions(store)] == before
+    assert champion(store) == "1"
+
+
+def test_what_no_commit_holds_is_never_promoted(store: Store, evaluated: Callable[..., Run]) -> None:
+    for flaw in ({"git_dirty": "true"}, {"git_commit": "none"}):
+        found = promoted(store, evaluated(0.9, **flaw))
+        assert not found.promoted and "no commit holds" in found.reason and not champion(store)
+
+
+def test_a_champion_of_another_test_set_is_scored_again(store: Store, evaluated: Callable[..., Run]) -> None:
+    old = evaluated(0.95)
+    promoted(store, old)
+    asked = []
+
+    def rescored(store: Store, run: Run, test_hash: str) -> pd.DataFrame:
+        asked.append((run.info.run_id, test_hash))
+        table = result_of(store, run).patients
+        return table.assign(dice_mean=table["dice_mean"] - 0.10)
+
+    new = promoted(store, evaluated(0.90, test="u"), rescored)
+    assert asked == [(old.info.run_id, "u" * 64)]
+    assert new.promoted and "+0.05" in new.reason
+
+
+def test_rollback_brings_back_champion_after_champion_until_a_person_says_otherwise(
+    store: Store, evaluated: Callable[..., Run]
+) -> None:
+    runs = [evaluated(dice, spread=SPREAD / 4) for dice in (0.85, 0.90, 0.95)]
+    for run in runs:
+        assert promoted(store, run).promoted
+    here = Path()
+    decided.keep(here, promoted(store, runs[2]))
+    gone, back = roll_back(store)
+    assert (number_of(gone), number_of(back), champion(store)) == ("3", "2", "2")
+    assert decided.decided(here) is None
+    assert not promoted(store, runs[2]).promoted and champion(store) == "2"
+    roll_back(store)
+    assert champion(store) == "1"
+    with pytest.raises(UserError, match="v1 is the first champion"):
+        roll_back(store)
+    assert promoted(store, runs[2], named=True).promoted and champion(store) == "3"
+    assert number_of(roll_back(store)[1]) == "1"
+
+
+def test_the_candidate_is_the_best_model_of_the_pipeline(store: Store, evaluated: Callable[..., Run]) -> None:
+    with pytest.raises(UserError, match="make repro"):
+        candidate(store, Path("models"), Path("reports"))
+    run = evaluated(0.9)
+    Path("reports").mkdir()
+    scores = {"cnn": {"dice_patient_mean": 0.7}, "dense": {"dice_patient_mean": None}}
+    Path("reports/metrics.json").write_text(json.dumps({"models": scores}))
+    assert candidate(store, Path("models"), Path("reports")).info.run_id == run.info.run_id
+    assert find_run(store, run.info.run_id[:8]).info.run_id == run.info.run_id
+    store.client.delete_run(run.info.run_id)
+    with pytest.raises(UserError, match="lvseg log"):
+        candidate(store, Path("models"), Path("reports"))
+
+
+def test_two_rollbacks_need_a_champion(store: Store) -> None:
+    with pytest.raises(UserError, match=f"{MODEL} has no champion yet"):
+        roll_back(store)
