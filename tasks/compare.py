@@ -30,9 +30,9 @@ def main(
     from lvseg.comparison.content import content
     from lvseg.comparison.page import terminal
     from tracking import comparison
-    from tracking.store import open_store
+    from tracking.opening import opened
 
-    store = open_store(settings.tracking.experiment)
+    store = opened()
     found = comparison.results(store, runs or [])
     compared = comparison.entries(store, found)
     told = content(compared)

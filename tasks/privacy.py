@@ -22,8 +22,8 @@ def main(
     from lvseg.privacy.search import Search
     from lvseg.privacy.values import Kind
     from tracking.exposed import days_of, local_paths, shown_in
+    from tracking.opening import opened
     from tracking.results import find_run
-    from tracking.store import open_store, reason, shown, tracking_uri
 
     params = load()
     raw = Path(params.data.raw)
@@ -35,17 +35,9 @@ def main(
     if not found.files:
         raise UserError(f"data.raw: {raw} holds neither DICOM files nor tables: there is nothing to look for")
     print(f"read {found.files:,} files of {raw}, {found.unread:,} cannot be read", flush=True)
-    try:
-        store = open_store(params.tracking.experiment)
-        one = find_run(store, name) if name else None
-        days = days_of(store, one)
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(
-            f"the tracking store {shown(tracking_uri())} cannot be used ({reason(error)}): "
-            "start it or mend MLFLOW_TRACKING_URI"
-        ) from error
+    store = opened()
+    one = find_run(store, name) if name else None
+    days = days_of(store, one)
     public = found.of_kind(Kind.PATIENT_ID) if params.data.ids_public else set()
     values = [value for value in found.values if value.kind != Kind.DATE or value.text not in days]
     scan = Scan(Search(values, allowed=public))

@@ -18,12 +18,12 @@ def main(
 
     from lvseg import params
     from tracking import decided, promotion
+    from tracking.opening import opened
     from tracking.rescoring import rescored
     from tracking.results import find_run
-    from tracking.store import open_store
 
     settings, here = params.load(), Path()
-    store = open_store(settings.tracking.experiment)
+    store = opened()
     candidate = (
         find_run(store, name) if name else promotion.candidate(store, here / "models", here / "reports")
     )

@@ -5,12 +5,11 @@ from lvseg.command import run
 
 def main() -> None:
     """Make the champion before the present one champion again; the present one stays as a version."""
-    from lvseg import params
+    from tracking.opening import opened
     from tracking.promotion import roll_back
     from tracking.registry import MODEL
-    from tracking.store import open_store
 
-    gone, back = roll_back(open_store(params.load().tracking.experiment))
+    gone, back = roll_back(opened())
     print(f"{MODEL}: v{back.version} is champion again, v{gone.version} is not; only its name brings it back")
 
 

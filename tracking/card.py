@@ -51,13 +51,12 @@ def facts_of(store: Store, version: "ModelVersion", run: "Run") -> Facts:
     tags = {name.removeprefix("lvseg."): value for name, value in both.items() if name.startswith("lvseg.")}
     # Of a model out of DVC's cache the run begins when it was logged.
     seen = None if tags.get("restored") == "true" else run.info.start_time / 1000
-    sources = [json.loads(used.dataset.source) for used in run.inputs.dataset_inputs]
     return Facts(
         title=f"{version.name} v{version.version}",
         network=tags["model"],
-        raw=next((str(source["raw"]) for source in sources if "raw" in source), ""),
+        dataset=next((str(used.dataset.name) for used in run.inputs.dataset_inputs), ""),
         params=run.data.params,
-        tags=tags,
+        tags=tags | {"test_hash": result.test_hash},  # of the figures that are shown
         metrics=run.data.metrics,
         trained=None if seen is None else time.strftime("%Y-%m-%d", time.gmtime(seen)),
         patients=result.patients,

@@ -1,6 +1,5 @@
 """Everything that a tracking store shows of runs: what a scan for patients' data has to look at."""
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ Shown = Iterator[tuple[str, bytes]]  # place and content
 # What stages make on this machine, for people and for the next stage.
 _LOCAL = (
     "reports", "data/quality", "data/index.csv", "data/split.csv", "data/shards", "models", "training", "dvc.lock",
+    "comparison.html",
 )  # fmt: skip
 
 
@@ -124,7 +124,6 @@ def _facts(place: str, facts: Any) -> Shown:
 
 def _files(place: str, download: Callable[..., object]) -> Shown:
     """Yield all files of a folder that `download` brings to this machine for the time being."""
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     with tempfile.TemporaryDirectory() as folder:
         download(dst_path=folder)
         for path in sorted(path for path in Path(folder).rglob("*") if path.is_file()):

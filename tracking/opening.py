@@ -1,7 +1,5 @@
 """A tracking store for a command that is of no use without one."""
 
-import os
-
 from lvseg import params
 from lvseg.errors import UserError
 from tracking.store import Store, open_store, reason, shown, tracking_uri
@@ -13,7 +11,6 @@ def opened() -> Store:
     Raises:
         UserError: it is out of reach.
     """
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # for files of a moment
     experiment = params.load().tracking.experiment
     try:
         return open_store(experiment)

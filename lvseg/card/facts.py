@@ -23,7 +23,7 @@ class Facts:
     Attributes:
         title: such as `lv-segmentation v3`.
         network: `dense`, `cnn` or `unet`.
-        raw: the folder of raw data; empty if it was not recorded.
+        dataset: the name of the data set: that of the folder of raw data; empty if it was not recorded.
         params: of the training, and `parameters`, their number in the network.
         tags: of the version, without `lvseg.`: where it comes from.
         metrics: of the run.
@@ -36,7 +36,7 @@ class Facts:
 
     title: str
     network: str
-    raw: str
+    dataset: str
     params: Mapping[str, str]
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
@@ -123,10 +123,10 @@ def worst(facts: Facts) -> list[dict[str, Any]]:
 
 def source(facts: Facts) -> str:
     """Return which data set it is: `phantom`, `sunnybrook` or `other`."""
-    if facts.raw.rstrip("/").endswith("phantom"):
+    if facts.dataset == "phantom":
         return "phantom"
     public = all(official_part(str(patient)) for patient in facts.patients["patient"])
-    return "sunnybrook" if public or "sunnybrook" in facts.raw else "other"
+    return "sunnybrook" if public or "sunnybrook" in facts.dataset else "other"
 
 
 def limits(facts: Facts) -> list[str]:

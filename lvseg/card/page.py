@@ -63,7 +63,7 @@ def summary(told: Facts, page: str) -> str:
         f"**{told.network}**, {_NETWORKS.get(told.network, told.network)}, for the left ventricle in short-axis "
         "cine MRI. For research, not for clinical decisions.",
         f"**{figures}**: means over {every.patients} test patients ({every.slices} contours) of "
-        f"{told.raw or 'unknown data'}, {_DATA[facts.source(told)]}; test hash `{told.tags.get('test_hash', 'none')}`.",
+        f"{told.dataset or 'unknown data'}, {_DATA[facts.source(told)]}; test hash `{told.tags['test_hash']}`.",
         decision(told),
         f"The whole card, with figures by group, failures and limits: {page}.",
     ]

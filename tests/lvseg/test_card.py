@@ -23,7 +23,7 @@ def facts() -> Facts:
     return Facts(
         title="lv-segmentation v3",
         network="unet",
-        raw="data/ours",
+        dataset="ours",
         params={"parameters": "1234", "seed": "7", "drop_from_training": "['<off-anatomy>']"},
         tags={
             "test_hash": "t1",
@@ -70,7 +70,7 @@ def test_the_data_and_its_licence_are_told_apart(facts: Facts) -> None:
     names = pd.Series([f"SC-N-0{number}" for number in (2, 3, 5, 6, 7, 9)])
     renamed = facts.patients[:6].assign(patient=names)
     cases = {
-        "phantom": replace(facts, raw="data/phantom", patients=renamed),
+        "phantom": replace(facts, dataset="phantom", patients=renamed),
         "sunnybrook": replace(facts, patients=renamed),
         "other": facts,
     }
