@@ -8,11 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from lvseg import params
 from tracking.delivery import record_training
+from tracking.description import describe, pipeline_of
 from tracking.lineage import training_record
+from tracking.store import open_store
 
-RENAMED = {"dice_slice_mean": "dice"}  # Dice over all contours: the figure that ranks models
+RENAMED = {"dice_slice_mean": "dice", "ef_mae_pp": "ef_mae"}  # the first ranks models
 TABLES = ("per_slice.csv", "per_patient.csv")
 REPORT = "report.html"
 
@@ -30,8 +34,13 @@ def log_evaluation(models: dict[str, Path], reports: Path, pictures: dict[str, l
     """
     settings = params.load()
     results = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
+    summaries = {
+        name: json.loads((folder / "run.json").read_text(encoding="utf-8")) for name, folder in models.items()
+    }
+    weights = {name: summary["weights_hash"] for name, summary in summaries.items()}
+    pipeline = pipeline_of(weights, results["test"]["hash"])
     for name, folder in models.items():
-        summary = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        summary = summaries[name]
         record = training_record(settings, summary)
         # Only a run that this very record creates gets the tag: one that exists keeps the tags it has.
         record = replace(record, tags={**record.tags, "lvseg.restored": "true"})
@@ -44,7 +53,12 @@ def log_evaluation(models: dict[str, Path], reports: Path, pictures: dict[str, l
             (evaluation / "scores.json").write_text(json.dumps(scores, sort_keys=True), encoding="utf-8")
             _files(name, reports, pictures.get(name, []), evaluation / "files")
             training = Path("training") / name
-            record_training(record, folder, training, evaluation, required=settings.tracking.required)
+            run_id = record_training(
+                record, folder, training, evaluation, required=settings.tracking.required
+            )
+        if run_id:
+            store, data = open_store(record.experiment), Path(settings.data.raw).name
+            describe(store, run_id, results["models"][name], results["test"], pipeline, data)
 
 
 def _flat(scores: dict[str, Any], prefix: str = "test") -> dict[str, float]:
@@ -72,6 +86,14 @@ def _files(model: str, reports: Path, pictures: list[Path], target: Path) -> Non
             table = csv.DictWriter(file, rows.fieldnames or [])
             table.writeheader()
             table.writerows(row for row in rows if row.get("model", model) == model)
+        _as_table(target / "evaluation" / name)
     shutil.copyfile(reports / "index.html", target / "evaluation" / REPORT)
     for picture in pictures:
         shutil.copyfile(picture, target / "pictures" / picture.name)
+
+
+def _as_table(path: Path) -> None:
+    """Write a table beside itself in the form of MLflow's `log_table`, whose pages put runs side by side."""
+    table = pd.read_csv(path, dtype={"patient": str, "group": str}, keep_default_na=False, na_values=[""])
+    text = table.to_json(orient="split", index=False)
+    path.with_suffix(".json").write_text(text, encoding="utf-8")

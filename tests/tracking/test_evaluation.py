@@ -1,6 +1,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,8 @@ from tracking.delivery import log_waiting
 from tracking.evaluation import log_evaluation
 from tracking.record import waiting
 from tracking.store import open_store
+
+TEST = {"hash": "t" * 64, "slices": 9, "patients": 3, "left_out": {"off-anatomy": 1}}
 
 
 @pytest.fixture
@@ -21,9 +24,9 @@ def reports(project: Path, closed_port: str, monkeypatch: pytest.MonkeyPatch) ->
     shutil.rmtree(project / ".lvseg")
     folder = project / "reports"
     folder.mkdir()
-    scores = {"loss": 0.25, "accuracy": 0.97, "dice_slice_mean": 0.5, "dice_patient_mean": None}
+    scores = {"loss": 0.25, "accuracy": 0.97, "dice_slice_mean": 0.5, "dice_patient_mean": None, "missed": 2}
     by_phase = {"by_phase": {"ED": {"dice_slice_mean": 0.75}}}
-    results = {"models": {"cnn": {**scores, **by_phase}, "dense": {}}, "test": {"hash": "t" * 64}}
+    results: dict[str, Any] = {"models": {"cnn": {**scores, **by_phase}, "dense": {}}, "test": TEST}
     (folder / "metrics.json").write_text(json.dumps(results))
     (folder / "per_slice.csv").write_text("model,patient,dice\ncnn,P-05,0.5\ndense,P-05,0\n")
     (folder / "per_patient.csv").write_text("model,patient,dice_mean\ncnn,P-05,0.5\ndense,P-05,0\n")
@@ -42,6 +45,7 @@ def test_a_restored_model_gets_a_run_with_its_scores(reports: Path) -> None:
     assert run.info.status == "FINISHED" and run.data.tags["lvseg.restored"] == "true"
     tested = {key: value for key, value in run.data.metrics.items() if key.startswith("test/")}
     expected = {"test/loss": 0.25, "test/accuracy": 0.97, "test/dice": 0.5, "test/by_phase/ED/dice": 0.75}
+    expected["test/missed"] = 2
     assert tested == expected
     assert run.data.metrics["loss"] == 1 / 3
     assert run.data.tags["lvseg.test_hash"] == "t" * 64
@@ -83,3 +87,33 @@ def test_an_evaluation_without_a_server_waits_like_a_training(
     (run,) = [run for run in all_runs() if run.data.tags["lvseg.fingerprint"] == stub.calls[-1]]
     assert run.data.metrics["test/dice"] == 0.5
     assert "lvseg.restored" not in run.data.tags  # its training was recorded, only late
+
+
+def test_the_page_of_a_run_says_what_it_is(reports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _evaluate(reports)
+    (first,) = all_runs()
+    note = first.data.tags["mlflow.note.content"]
+    assert "| 0.500 |" in note and "9 contoured slices of 3 patients" in note and "2 contours missed" in note
+    assert first.data.tags["lvseg.dvc.shards"] in note and "differ from" not in note
+    assert first.data.tags["lvseg.data"] == "phantom"
+    stub.run_stage(seed=9)
+    _evaluate(reports)
+    second = max(all_runs(), key=lambda run: run.info.start_time)
+    assert f"Parameters that differ from {first.info.run_name}" in second.data.tags["mlflow.note.content"]
+    assert "- `seed`: 1, now 9" in second.data.tags["mlflow.note.content"]
+    store = open_store(EXPERIMENT)
+    table = store.client.load_table(store.experiment_id, "evaluation/per_patient.json", [first.info.run_id])
+    assert table["patient"].tolist() == ["P-05"]
+
+
+def test_a_cached_training_belongs_to_every_pipeline_run_that_used_it(reports: Path) -> None:
+    _evaluate(reports)
+    text = (reports / "metrics.json").read_text()
+    (reports / "metrics.json").write_text(text.replace("t" * 64, "u" * 64))
+    _evaluate(reports)
+    (run,) = all_runs()
+    pipelines = [key.rpartition(".")[2] for key in run.data.tags if key.startswith("lvseg.pipeline.")]
+    assert len(pipelines) == 2 and run.data.tags["lvseg.pipeline"] in pipelines
+    client, experiment = open_store(EXPERIMENT).client, run.info.experiment_id
+    for pipeline in pipelines:
+        assert client.search_runs([experiment], f"tags.`lvseg.pipeline.{pipeline}` = 'true'")
