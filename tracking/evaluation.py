@@ -8,11 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from lvseg import params
 from tracking.delivery import record_training
-from tracking.description import describe, pipeline_of
 from tracking.lineage import training_record
 from tracking.store import open_store
 
@@ -32,6 +29,8 @@ def log_evaluation(models: dict[str, Path], reports: Path, pictures: dict[str, l
     Raises:
         UserError: the store is out of reach and `tracking.required` is set.
     """
+    from tracking.description import describe, pipeline_of
+
     settings = params.load()
     results = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
     summaries = {
@@ -94,6 +93,8 @@ def _files(model: str, reports: Path, pictures: list[Path], target: Path) -> Non
 
 def _as_table(path: Path) -> None:
     """Write a table beside itself in the form of MLflow's `log_table`, whose pages put runs side by side."""
+    import pandas as pd
+
     table = pd.read_csv(path, dtype={"patient": str, "group": str}, keep_default_na=False, na_values=[""])
     text = table.to_json(orient="split", index=False)
     path.with_suffix(".json").write_text(text, encoding="utf-8")
