@@ -18,7 +18,7 @@ from sqlalchemy import MetaData, NullPool, create_engine, select
 
 from bench.rig import servers
 from lvseg.errors import UserError
-from lvseg.identity import tree_hash
+from lvseg.identity import file_hash, tree_hash
 from tests.tracking import stub
 from tests.tracking.conftest import EXPERIMENT, all_runs, history
 from tests.tracking.team import ADMIN, Team, new_team
@@ -146,9 +146,14 @@ def test_a_team_works_with_passwords_and_its_backup_brings_everything_back(
     assert tree_hash(other.artifacts) == tree_hash(server.artifacts)
     assert rows(other.database) == rows(server.database)
 
-    with (backup / "artifacts.tar").open("ab") as file:
-        file.write(b"damage")
-    assert "damaged" in team("none").script("restore", backup, fails=True)
+    (backup / "database.dump").write_bytes(b"not a dump")
+    assert "damaged" in other.script("restore", backup, "--replace", fails=True)
+    sums = [f"{file_hash(backup / name)}  {name}" for name in ("artifacts.tar", "database.dump")]
+    (backup / "SHA256SUMS").write_text("\n".join(sums) + "\n")
+    other.script("restore", backup, "--replace", fails=True)  # and what was there stays
+    assert rows(other.database) == rows(server.database)
+    assert tree_hash(other.artifacts) == tree_hash(server.artifacts)
+    assert {path.name for path in other.folder.iterdir()} == {"artifacts", "server.env"}
 
 
 def test_nothing_is_lost_between_sqlite_and_postgresql(
