@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sqlalchemy import MetaData, NullPool, create_engine, select
 
@@ -172,8 +173,8 @@ def test_nothing_is_lost_between_sqlite_and_postgresql(
     mlflow.set_experiment(experiment_id=store.experiment_id)
     with mlflow.start_span("a table with a column that PostgreSQL computes"):
         pass
-    images = np.random.default_rng(1).random((2, 16, 16, 1), np.float32)
-    expected = mlflow.keras.load_model(uri).predict(images, verbose=0)
+    frames = pd.DataFrame({"pixels": np.random.default_rng(1).random((2, 16, 16)).tolist()})
+    expected = mlflow.pyfunc.load_model(uri).predict(frames)
     (project / "mlflow").rename(project / "as-copied-from-a-laptop")
     source = project / "as-copied-from-a-laptop"
     before, root = rows(f"sqlite:///{source / 'mlflow.db'}"), (project / "mlflow" / "artifacts").as_uri()
@@ -204,8 +205,8 @@ def test_nothing_is_lost_between_sqlite_and_postgresql(
         monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", ADMIN[1])
         (same,) = all_runs()
         assert same.info.run_id == run.info.run_id and history(same, "loss") == losses
-        model = mlflow.keras.load_model("models:/lv-segmentation@champion")
-        np.testing.assert_array_equal(model.predict(images, verbose=0), expected)
+        model = mlflow.pyfunc.load_model("models:/lv-segmentation@champion")
+        pd.testing.assert_frame_equal(model.predict(frames), expected)
         client = open_store(EXPERIMENT).client
         assert {e.artifact_location.split("/")[0] for e in client.search_experiments()} == {
             "mlflow-artifacts:"
