@@ -60,7 +60,7 @@ chaos: $(READY) ## faults on purpose, and what is left of them; ARGS="worker-kil
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 lock: $(READY) ## renew the lock files to the newest versions that pyproject.toml allows
-	@$(COMPILE) --upgrade pyproject.toml --extra dev --extra flows -o requirements/dev.lock
+	@$(COMPILE) --upgrade pyproject.toml --extra dev --extra flows --extra server -o requirements/dev.lock
 	@$(COMPILE) --upgrade pyproject.toml -c requirements/dev.lock -o requirements/runtime.lock
 	@$(COMPILE) --upgrade pyproject.toml --extra gpu -c requirements/dev.lock -o requirements/gpu.lock
 	@echo uv | $(COMPILE) --upgrade - -o requirements/uv.lock

@@ -4,6 +4,7 @@ What runs is the committed state, from a worktree of its own: a person's checkou
 """
 
 import contextlib
+import re
 import shutil
 import signal
 import socket
@@ -57,7 +58,9 @@ def main() -> None:
         _await(children[1], f"http://{LOOPBACK}:{mlflow}/health")
         worker = [*python, "flows.worker", "--pool", "local"]
         children.append(stack.enter_context(_child("worker", worker, code, surroundings)))
-        _greet(prefect, mlflow, code.name, time.monotonic() - began)
+        runs = re.search(r"MLflow: (\S+)", children[1].log.read_text(encoding="utf-8", errors="replace"))
+        page = runs[1] if runs else f"http://{LOOPBACK}:{mlflow}"
+        _greet(prefect, page, code.name, time.monotonic() - began)
         with contextlib.suppress(KeyboardInterrupt):
             while True:
                 for child in children:
@@ -171,14 +174,14 @@ def _await(child: Child, address: str) -> None:
     raise UserError(f"{child.name} did not answer within {START:.0f} s at {address}; its log: {child.log}")
 
 
-def _greet(prefect: int, mlflow: int, version: str, seconds: float) -> None:
+def _greet(prefect: int, mlflow: str, version: str, seconds: float) -> None:
     """Say what there is to open and to do."""
     print(
         f"""Up after {seconds:.0f} s, at commit {version}.
 
   Prefect  http://{LOOPBACK}:{prefect}/deployments
            retrain runs on Sundays, when raw data changes, and when you press Run
-  MLflow   http://{LOOPBACK}:{mlflow}/#/experiments?workflowType=machine_learning
+  MLflow   {mlflow}
   logs     {state_home() / "logs"}
 
 Ctrl-C ends all of it. A run that is cut off goes on where it was when it is started again.""",
