@@ -73,7 +73,7 @@ def decide(challenger: Contender, champion: Contender | None, rules: PromotionPa
     gates = _gates(challenger.patients, rules)
     if challenger.flaw:
         return Decision(False, challenger.flaw, gates)
-    fallen = [f"{gate.name} {gate.value:.1f} ({gate.limit})" for gate in gates if not gate.holds]
+    fallen = [f"{gate.name} {_told(gate.value)} ({gate.limit})" for gate in gates if not gate.holds]
     if fallen:
         return Decision(False, f"it misses {' and '.join(fallen)}", gates)
     if champion is None:
@@ -99,7 +99,9 @@ def decide(challenger: Contender, champion: Contender | None, rules: PromotionPa
 def _gates(patients: pd.DataFrame, rules: PromotionParams) -> tuple[Gate, ...]:
     """Return the hard limits and whether they hold."""
     good = float(patients["good_percent"].mean(skipna=False))
-    error = float((patients["ef_percent"] - patients["manual_ef_percent"]).abs().mean())
+    # Where the expert has an ejection fraction and the model none, that is a failure, not a patient to leave out.
+    known = patients[patients["manual_ef_percent"].notna()]
+    error = float((known["ef_percent"] - known["manual_ef_percent"]).abs().mean(skipna=False))
     return (
         Gate(
             "good contours, %", good, f"at least {rules.min_good_percent:g}", good >= rules.min_good_percent
@@ -129,6 +131,11 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
+def _told(value: float) -> str:
+    """Return the value of a gate as people read it."""
+    return "undefined" if math.isnan(value) else f"{value:.1f}"
+
+
 def in_words(title: str, champion: str | None, decision: Decision) -> str:
     """Return a decision and its evidence as Markdown."""
     verdict = "becomes champion" if decision.promoted else "does not become champion"
@@ -136,7 +143,7 @@ def in_words(title: str, champion: str | None, decision: Decision) -> str:
     lines += [f"Champion until then: {champion or 'none'}.", ""]
     lines += ["| gate | value | limit | holds |", "|---|---|---|---|"]
     lines += [
-        f"| {gate.name} | {gate.value:.1f} | {gate.limit} | {'yes' if gate.holds else 'no'} |"
+        f"| {gate.name} | {_told(gate.value)} | {gate.limit} | {'yes' if gate.holds else 'no'} |"
         for gate in decision.gates
     ]
     if decision.dice and decision.groups is not None:

@@ -3,39 +3,29 @@
 import json
 import tempfile
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from filelock import FileLock
 
 from lvseg.errors import UserError
-from lvseg.identity import state_home
 from lvseg.params import PromotionParams
 from lvseg.promotion import Contender, Decision, decide, in_words
-from tracking import decided, runs
+from tracking import runs
 from tracking.decided import Decided
 from tracking.registry import CHALLENGER, CHAMPION, MODEL, alias_of, number_of, versions
 from tracking.results import Result, result_of
 from tracking.store import Store, shown
+from tracking.succession import alone, crown, was_rolled_back
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
 
 DECISION = "lvseg.decision"  # tag of a version: JSON
-BEFORE = "lvseg.champion_before"  # tag of a champion: the version that it replaced
-ROLLED_BACK = "lvseg.rolled_back"
 _SAME = ("lvseg.fingerprint", "lvseg.weights_hash")
 
 Rescored = Callable[[Store, "Run", str], pd.DataFrame]
-
-
-def alone() -> AbstractContextManager[Any]:
-    """Let one process of this machine change the registry at a time."""
-    state_home().mkdir(parents=True, exist_ok=True)
-    return FileLock(state_home() / "promotion.lock")
 
 
 def promote(store: Store, run: "Run", rules: PromotionParams, rescored: Rescored, *, named: bool) -> Decided:
@@ -56,7 +46,7 @@ def promote(store: Store, run: "Run", rules: PromotionParams, rescored: Rescored
         champion = alias_of(store, CHAMPION)
         if champion and number_of(champion) == number_of(version):
             return _outcome(store, version, run, promoted=True, reason="it is the champion already")
-        if version.tags.get(ROLLED_BACK) and not named:
+        if not named and was_rolled_back(store, version):
             reason = "it was rolled back: only `lvseg promote` with its name brings it back"
             return _outcome(store, version, run, promoted=False, reason=reason)
         store.client.set_registered_model_alias(MODEL, CHALLENGER, number_of(version))
@@ -69,7 +59,7 @@ def promote(store: Store, run: "Run", rules: PromotionParams, rescored: Rescored
         )
         _write(store, version, candidate, champion, decision)
         if decision.promoted:
-            _crown(store, version, champion)
+            crown(store, version, champion)
         return _outcome(store, version, run, decision.promoted, decision.reason)
 
 
@@ -77,43 +67,25 @@ def candidate(store: Store, models: Path, reports: Path) -> "Run":
     """Return the run of the best model of a pipeline run: the highest Dice, mean over patients.
 
     Raises:
-        UserError: nothing was evaluated yet, or the run of the best model is not in this store.
+        UserError: nothing was evaluated yet, or this store lacks the best model's run or its present evaluation.
     """
     scores = reports / "metrics.json"
-    if not scores.is_file():
-        raise UserError(f"{scores} is missing: run `make repro` first, or name a run")
-    by_model = json.loads(scores.read_text(encoding="utf-8"))["models"]
-    best = max(by_model, key=lambda name: by_model[name]["dice_patient_mean"] or 0)
-    summary = json.loads((models / best / "run.json").read_text(encoding="utf-8"))
-    run = runs.find(store, summary["fingerprint"], summary["weights_hash"])
-    if run is None:
+    try:
+        evaluated = json.loads(scores.read_text(encoding="utf-8"))
+        by_model = evaluated["models"]
+        best = max(by_model, key=lambda name: by_model[name]["dice_patient_mean"] or 0)
+        summary = json.loads((models / best / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         raise UserError(
-            f"the run of {best} is not in the tracking store {shown(store.uri)}: `lvseg log` logs what waits, "
-            "`dvc repro --force --single-item evaluate` logs it anew"
+            f"{scores} or the models that it names are missing or damaged: run `make repro`, or name a run"
+        ) from None
+    run = runs.find(store, summary["fingerprint"], summary["weights_hash"])
+    if run is None or run.data.tags.get("lvseg.test_hash") != evaluated["test"]["hash"]:
+        raise UserError(
+            f"the evaluation of {best} is not in the tracking store {shown(store.uri)}: `lvseg log` logs what "
+            "waits, `dvc repro --force --single-item evaluate` logs it anew"
         )
     return run
-
-
-def roll_back(store: Store) -> "tuple[ModelVersion, ModelVersion]":
-    """Make the champion before the present one champion again; return both, the present one first.
-
-    Raises:
-        UserError: there is no champion, or none before it.
-    """
-    with alone():
-        champion = alias_of(store, CHAMPION)
-        if champion is None:
-            raise UserError(f"{MODEL} has no champion yet: `lvseg promote` makes one")
-        before = champion.tags.get(BEFORE)
-        known = {number_of(version): version for version in versions(store)}
-        if not before or before not in known:
-            raise UserError(
-                f"v{number_of(champion)} is the first champion of {MODEL}: there is none to go back to"
-            )
-        store.client.set_model_version_tag(MODEL, number_of(champion), ROLLED_BACK, "true")
-        store.client.set_registered_model_alias(MODEL, CHAMPION, before)
-        decided.forget()
-        return champion, known[before]
 
 
 def result_holder(store: Store, version: "ModelVersion") -> "Run":
@@ -145,7 +117,7 @@ def _registered(store: Store, run: "Run") -> "ModelVersion":
     tags = {key: value for key, value in run.data.tags.items() if key.startswith("lvseg.")}
     for version in versions(store):
         if all(version.tags.get(key) == tags.get(key) for key in _SAME):
-            return version
+            return _in_step(store, version, tags)
     model_uri = tags["lvseg.model_uri"]
     return store.client.create_model_version(
         MODEL,
@@ -154,6 +126,20 @@ def _registered(store: Store, run: "Run") -> "ModelVersion":
         tags=tags,
         model_id=model_uri.removeprefix("models:/"),
     )
+
+
+def _in_step(store: Store, version: "ModelVersion", tags: dict[str, str]) -> "ModelVersion":
+    """Return a version that says what its run says by now: it may have been tested anew, on other patients."""
+    from tracking.card import write_card
+
+    stale = {key: value for key, value in tags.items() if version.tags.get(key) != value}
+    for key, value in stale.items():
+        store.client.set_model_version_tag(MODEL, number_of(version), key, value)
+    if not stale:
+        return version
+    version = store.client.get_model_version(MODEL, number_of(version))
+    write_card(store, version)
+    return version
 
 
 def _patients(store: Store, holder: "Run", candidate: Result, rescored: Rescored) -> pd.DataFrame:
@@ -197,17 +183,6 @@ def _write(
         )
         store.client.log_artifacts(candidate.run.info.run_id, folder, "promotion")
     write_card(store, store.client.get_model_version(MODEL, number_of(version)))
-
-
-def _crown(store: Store, version: "ModelVersion", champion: "ModelVersion | None") -> None:
-    """Make a version champion; the old one stays, and is noted as the one to go back to."""
-    if champion:
-        store.client.set_model_version_tag(MODEL, number_of(version), BEFORE, number_of(champion))
-    if version.tags.get(ROLLED_BACK):
-        store.client.delete_model_version_tag(MODEL, number_of(version), ROLLED_BACK)
-    store.client.set_registered_model_alias(MODEL, CHAMPION, number_of(version))
-    store.client.delete_registered_model_alias(MODEL, CHALLENGER)
-    decided.forget()
 
 
 def _outcome(store: Store, version: "ModelVersion", run: "Run", promoted: bool, reason: str) -> Decided:

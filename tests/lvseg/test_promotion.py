@@ -52,6 +52,14 @@ def test_limits_hold_whoever_is_champion(columns: dict[str, float], named: str) 
         assert [gate.holds for gate in decision.gates].count(False) == 1
 
 
+def test_a_patient_without_ejection_fraction_is_a_failure_only_where_the_expert_has_one() -> None:
+    one_lacks = np.where(np.arange(len(GROUPS)) == 3, np.nan, 57.0)
+    decision = decide(contender(ef_percent=one_lacks), None, RULES)
+    assert not decision.promoted and "EF error, points undefined" in decision.reason
+    expert_lacks = np.where(np.arange(len(GROUPS)) == 3, np.nan, 55.0)
+    assert decide(contender(ef_percent=one_lacks, manual_ef_percent=expert_lacks), None, RULES).promoted
+
+
 def test_a_flaw_outweighs_everything() -> None:
     decision = decide(contender(dice=1.0, flaw="no commit holds its code"), None, RULES)
     assert not decision.promoted and decision.reason == "no commit holds its code"

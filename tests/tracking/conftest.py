@@ -139,9 +139,9 @@ def evaluated(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Return what trains and evaluates a model with a mean Dice; each gets another seed."""
     seeds = iter(range(1, 100))
 
-    def make(dice: float, spread: Any = SPREAD, test: str = "t", **tags: str) -> Run:
+    def make(dice: float, spread: Any = SPREAD, test: str = "t", weights: str = "", **tags: str) -> Run:
         seed = next(seeds)
-        monkeypatch.setenv("STUB_WEIGHTS", f"w{seed}")
+        monkeypatch.setenv("STUB_WEIGHTS", weights or f"w{seed}")
         stub.run_stage(seed)
         run_id = max(all_runs(store), key=lambda run: run.info.start_time).info.run_id
         table = {

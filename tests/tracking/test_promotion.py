@@ -1,22 +1,25 @@
 """Promotion in a real store: spoiled, equal and better models, other test sets, and the way back."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from filelock import Timeout
 from mlflow.entities import Run
 
 from lvseg import params
 from lvseg.errors import UserError
 from tests.tracking.conftest import SPREAD
 from tracking import decided
-from tracking.promotion import candidate, promote, roll_back
+from tracking.promotion import candidate, promote
 from tracking.registry import CHALLENGER, CHAMPION, MODEL, alias_of, number_of, version_of, versions
 from tracking.results import find_run, result_of
 from tracking.store import Store
+from tracking.succession import alone, roll_back
 
 
 def never(store: Store, run: Run, test_hash: str) -> pd.DataFrame:
@@ -25,6 +28,12 @@ def never(store: Store, run: Run, test_hash: str) -> pd.DataFrame:
 
 def promoted(store: Store, run: Run, rescored: Any = never, *, named: bool = False) -> decided.Decided:
     return promote(store, run, params.load().promotion, rescored, named=named)
+
+
+def on_other_patients(store: Store, run: Run, test: str) -> Run:
+    """Evaluate a run on another test set, with the same scores."""
+    store.client.set_tag(run.info.run_id, "lvseg.test_hash", test * 64)
+    return store.client.get_run(run.info.run_id)
 
 
 def champion(store: Store) -> str:
@@ -88,6 +97,8 @@ def test_a_champion_of_another_test_set_is_scored_again(store: Store, evaluated:
 
     def rescored(store: Store, run: Run, test_hash: str) -> pd.DataFrame:
         asked.append((run.info.run_id, test_hash))
+        with pytest.raises(Timeout), alone().acquire(timeout=0):
+            pass  # another promotion would not have to wait
         table = result_of(store, run).patients
         return table.assign(dice_mean=table["dice_mean"] - 0.10)
 
@@ -116,17 +127,70 @@ def test_rollback_brings_back_champion_after_champion_until_a_person_says_otherw
     assert number_of(roll_back(store)[1]) == "1"
 
 
+def test_a_rollback_counts_for_weights_whatever_code_made_them(
+    store: Store, evaluated: Callable[..., Run]
+) -> None:
+    for dice, weights in ((0.85, "old"), (0.95, "new")):
+        assert promoted(store, evaluated(dice, spread=SPREAD / 4, weights=weights)).promoted
+    roll_back(store)
+    same = evaluated(0.95, spread=SPREAD / 4, weights="new")
+    again = promoted(store, same)
+    assert again.version == "3" and not again.promoted and champion(store) == "1"
+    assert "rolled back" in again.reason
+    assert promoted(store, same, named=True).promoted and champion(store) == "3"
+    assert not [version for version in versions(store) if "lvseg.rolled_back" in version.tags]
+
+
+def test_rollback_passes_over_what_was_rolled_back_or_deleted(
+    store: Store, evaluated: Callable[..., Run]
+) -> None:
+    runs = [evaluated(dice, spread=SPREAD / 4) for dice in (0.80, 0.85, 0.90)]
+    for run in runs:
+        assert promoted(store, run).promoted
+    # On other patients the second is the best again: 1, 2, 3, 2.
+    poor = lambda store, run, test: result_of(store, run).patients.assign(dice_mean=0.5)  # noqa: E731
+    assert promoted(store, on_other_patients(store, runs[1], "u"), poor).promoted and champion(store) == "2"
+    assert number_of(roll_back(store)[1]) == "3"
+    assert number_of(roll_back(store)[1]) == "1", "the second was rolled back a moment ago"
+    with pytest.raises(UserError, match="none to go back to"):
+        roll_back(store)
+    fourth = promoted(store, evaluated(0.95, spread=SPREAD / 4))
+    fifth = promoted(store, evaluated(0.99, spread=SPREAD / 16))
+    assert fourth.promoted and fifth.promoted
+    store.client.delete_model_version(MODEL, fourth.version)
+    assert number_of(roll_back(store)[1]) == "1"
+
+
+def test_a_version_says_on_which_test_set_its_run_was_scored_last(
+    store: Store, evaluated: Callable[..., Run]
+) -> None:
+    best, worse = evaluated(0.9), evaluated(0.7)
+    same = lambda store, run, test: result_of(store, run).patients  # noqa: E731
+    for run in (best, worse):
+        promoted(store, run)
+    for run in (best, worse):
+        promoted(store, on_other_patients(store, run, "u"), same)
+    assert [version.tags["lvseg.test_hash"] for version in versions(store)] == ["u" * 64] * 2
+
+
 def test_the_candidate_is_the_best_model_of_the_pipeline(store: Store, evaluated: Callable[..., Run]) -> None:
     with pytest.raises(UserError, match="make repro"):
         candidate(store, Path("models"), Path("reports"))
     run = evaluated(0.9)
     Path("reports").mkdir()
     scores = {"cnn": {"dice_patient_mean": 0.7}, "dense": {"dice_patient_mean": None}}
-    Path("reports/metrics.json").write_text(json.dumps({"models": scores}))
+    for test in ("u", "t"):  # the last evaluation waits to be logged; then it is there
+        Path("reports/metrics.json").write_text(json.dumps({"models": scores, "test": {"hash": test * 64}}))
+        if test == "u":
+            with pytest.raises(UserError, match="lvseg log"):
+                candidate(store, Path("models"), Path("reports"))
     assert candidate(store, Path("models"), Path("reports")).info.run_id == run.info.run_id
     assert find_run(store, run.info.run_id[:8]).info.run_id == run.info.run_id
     store.client.delete_run(run.info.run_id)
     with pytest.raises(UserError, match="lvseg log"):
+        candidate(store, Path("models"), Path("reports"))
+    shutil.rmtree("models/cnn")
+    with pytest.raises(UserError, match="missing or damaged"):
         candidate(store, Path("models"), Path("reports"))
 
 
