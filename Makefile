@@ -8,7 +8,7 @@ LOCKS := requirements/dev.lock requirements/gpu.lock requirements/uv.lock
 # Exists when .venv is complete; older than a lock file or pyproject.toml means: bring .venv in step.
 READY := .venv/ready
 
-.PHONY: help repro test setup lint format mlflow ui bench bench-flow bench-robust bench-train fleet chaos lock
+.PHONY: help repro test setup lint format mlflow ui bench bench-flow bench-robust bench-serve bench-train fleet chaos lock
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -49,6 +49,9 @@ bench-train: $(READY) ## the U-Net against MONAI's on PyTorch, in equal time; ne
 
 bench-robust: $(READY) ## what other framings and pixels cost the U-Net; ARGS="--model cnn"
 	@$(PYTHON_OF_VENV) -m bench.robustness $(ARGS)
+
+bench-serve: $(READY) ## the best model served on loopback: requests a second, and broken ones; needs make repro
+	@$(PYTHON_OF_VENV) -m bench.serving $(ARGS)
 
 fleet: $(READY) ## a team's set-up on this machine: PostgreSQL, SSH, two workers; needs Debian packages
 	@$(PYTHON_OF_VENV) -m bench.fleet $(ARGS)

@@ -72,7 +72,9 @@ class Site:
     def clone(self, name: str, changes: Changes) -> Clone:
         """Return a fresh clone; its MLflow runs go to an experiment of its own."""
         settings = {"PREFECT_API_URL": self.prefect, "MLFLOW_TRACKING_URI": self.mlflow}
-        return clones.first(self.rig, name, *changes, {"tracking": {"experiment": name}}, **settings)
+        # `dvc repro` does not promote: what is compared is the same work.
+        own = {"tracking": {"experiment": name}, "promotion": {"automatic": False}}
+        return clones.first(self.rig, name, *changes, own, **settings)
 
 
 def main(

@@ -73,6 +73,14 @@ def test_first_run_compares_the_models(owner: Project) -> None:
     assert (owner.root / "reports/index.html").stat().st_size > 1000
 
 
+def test_models_are_compared_on_one_page_and_only_committed_ones_can_be_champion(owner: Project) -> None:
+    said = owner.python("-m", "tasks.compare")
+    assert "minus" in said and all(name in said for name in ("cnn", "dense", "unet"))
+    page = (owner.root / "comparison.html").read_text()
+    assert page.count("data:image/png;base64,") == 2, "patients, and slices on which the models differ"
+    assert "no commit holds" in owner.python("-m", "tasks.promote")
+
+
 def test_nothing_that_is_stored_or_shown_tells_of_a_patient(owner: Project) -> None:
     said = owner.python("-m", "tasks.privacy")
     values, kinds = re.search(r"looked for ([\d,]+) values \((.*)\)", said).groups()  # type: ignore[union-attr]

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from filelock import Timeout
@@ -14,52 +13,13 @@ from mlflow.entities import Run
 
 from lvseg import params
 from lvseg.errors import UserError
-from lvseg.report.tables import write_csv
-from lvseg.summaries import per_patient
-from tests.lvseg import scored
-from tests.tracking import stub
-from tests.tracking.conftest import EXPERIMENT, all_runs
+from tests.tracking.conftest import SPREAD
 from tracking import decided
 from tracking.promotion import candidate, promote
 from tracking.registry import CHALLENGER, CHAMPION, MODEL, alias_of, number_of, version_of, versions
 from tracking.results import find_run, result_of
-from tracking.store import Store, open_store
+from tracking.store import Store
 from tracking.succession import alone, roll_back
-
-GROUPS = ["HF-I", "HF-NI", "HYP", "N"] * 2
-SPREAD = np.linspace(-0.02, 0.02, len(GROUPS))
-
-
-@pytest.fixture
-def store(project: Path) -> Store:
-    return open_store(EXPERIMENT)
-
-
-@pytest.fixture
-def evaluated(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
-    """Return what trains and evaluates a model with a mean Dice; each gets another seed."""
-    seeds = iter(range(1, 100))
-
-    def make(dice: float, spread: Any = SPREAD, test: str = "t", weights: str = "", **tags: str) -> Run:
-        seed = next(seeds)
-        monkeypatch.setenv("STUB_WEIGHTS", weights or f"w{seed}")
-        stub.run_stage(seed)
-        run_id = max(all_runs(store), key=lambda run: run.info.start_time).info.run_id
-        table = {
-            f"P{n}": (group, dice + apart)
-            for n, (group, apart) in enumerate(zip(GROUPS, spread, strict=True))
-        }
-        slices = scored.slices(table)
-        write_csv(tmp_path / "per_slice.csv", slices)
-        write_csv(tmp_path / "per_patient.csv", per_patient(slices))
-        for name in ("per_slice.csv", "per_patient.csv"):
-            store.client.log_artifact(run_id, str(tmp_path / name), "evaluation")
-        facts = {"test_hash": test * 64, "git_dirty": "false", "git_commit": "c" * 40} | tags
-        for name, value in facts.items():
-            store.client.set_tag(run_id, f"lvseg.{name}", value)
-        return store.client.get_run(run_id)
-
-    return make
 
 
 def never(store: Store, run: Run, test_hash: str) -> pd.DataFrame:

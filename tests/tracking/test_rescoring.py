@@ -22,12 +22,7 @@ from tracking.promotion import promote
 from tracking.record import Record
 from tracking.rescoring import rescored
 from tracking.results import PATIENTS, SLICES
-from tracking.store import Store, open_store
-
-
-@pytest.fixture
-def store(project: Path) -> Store:
-    return open_store(EXPERIMENT)
+from tracking.store import Store
 
 
 @pytest.fixture
