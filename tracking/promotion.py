@@ -13,7 +13,7 @@ from lvseg.params import PromotionParams
 from lvseg.promotion import Contender, Decision, decide, in_words
 from tracking import runs
 from tracking.decided import Decided
-from tracking.registry import CHALLENGER, CHAMPION, MODEL, alias_of, number_of, versions
+from tracking.registry import CHALLENGER, CHAMPION, DECISION, MODEL, alias_of, number_of, versions
 from tracking.results import Result, result_of
 from tracking.store import Store, shown
 from tracking.succession import alone, crown, was_rolled_back
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
 
-DECISION = "lvseg.decision"  # tag of a version: JSON
 _SAME = ("lvseg.fingerprint", "lvseg.weights_hash")
 
 Rescored = Callable[[Store, "Run", str], pd.DataFrame]

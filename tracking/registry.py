@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 MODEL = "lv-segmentation"
 CHAMPION = "champion"  # in use
 CHALLENGER = "challenger"  # the newest candidate
+DECISION = "lvseg.decision"  # tag of a version: JSON
 
 
 def version_of(store: Store, text: str) -> "ModelVersion":

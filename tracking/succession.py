@@ -1,5 +1,6 @@
 """Who is champion after whom, and the way back."""
 
+import json
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +9,8 @@ from filelock import FileLock
 from lvseg.errors import UserError
 from lvseg.identity import state_home
 from tracking import decided
-from tracking.registry import CHALLENGER, CHAMPION, MODEL, alias_of, number_of, versions
-from tracking.store import Store
+from tracking.registry import CHALLENGER, CHAMPION, DECISION, MODEL, alias_of, number_of, versions
+from tracking.store import Store, warn
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -70,7 +71,25 @@ def roll_back(store: Store) -> "tuple[ModelVersion, ModelVersion]":
         store.client.set_registered_model_alias(MODEL, CHAMPION, number_of(back))
         _remember(store, former)
         decided.forget()
+        gone, here = number_of(champion), number_of(back)
+        _note(
+            store, champion, promoted=False, reason=f"rolled back, v{here} took its place again", before=here
+        )
+        _note(store, back, promoted=True, reason=f"v{gone} was rolled back", before=gone)
         return champion, back
+
+
+def _note(store: Store, version: "ModelVersion", *, promoted: bool, reason: str, before: str) -> None:
+    """Write what a rollback made of a version where the decision of a promotion stands; then its card."""
+    from tracking.card import write_card
+
+    said = json.loads(version.tags.get(DECISION, "{}"))
+    said |= {"promoted": promoted, "reason": reason, "champion_before": before}
+    store.client.set_model_version_tag(MODEL, number_of(version), DECISION, json.dumps(said))
+    try:
+        write_card(store, version)
+    except UserError as error:  # the way back is open all the same
+        warn(f"the card of v{number_of(version)} is not written: {error}")
 
 
 def _former(store: Store) -> list[str]:

@@ -118,6 +118,11 @@ def test_rollback_brings_back_champion_after_champion_until_a_person_says_otherw
     gone, back = roll_back(store)
     assert (number_of(gone), number_of(back), champion(store)) == ("3", "2", "2")
     assert decided.decided(here) is None
+    for version, said in (
+        ("3", "Not promoted: rolled back"),
+        ("2", "Promoted to champion: v3 was rolled back"),
+    ):
+        assert said in version_of(store, version).description
     assert not promoted(store, runs[2]).promoted and champion(store) == "2"
     roll_back(store)
     assert champion(store) == "1"
