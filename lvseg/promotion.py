@@ -98,7 +98,10 @@ def decide(challenger: Contender, champion: Contender | None, rules: PromotionPa
 
 def _gates(patients: pd.DataFrame, rules: PromotionParams) -> tuple[Gate, ...]:
     """Return the hard limits and whether they hold."""
-    good = float(patients["good_percent"].mean(skipna=False))
+    # The challenge does not count contours that its evaluator cannot judge as bad: a network that draws nonsense
+    # everywhere has 100 % good ones by its rule.
+    unjudged = 100 * patients["unjudged"] / patients["slices"]
+    good = float((patients["good_percent"] - unjudged).mean(skipna=False))
     # Where the expert has an ejection fraction and the model none, that is a failure, not a patient to leave out.
     known = patients[patients["manual_ef_percent"].notna()]
     error = float((known["ef_percent"] - known["manual_ef_percent"]).abs().mean(skipna=False))

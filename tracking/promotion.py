@@ -153,7 +153,10 @@ def _contender(run: "Run", patients: pd.DataFrame) -> Contender:
     """Return what the rules need to know of a run."""
     tags, flaw = run.data.tags, ""
     if tags.get("lvseg.git_dirty") != "false" or tags.get("lvseg.git_commit", "none") == "none":
-        flaw = "it was made from code or parameters that no commit holds, so nobody could make it again"
+        flaw = (
+            "it was made from code or parameters that no commit holds, so nobody could make it again: commit, and "
+            f"`dvc repro --force --single-item {tags['lvseg.stage']}`"
+        )
     return Contender(str(run.info.run_name), patients, int(run.data.params["parameters"]), flaw)
 
 

@@ -20,6 +20,7 @@ from tracking.record import Record, read
 from tracking.store import Store, patience
 
 BATCH = 1000  # MLflow takes no more metrics in one call
+_ORIGIN = ("lvseg.git_commit", "lvseg.git_dirty", "mlflow.source.git.commit", "lvseg.flow_run")
 
 
 class DvcSource(DatasetSource):
@@ -64,12 +65,20 @@ def publish(folder: Path, store: Store) -> str:
         or runs.create(store, record)
     )
     run_id = str(run.info.run_id)
+    if run.data.tags.get("lvseg.git_dirty") == "true" and _from_a_commit(record):
+        # The same weights once more, now from what a commit holds: from here on they lead back to it.
+        runs.set_tags(store, run_id, {key: record.tags[key] for key in _ORIGIN if key in record.tags})
     with patience():
         if run.data.tags.get("lvseg.complete") != record.weights_hash:
             _training(folder, record, store, run)
         if (folder / "evaluation").is_dir():
             _evaluation(folder / "evaluation", store, run_id)
     return run_id
+
+
+def _from_a_commit(record: Record) -> bool:
+    """Return whether a training was seen to end whose code and parameters a commit holds."""
+    return record.ended_ms is not None and record.tags["lvseg.git_dirty"] == "false"
 
 
 def _training(folder: Path, record: Record, store: Store, run: Run) -> None:

@@ -24,6 +24,8 @@ def contender(dice: Any = 0.9, parameters: int = 100, flaw: str = "", **columns:
     table = pd.DataFrame({"patient": [f"P{n:02d}" for n in range(len(GROUPS))], "group": GROUPS})
     scores = {
         "dice_mean": dice,
+        "slices": 20,
+        "unjudged": 0,
         "good_percent": 97.0,
         "ef_percent": 57.0,
         "manual_ef_percent": 55.0,
@@ -40,6 +42,7 @@ def test_the_first_champion_needs_the_limits_only() -> None:
     [
         ({"good_percent": 89.0}, "good contours"),
         ({"good_percent": math.nan}, "good contours"),
+        ({"good_percent": 100.0, "unjudged": 20}, "good contours"),
         ({"ef_percent": 62.0}, "EF error"),
         ({"ef_percent": 48.0}, "EF error"),
         ({"ef_percent": math.nan}, "EF error"),

@@ -161,6 +161,17 @@ def test_rollback_passes_over_what_was_rolled_back_or_deleted(
     assert number_of(roll_back(store)[1]) == "1"
 
 
+def test_a_champion_made_by_hand_is_not_rolled_back_to_itself(
+    store: Store, evaluated: Callable[..., Run]
+) -> None:
+    for dice in (0.85, 0.95):
+        assert promoted(store, evaluated(dice, spread=SPREAD / 4)).promoted
+    store.client.set_registered_model_alias(MODEL, CHAMPION, "1")  # as the pages do
+    with pytest.raises(UserError, match="none to go back to"):
+        roll_back(store)
+    assert not [version for version in versions(store) if "lvseg.rolled_back" in version.tags]
+
+
 def test_a_version_says_on_which_test_set_its_run_was_scored_last(
     store: Store, evaluated: Callable[..., Run]
 ) -> None:

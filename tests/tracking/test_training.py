@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from lvseg import params
 from lvseg.errors import UserError
-from lvseg.identity import file_hash, tree_hash
+from lvseg.identity import GitState, file_hash, tree_hash
 from tests.conftest import REPOSITORY
 from tests.tracking import stub
 from tests.tracking.conftest import EXPERIMENT, all_runs, history
-from tracking.delivery import log_waiting
+from tracking import lineage
+from tracking.delivery import log_waiting, record_training
 from tracking.record import waiting
 from tracking.store import open_store
 
@@ -67,6 +69,28 @@ def test_two_trainings_of_the_same_inputs_do_the_work_once(project: Path) -> Non
     (run,) = all_runs()
     assert run.info.status == "FINISHED" and history(run, "loss") == LOSSES
     assert not list((project / ".lvseg/checkpoints").glob("*/epoch"))
+
+
+def test_changed_code_that_was_committed_since_counts_when_it_trains_the_same(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trained(commit: str, dirty: bool) -> tuple[str, str]:
+        monkeypatch.setattr(lineage, "git_state", lambda: GitState(commit, dirty))
+        stub.run_stage()
+        return origin()
+
+    def origin() -> tuple[str, str]:
+        (run,) = all_runs()
+        return run.data.tags["lvseg.git_commit"], run.data.tags["lvseg.git_dirty"]
+
+    assert trained("a", dirty=True) == ("a", "true")
+    monkeypatch.setattr(lineage, "git_state", lambda: GitState("b", dirty=False))
+    summary = json.loads(Path("models/cnn/run.json").read_text())
+    restored = lineage.training_record(params.load(), summary)  # what an evaluation knows of it
+    record_training(restored, Path("models/cnn"), Path("training/cnn"), required=True)
+    assert origin() == ("a", "true"), "nobody saw the commit train it"
+    assert trained("b", dirty=False) == ("b", "false")
+    assert trained("c", dirty=True) == ("b", "false")
 
 
 def test_tags_tell_nothing_of_the_machine_or_its_user(project: Path) -> None:
