@@ -9,7 +9,7 @@ from lvseg.report.tables import number
 
 
 def environment(folder: Path) -> jinja2.Environment:
-    """Return what renders the templates of a folder; they may include `style.html`.
+    """Return what renders the templates of a folder; they include `head.html`.
 
     Filters: `number`, a number with its decimals; `inline`, a PNG file or its bytes as a data URI.
     """

@@ -58,6 +58,11 @@ class Team:
         assert (done.returncode != 0) == fails, said
         return said
 
+    def ask(self, sql: str) -> None:
+        """Run SQL on the database, as its owner."""
+        with psycopg.connect(self.database.replace("+psycopg", "")) as connection:
+            connection.execute(sql)
+
     @contextmanager
     def serving(self) -> Iterator[str]:
         """Run the server for the time of the block; yield its address."""
