@@ -72,19 +72,16 @@ def roll_back(store: Store) -> "tuple[ModelVersion, ModelVersion]":
         _remember(store, former)
         decided.forget()
         gone, here = number_of(champion), number_of(back)
-        _note(
-            store, champion, promoted=False, reason=f"rolled back, v{here} took its place again", before=here
-        )
-        _note(store, back, promoted=True, reason=f"v{gone} was rolled back", before=gone)
+        _note(store, champion, {"promoted": False, "reason": f"rolled back, v{here} took its place again"})
+        _note(store, back, {"promoted": True, "reason": f"v{gone} was rolled back", "champion_before": gone})
         return champion, back
 
 
-def _note(store: Store, version: "ModelVersion", *, promoted: bool, reason: str, before: str) -> None:
+def _note(store: Store, version: "ModelVersion", facts: dict[str, Any]) -> None:
     """Write what a rollback made of a version where the decision of a promotion stands; then its card."""
     from tracking.card import write_card
 
-    said = json.loads(version.tags.get(DECISION, "{}"))
-    said |= {"promoted": promoted, "reason": reason, "champion_before": before}
+    said = json.loads(version.tags.get(DECISION, "{}")) | facts
     store.client.set_model_version_tag(MODEL, number_of(version), DECISION, json.dumps(said))
     try:
         write_card(store, version)
