@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lvseg.comparison.content import differing
 from lvseg.identity import canonical_json, sha256_text
+from tracking.committed import overridden
 from tracking.runs import set_tags
 from tracking.store import Store
 
@@ -64,33 +64,13 @@ def describe(
     )
     run = store.client.get_run(run_id)
     pictures = {entry.path for entry in store.client.list_artifacts(run_id, "pictures")}
-    text = description(run, scores, test, _before(store, run), _PICTURE if _PICTURE in pictures else None)
+    text = description(run, scores, test, _PICTURE if _PICTURE in pictures else None)
     if run.data.tags.get("mlflow.note.content") != text:
         store.client.set_tag(run_id, "mlflow.note.content", text)
 
 
-def _before(store: Store, run: "Run") -> "Run | None":
-    """Return the newest evaluated run of the same model that started before this one."""
-    model = run.data.tags["lvseg.model"]
-    query = (
-        f"tags.`lvseg.model` = '{model}' and tags.`lvseg.test_hash` != '' "
-        f"and attributes.start_time < {run.info.start_time}"
-    )
-    found = store.client.search_runs(
-        [store.experiment_id], query, max_results=1, order_by=["attributes.start_time DESC"]
-    )
-    return found[0] if found else None
-
-
-def description(
-    run: "Run", scores: Mapping[str, Any], test: Mapping[str, Any], before: "Run | None", picture: str | None
-) -> str:
-    """Return the description of a run in Markdown.
-
-    Args:
-        before: the run of the same model before; None if it is the first.
-        picture: artifact to show, if there is one.
-    """
+def description(run: "Run", scores: Mapping[str, Any], test: Mapping[str, Any], picture: str | None) -> str:
+    """Return the description of a run in Markdown; `picture` is the artifact to show, if there is one."""
     known = {name: scores[name] for name in HEADLINES if scores.get(name) is not None}
     lines = [
         "| " + " | ".join(HEADLINES[name][0] for name in known) + " |",
@@ -101,7 +81,7 @@ def description(
         f"{sum(test['left_out'].values())} left out by flag; {scores['missed']} contours missed. "
         "`lvseg compare` holds it against others.",
         "",
-        *_changes(run, before),
+        *_overrides(run),
         "",
         *(f"- {what}: `{run.data.tags[tag][:40]}`" for what, tag in _ORIGIN.items() if tag in run.data.tags),
         "",
@@ -112,12 +92,10 @@ def description(
     return "\n".join(lines)
 
 
-def _changes(run: "Run", before: "Run | None") -> list[str]:
-    """Return which parameters are new."""
-    if before is None:
-        return []
-    changed = differing({"before": before.data.params, "now": run.data.params})
+def _overrides(run: "Run") -> list[str]:
+    """Return which parameters are not those that the team has committed."""
+    changed = overridden(run.data.tags["lvseg.model"], run.data.params)
     if not changed:
-        return [f"Its parameters are those of {before.info.run_name}, the run of this model before."]
-    told = [f"- `{name}`: {was or 'none'}, now {now or 'none'}" for name, (was, now) in changed.items()]
-    return [f"Parameters that differ from {before.info.run_name}, the run of this model before:", "", *told]
+        return ["Parameters: those of `params.yaml` as committed."]
+    told = [f"- `{name}`: {given} instead of {usual}" for name, (usual, given) in changed.items()]
+    return ["Parameters that differ from `params.yaml` as committed:", "", *told]

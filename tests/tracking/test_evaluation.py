@@ -94,13 +94,12 @@ def test_the_page_of_a_run_says_what_it_is(reports: Path, monkeypatch: pytest.Mo
     (first,) = all_runs()
     note = first.data.tags["mlflow.note.content"]
     assert "| 0.500 |" in note and "9 contoured slices of 3 patients" in note and "2 contours missed" in note
-    assert first.data.tags["lvseg.dvc.shards"] in note and "differ from" not in note
+    assert first.data.tags["lvseg.dvc.shards"] in note and "- `seed`: 1 instead of 7" in note
     assert first.data.tags["lvseg.data"] == "phantom"
-    stub.run_stage(seed=9)
+    stub.run_stage(seed=7)
     _evaluate(reports)
     second = max(all_runs(), key=lambda run: run.info.start_time)
-    assert f"Parameters that differ from {first.info.run_name}" in second.data.tags["mlflow.note.content"]
-    assert "- `seed`: 1, now 9" in second.data.tags["mlflow.note.content"]
+    assert "Parameters: those of `params.yaml` as committed." in second.data.tags["mlflow.note.content"]
     store = open_store(EXPERIMENT)
     table = store.client.load_table(store.experiment_id, "evaluation/per_patient.json", [first.info.run_id])
     assert table["patient"].tolist() == ["P-05"]
