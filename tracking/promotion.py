@@ -41,16 +41,16 @@ def promote(store: Store, run: "Run", rules: PromotionParams, rescored: Rescored
     """
     candidate = result_of(store, run)
     with alone():
-        version = _registered(store, run)
         champion = alias_of(store, CHAMPION)
+        holder = champion and result_holder(store, champion)
+        table = holder and _patients(store, holder, candidate, rescored)  # may refuse: nothing is written yet
+        version = _registered(store, run)
         if champion and number_of(champion) == number_of(version):
             return _outcome(store, version, run, promoted=True, reason="it is the champion already")
         if not named and was_rolled_back(store, version):
             reason = "it was rolled back: only `lvseg promote` with its name brings it back"
             return _outcome(store, version, run, promoted=False, reason=reason)
         store.client.set_registered_model_alias(MODEL, CHALLENGER, number_of(version))
-        holder = champion and result_holder(store, champion)
-        table = holder and _patients(store, holder, candidate, rescored)
         decision = decide(
             _contender(candidate.run, candidate.patients),
             None if holder is None or table is None else _contender(holder, table),

@@ -102,7 +102,14 @@ def test_a_champion_of_another_test_set_is_scored_again(store: Store, evaluated:
         table = result_of(store, run).patients
         return table.assign(dice_mean=table["dice_mean"] - 0.10)
 
-    new = promoted(store, evaluated(0.90, test="u"), rescored)
+    def refused(store: Store, run: Run, test_hash: str) -> pd.DataFrame:
+        raise UserError("data/ holds other patients")
+
+    run = evaluated(0.90, test="u")
+    with pytest.raises(UserError, match="other patients"):
+        promoted(store, run, refused)
+    assert len(versions(store)) == 1 and alias_of(store, CHALLENGER) is None
+    new = promoted(store, run, rescored)
     assert asked == [(old.info.run_id, "u" * 64)]
     assert new.promoted and "+0.05" in new.reason
 
