@@ -23,8 +23,8 @@ def step(dvc: Dvc, states: Mapping[str, State[Any]], changed: Collection[str]) -
         states: of the stages, by name.
         changed: the stages whose outs may be new.
     """
-    settings = params.load(dvc.workspace / "params.yaml").promotion
-    if not settings.automatic or AFTER not in states or not states[AFTER].is_completed():
+    settings = params.load(dvc.workspace / "params.yaml")
+    if not settings.promotion.automatic or AFTER not in states or not states[AFTER].is_completed():
         return {}
 
     @task(
@@ -41,9 +41,13 @@ def step(dvc: Dvc, states: Mapping[str, State[Any]], changed: Collection[str]) -
         found = decided(dvc.workspace)
         return Completed(message=found.words if found else "done")
 
-    return {STEP: promote(return_state=True)}
+    state = promote(return_state=True)
+    if not state.is_completed() and _outside(None, None, state) and not settings.tracking.required:
+        # As with trainings: models matter more than the record of them, and the next run decides.
+        return {STEP: Completed(name="Postponed", message=f"{state.message}; the next run decides")}
+    return {STEP: state}
 
 
 def _outside(task: Any, run: Any, state: State[Any]) -> bool:
-    """Return whether it failed for reasons outside of it."""
+    """Return whether it failed for reasons outside of it; Prefect asks with a task and its run."""
     return isinstance(state.result(raise_on_failure=False), InfrastructureError)

@@ -1,5 +1,6 @@
 """A repository whose pipeline takes no time: the stages of ours by name, each a line of shell."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +96,7 @@ def main() -> None:
     """Build the version of the repository that the arguments name again, until somebody ends that."""
     from tracking.reproduction import build_again, plan
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     folder = Path(sys.argv[1])
     build_again(plan(version(tags(folder)), folder), print, folder)
 
