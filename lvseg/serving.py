@@ -3,22 +3,22 @@
 import base64
 import binascii
 import math
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from lvseg.decoder import LARGEST, Decoder
 from lvseg.errors import UserError
 from lvseg.outline import area
 from lvseg.prediction import Prediction, Segmenter
-from lvseg.reading.archives import Item, UnreadableError
-from lvseg.reading.dicom import read_image, read_pixels
+from lvseg.reading.archives import UnreadableError
 
 AT_ONCE = 16  # frames in a batch
-LARGEST = 4096  # rows or columns
+SPACINGS_MM = (0.01, 100.0)  # outside, resampling would take hours, or all memory
 _UNKNOWN = (math.nan, math.nan)
+_DECODER = Decoder()
 
 Frame = tuple[np.ndarray, tuple[float, float]]
 
@@ -39,10 +39,11 @@ def segment(segmenter: Segmenter, requests: Sequence[Mapping[Any, Any]]) -> list
     Raises:
         UserError: a request cannot be understood; the message says which, and why.
     """
-    frames = [_frame(number, request) for number, request in enumerate(requests)]
-    answers = []
-    for start in range(0, len(frames), AT_ONCE):
-        batch = frames[start : start + AT_ONCE]
+    if not requests:
+        raise UserError("no frame: each is a row with `dicom` or `pixels`")
+    frames = (_frame(number, request) for number, request in enumerate(requests))
+    answers: list[dict[str, Any]] = []
+    while batch := list(islice(frames, AT_ONCE)):  # small files may hold large frames: never all at once
         found = segmenter.predict([image for image, _ in batch], [spacing for _, spacing in batch])
         answers += [
             _answer(prediction, spacing) for prediction, (_, spacing) in zip(found, batch, strict=True)
@@ -82,10 +83,6 @@ def _frame(number: int, request: Mapping[Any, Any]) -> Frame:
         )
     try:
         frame = _of_dicom(given) if "dicom" in given else _of_numbers(given)
-        if not 1 <= min(frame[0].shape) <= max(frame[0].shape) <= LARGEST:
-            raise ValueError(
-                f"{frame[0].shape[0]} x {frame[0].shape[1]} pixels, from 1 to {LARGEST} are taken"
-            )
         if not np.isfinite(frame[0]).all():
             raise ValueError("pixels hold NaN or infinity")
     except (ValueError, TypeError, OverflowError, UnreadableError) as error:
@@ -98,25 +95,46 @@ def _absent(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
+def _check(rows: int, columns: int, spacing_mm: tuple[float, float]) -> None:
+    """Refuse a frame that nobody measured; an unknown spacing passes."""
+    if not 1 <= min(rows, columns) <= max(rows, columns) <= LARGEST:
+        raise ValueError(f"{rows} x {columns} pixels, from 1 to {LARGEST} are taken")
+    low, high = SPACINGS_MM
+    if min(spacing_mm) < low or max(spacing_mm) > high:
+        raise ValueError(
+            f"a spacing of {spacing_mm[0]:g} and {spacing_mm[1]:g} mm is impossible: "
+            f"from {low:g} to {high:g} are taken"
+        )
+
+
+def _numbers(values: Any, dimensions: int, wanted: str) -> np.ndarray:
+    """Return values as an array of numbers; text that looks like a number is none."""
+    try:
+        array = np.array(values)
+    except ValueError:  # of unequal lengths
+        raise ValueError(wanted) from None
+    if array.ndim != dimensions or (array.size and array.dtype.kind not in "iuf"):
+        raise ValueError(wanted)
+    return array
+
+
 def _of_numbers(given: Mapping[Any, Any]) -> Frame:
     """Return the frame that `pixels` and `spacing_mm` describe."""
+    wanted = "`pixels` must be rows of numbers, all of one length"
     try:
-        image = np.array([list(row) for row in given["pixels"]], np.float32)
-    except (ValueError, TypeError):
-        raise ValueError("`pixels` must be rows of numbers, all of one length") from None
-    if image.ndim != 2:
-        raise ValueError("`pixels` must be rows of numbers, all of one length")
-    if "spacing_mm" not in given:
-        return image, _UNKNOWN
-    try:
-        down, across = map(float, given["spacing_mm"])
-    except (ValueError, TypeError):
-        raise ValueError("`spacing_mm` must be two numbers: between rows, between columns") from None
-    if not (0 < down < 100 and 0 < across < 100):
-        raise ValueError(
-            f"`spacing_mm` of {down:g} and {across:g} is impossible: it must be above 0, below 100"
-        )
-    return image, (down, across)
+        image = _numbers([list(row) for row in given["pixels"]], 2, wanted)
+    except TypeError:
+        raise ValueError(wanted) from None
+    (rows, columns), spacing = image.shape, _UNKNOWN
+    if "spacing_mm" in given:
+        wanted = "`spacing_mm` must be two numbers: between rows, between columns"
+        lengths = _numbers(given["spacing_mm"], 1, wanted)
+        if lengths.shape != (2,) or not np.isfinite(lengths).all():
+            raise ValueError(wanted)
+        spacing = (float(lengths[0]), float(lengths[1]))
+    _check(rows, columns, spacing)
+    with np.errstate(over="ignore"):  # becomes infinity, which is refused
+        return image.astype(np.float32), spacing
 
 
 def _of_dicom(given: Mapping[Any, Any]) -> Frame:
@@ -127,7 +145,7 @@ def _of_dicom(given: Mapping[Any, Any]) -> Frame:
         content = base64.b64decode(given["dicom"], validate=True)
     except (binascii.Error, ValueError, TypeError):
         raise ValueError("`dicom` is not base64") from None
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "frame.dcm").write_bytes(content)
-        image = read_image(Item(folder, "frame.dcm", len(content), -1, 0))
-        return read_pixels(image), image.spacing or _UNKNOWN
+    pixels, spacing = _DECODER.read(content)
+    rows, columns = pixels.shape
+    _check(rows, columns, spacing or _UNKNOWN)
+    return pixels, spacing or _UNKNOWN

@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import mlflow.pyfunc
 from mlflow.artifacts import download_artifacts
@@ -28,6 +29,13 @@ REQUIREMENTS = (
 SIGNATURE = ModelSignature(
     Schema([ColSpec(AnyType(), name, required=False) for name in ("pixels", "spacing_mm", "dicom")])
 )
+
+
+class Package(Model):
+    """A model's description without the address of the store's folder, which is a path of this machine."""
+
+    def __init__(self, artifact_path: str | None = None, **facts: Any) -> None:
+        super().__init__(**facts)
 
 
 def log_model(model: Path, record: Record, store: Store, run_id: str, epochs: int) -> LoggedModel:
@@ -54,7 +62,7 @@ def log_model(model: Path, record: Record, store: Store, run_id: str, epochs: in
         data.mkdir()
         for name in ("model.keras", "run.json"):
             shutil.copyfile(model / name, data / name)
-        Model.log(  # what `mlflow.pyfunc.log_model` calls, with the run named instead of the "active" one
+        Package.log(  # what `mlflow.pyfunc.log_model` calls, with the run named instead of the "active" one
             artifact_path=None,
             name=record.model,
             flavor=mlflow.pyfunc,

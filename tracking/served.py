@@ -15,6 +15,19 @@ from lvseg.prediction import Segmenter, load_segmenter
 from lvseg.serving import segment
 
 
+class Refused(MlflowException):
+    """A refusal that says its reason only: MLflow puts what was sent in front of it, DICOM header and all."""
+
+    @property
+    def message(self) -> str:
+        """The reason, whatever is set later."""
+        return self._reason
+
+    @message.setter
+    def message(self, text: str) -> None:
+        self._reason: str = getattr(self, "_reason", text)
+
+
 class Served:
     """Frames in, masks out; see `lvseg.serving.segment`."""
 
@@ -25,12 +38,12 @@ class Served:
         """Return a row of answers for each row of `frames`.
 
         Raises:
-            MlflowException: a frame cannot be used; the server answers 400.
+            Refused: a frame cannot be used; the server answers 400.
         """
         try:
             answers = segment(self._segmenter, frames.to_dict("records"))
         except UserError as error:
-            raise MlflowException.invalid_parameter_value(str(error)) from None
+            raise Refused.invalid_parameter_value(str(error)) from None
         return pd.DataFrame(answers, dtype=object)  # an area that is unknown stays None: JSON has no NaN
 
 
