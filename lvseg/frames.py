@@ -62,7 +62,7 @@ def load(example: Example) -> Frame:
         contour=endo,
         epi_contour=epi,
         spacing_mm=shard.spacing_mm,
-        slice_distance_mm=_slice_distance(shard),
+        slice_distance_mm=slice_distance(shard),
     )
 
 
@@ -72,7 +72,7 @@ def _contour(shard: shards.Shard, frame: int, kind: str) -> np.ndarray | None:
     return max((shard.contour(int(i)) for i in own), key=lambda line: abs(area(line)), default=None)
 
 
-def _slice_distance(shard: shards.Shard) -> float:
+def slice_distance(shard: shards.Shard) -> float:
     """Return the distance from slice to slice in mm: thickness and gap, or else the positions of the slices.
 
     NaN where the source says neither.

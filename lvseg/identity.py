@@ -193,7 +193,17 @@ def pseudonym(patient: str, public: bool) -> str:
     """
     if public:
         return patient
-    return "P" + hmac.new(_pseudonym_key(), patient.encode(), hashlib.sha256).hexdigest()[:12]
+    return "P" + _keyed(patient)
+
+
+def study_name(uid: str, shown: str = "") -> str:
+    """Return the name of a study in outputs: a keyed hash of its UID, after the letters and digits of `shown`."""
+    readable = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in shown.strip())
+    return (f"{readable}-" if readable else "") + "S" + _keyed(uid)
+
+
+def _keyed(text: str) -> str:
+    return hmac.new(_pseudonym_key(), text.encode(), hashlib.sha256).hexdigest()[:12]
 
 
 def _pseudonym_key() -> bytes:

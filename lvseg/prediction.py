@@ -15,7 +15,7 @@ from lvseg.grid import Grid
 from lvseg.outline import outline
 
 _SURELY_OUTSIDE = -20.0  # the margin of pixels that the network was not shown
-_VIEWS = [(turns, flip) for flip in (False, True) for turns in range(4)]
+VIEWS = tuple((turns, flip) for flip in (False, True) for turns in range(4))  # quarter turns, mirrored or not
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,13 @@ class Prediction:
         """Return the outline (n, 2) of the largest region, x and y in pixels; None where nothing is drawn."""
         if not self.mask.any():
             return None
+        rows, columns = (np.flatnonzero(self.mask.any(axis=axis)) for axis in (1, 0))
+        top, left = max(int(rows[0]) - 1, 0), max(int(columns[0]) - 1, 0)  # a border of what is outside
+        part = slice(top, int(rows[-1]) + 2), slice(left, int(columns[-1]) + 2)
         # Regions that the mask leaves out lie outside, holes that it fills inside.
-        inside, nothing = self.mask.astype(bool), np.float32(1e-3)
-        return outline(np.where(inside, np.maximum(self.margin, nothing), np.minimum(self.margin, -nothing)))
+        inside, margin, nothing = self.mask[part].astype(bool), self.margin[part], np.float32(1e-3)
+        line = outline(np.where(inside, np.maximum(margin, nothing), np.minimum(margin, -nothing)))
+        return None if line is None else line + (left, top)
 
 
 @dataclass(frozen=True)
@@ -67,24 +71,35 @@ class Segmenter:
         Raises:
             ValueError: an image is empty, or holds NaN or infinity.
         """
-        batch = np.stack([self.grid.image(*frame) for frame in zip(images, spacings_mm, strict=True)])
         predictions = []
-        for image, spacing, own in zip(images, spacings_mm, self._margins(batch), strict=True):
-            margin = self.grid.restored(own, image.shape, spacing, beyond=_SURELY_OUTSIDE)
+        margins = self.margins(images, spacings_mm, VIEWS[: self.views])
+        for image, spacing, own in zip(images, spacings_mm, margins, strict=True):
+            margin = self.restored(own, image.shape, spacing)
             mask = _strongest(margin) if self.one_region else margin > 0
             predictions.append(Prediction(mask.astype(np.uint8), margin))
         return predictions
 
-    def _margins(self, batch: np.ndarray) -> np.ndarray:
-        """Return the mean margin (batch, size, size) over the views."""
+    def restored(self, margin: np.ndarray, shape: tuple[int, int], spacing_mm: Any) -> np.ndarray:
+        """Return a margin (size, size) on a frame's own grid (H, W)."""
+        return self.grid.restored(margin, shape, spacing_mm, beyond=_SURELY_OUTSIDE)
+
+    def margins(
+        self, images: Sequence[np.ndarray], spacings_mm: Sequence[Any], views: Sequence[tuple[int, bool]]
+    ) -> np.ndarray:
+        """Return the mean margin over some of `VIEWS` on the square grid, (batch, size, size) float32.
+
+        Raises:
+            ValueError: as `predict`.
+        """
+        batch = np.stack([self.grid.image(*frame) for frame in zip(images, spacings_mm, strict=True)])
         total = np.zeros(batch.shape[:3], np.float32)
-        for turns, flip in _VIEWS[: self.views]:
+        for turns, flip in views:
             seen = np.rot90(batch, turns, axes=(1, 2))
             turned = np.ascontiguousarray(seen[:, :, ::-1] if flip else seen)
             scores = np.asarray(self.network.predict_on_batch(turned))
             margin = scores[..., 1] - scores[..., 0]
             total += np.rot90(margin[:, :, ::-1] if flip else margin, -turns, axes=(1, 2))
-        return total / self.views
+        return total / len(views)
 
 
 def _strongest(margin: np.ndarray) -> np.ndarray:

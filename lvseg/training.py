@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from lvseg import device  # isort: skip  (before Keras: it silences the start-up notes)
 import keras
 
-from lvseg import checkpoints, model_file
+from lvseg import checkpoints, model_file, reference
 from lvseg.batches import Batches
 from lvseg.dataset import Example
 from lvseg.errors import UserError
@@ -46,6 +46,7 @@ class TrainingResult:
         seconds: spent in training and validation, over all processes that took part.
         resumed_from: epochs that earlier processes had finished.
         device: in words.
+        training_data: ranges of the patients it learnt from, see `lvseg.reference`.
         curves: the folder of TensorBoard logs.
     """
 
@@ -60,6 +61,7 @@ class TrainingResult:
     resumed_from: int
     device: str
     weights_hash: str
+    training_data: dict[str, list[float]]
     curves: Path
 
 
@@ -132,6 +134,7 @@ def train(
         resumed_from=resumed_from,
         device=where,
         weights_hash=weights_hash((v.path, keras.ops.convert_to_numpy(v)) for v in model.weights),
+        training_data=reference.of_shards({example.shard for example in training}).written(),
         curves=curves,
     )
 
@@ -203,6 +206,7 @@ def write_outs(
         "epochs": len(result.history),
         "inputs": result.inputs,
         "prediction": result.prediction,
+        "training_data": result.training_data,
         "final": result.history[-1],
     }
     with atomic_path(models_dir or Path("models") / result.name) as folder:

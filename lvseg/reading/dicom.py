@@ -11,6 +11,7 @@ import pydicom
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_partial
+from pydicom.pixels import pixel_array
 from pydicom.tag import Tag
 
 from lvseg.reading.archives import Item, UnreadableError
@@ -29,7 +30,8 @@ _KEYWORDS = [
     "SpacingBetweenSlices", "TriggerTime", "CardiacNumberOfImages", "SeriesInstanceUID", "SeriesNumber",
     "InstanceNumber", "ImagePositionPatient", "ImageOrientationPatient", "SamplesPerPixel",
     "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "PixelSpacing", "BitsAllocated",
-    "BitsStored", "PixelRepresentation",
+    "BitsStored", "PixelRepresentation", "StudyInstanceUID", "Modality", "ProtocolName", "RescaleSlope",
+    "RescaleIntercept", "NominalInterval", "AcquisitionNumber", "AcquisitionTime", "InversionTime",
 ]  # fmt: skip
 _TAGS = {keyword: Tag(keyword) for keyword in _KEYWORDS}
 _PIXEL_TAGS = {0x7FE00008, 0x7FE00009, 0x7FE00010}
@@ -37,9 +39,17 @@ _UNDEFINED_LENGTH = 0xFFFFFFFF
 _LITTLE_ENDIAN = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}
 
 
+class MultiFrameError(UnreadableError):
+    """A file with many frames; see `lvseg.reading.multiframe`."""
+
+
 @dataclass(frozen=True)
 class Image:
-    """The header of one single-frame image; lengths in mm, times in ms, None where not said."""
+    """The header of one image; lengths in mm, times in ms, None where not said.
+
+    Most of it is for telling series apart. The scanner's value of a pixel is `slope` x what is stored + `intercept`.
+    `frame` counts from 0 in a file of many frames and is None in a file of one.
+    """
 
     item: Item
     rows: int
@@ -61,6 +71,16 @@ class Image:
     inverted: bool
     dtype: str | None = field(repr=False)  # None: only a decoder can tell
     offset: int = field(repr=False)
+    frame: int | None = None
+    study_uid: str = ""
+    modality: str = ""
+    protocol: str = ""
+    slope: float = 1.0
+    intercept: float = 0.0
+    beat_ms: float | None = None
+    inversion_time: float | None = None
+    acquisition: int | None = None
+    acquired: str = ""
 
     @functools.cached_property
     def normal(self) -> np.ndarray | None:
@@ -90,6 +110,15 @@ def read_image(item: Item) -> Image:
     Raises:
         UnreadableError: the file is empty, truncated, not DICOM, or not one grey image.
     """
+    return _image(item, *locate(item))
+
+
+def locate(item: Item) -> tuple[Dataset, int, int]:
+    """Return the header of a file with only the tags of interest, and the place and length of its pixels.
+
+    Raises:
+        UnreadableError: as `read_image`, but for what the image is.
+    """
     if item.size == 0:
         raise UnreadableError("empty file")
     head = item.read(_HEAD)
@@ -105,7 +134,7 @@ def read_image(item: Item) -> Image:
         raise UnreadableError("DICOM file without pixel data, or truncated before it")
     if length != _UNDEFINED_LENGTH and offset + length > item.size:
         raise UnreadableError(f"truncated: {offset + length - item.size:,} bytes of pixel data are missing")
-    return _image(item, header, offset, length)
+    return header, offset, length
 
 
 def _parse(content: bytes) -> tuple[Dataset | None, int, int]:
@@ -143,15 +172,14 @@ def _image(item: Item, header: Dataset, offset: int, length: int) -> Image:
     if not rows or not columns:
         raise UnreadableError("no image size in its header")
     if (_number(header, "NumberOfFrames") or 1) > 1:
-        raise UnreadableError("multi-frame object: only single-frame images are read")
+        raise MultiFrameError("multi-frame object: only single-frame images are read")
     if _short(header, "SamplesPerPixel") > 1:
         raise UnreadableError("colour picture, not a measured image")
-    bits, sign = _short(header, "BitsAllocated"), _short(header, "PixelRepresentation")
-    plain = _syntax(header) in _LITTLE_ENDIAN
-    dtype = f"<{'i' if sign else 'u'}{bits // 8}" if plain and bits in (8, 16, 32) else None
-    if dtype and length < rows * columns * bits // 8:
+    dtype = stored_type(header)
+    if dtype and length < rows * columns * np.dtype(dtype).itemsize:
         raise UnreadableError(f"truncated: {length:,} bytes of pixel data for {rows} x {columns} pixels")
     number, series = _number(header, "InstanceNumber"), _number(header, "SeriesNumber")
+    acquisition = _number(header, "AcquisitionNumber")
     return Image(
         item=item,
         rows=rows,
@@ -173,7 +201,23 @@ def _image(item: Item, header: Dataset, offset: int, length: int) -> Image:
         inverted=_text(header, "PhotometricInterpretation") == "MONOCHROME1",
         dtype=dtype,
         offset=offset,
+        study_uid=_text(header, "StudyInstanceUID"),
+        modality=_text(header, "Modality"),
+        protocol=_text(header, "ProtocolName"),
+        slope=_number(header, "RescaleSlope") or 1.0,
+        intercept=_number(header, "RescaleIntercept") or 0.0,
+        beat_ms=_number(header, "NominalInterval") or None,
+        inversion_time=_number(header, "InversionTime"),
+        acquisition=None if acquisition is None else int(acquisition),
+        acquired=_text(header, "AcquisitionTime"),
     )
+
+
+def stored_type(header: Dataset) -> str | None:
+    """Return the type of the pixels where they lie in the file as they are; None where they must be decoded."""
+    bits, sign = _short(header, "BitsAllocated"), _short(header, "PixelRepresentation")
+    plain = _syntax(header) in _LITTLE_ENDIAN and bits in (8, 16, 32)
+    return f"<{'i' if sign else 'u'}{bits // 8}" if plain else None
 
 
 def _bytes(header: Dataset, keyword: str) -> bytes:
@@ -223,9 +267,9 @@ def read_pixels(image: Image) -> np.ndarray:
     Raises:
         UnreadableError: the pixels cannot be read or decoded, or have another size than the header says.
     """
-    size = image.rows * image.columns * np.dtype(image.dtype).itemsize if image.dtype else 0
-    content = image.item.read(image.offset + size if image.dtype else _LARGEST)
     if image.dtype:
+        size = image.rows * image.columns * np.dtype(image.dtype).itemsize
+        content = image.item.read(image.offset + size) if image.frame is None else _whole(image.item)
         try:
             flat = np.frombuffer(content, image.dtype, image.rows * image.columns, image.offset)
         except ValueError:
@@ -233,12 +277,23 @@ def read_pixels(image: Image) -> np.ndarray:
         pixels = flat.reshape(image.rows, image.columns)
     else:
         try:
-            pixels = pydicom.dcmread(io.BytesIO(content), force=True).pixel_array
+            pixels = pixel_array(_parsed(image.item), index=image.frame)
         except Exception as error:  # decoders raise what they like; each is one damaged file
             raise UnreadableError(f"pixels cannot be decoded ({_first_line(error)})") from None
         if pixels.shape != (image.rows, image.columns):
             raise UnreadableError(f"decoded to {pixels.shape}, not {image.rows} x {image.columns} pixels")
     return np.invert(pixels) if image.inverted else pixels
+
+
+# One file each, so that hundreds of frames of an object read it once, and memory stays small.
+@functools.lru_cache(maxsize=1)
+def _whole(item: Item) -> bytes:
+    return item.read(_LARGEST)
+
+
+@functools.lru_cache(maxsize=1)
+def _parsed(item: Item) -> Dataset:
+    return pydicom.dcmread(io.BytesIO(item.read(_LARGEST)), force=True)
 
 
 def _first_line(error: Exception) -> str:

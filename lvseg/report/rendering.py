@@ -11,7 +11,7 @@ from lvseg.report.tables import number
 def environment(folder: Path) -> jinja2.Environment:
     """Return what renders the templates of a folder; they include `head.html`.
 
-    Filters: `number`, a number with its decimals; `inline`, a PNG file or its bytes as a data URI.
+    Filters: `number`, a number with its decimals; `inline`, a PNG or JPEG file or its bytes as a data URI.
     """
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader([folder, Path(__file__).parent]),
@@ -26,4 +26,5 @@ def environment(folder: Path) -> jinja2.Environment:
 
 def _inline(picture: Path | bytes) -> str:
     content = picture if isinstance(picture, bytes) else picture.read_bytes()
-    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    kind = "jpeg" if content.startswith(b"\xff\xd8") else "png"
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

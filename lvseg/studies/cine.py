@@ -51,16 +51,35 @@ class Cine:
         return len(self.depths_mm)
 
     @functools.cached_property
+    def times_ms(self) -> np.ndarray:
+        """(T,) of the phases after the R wave; NaN where the source does not say."""
+        full = next(held for held in self._held.values() if len(held) == self.phases)
+        return np.array([self.frames[i].image.trigger_time for i in full], np.float64)
+
+    @functools.cached_property
     def at(self) -> Mapping[tuple[int, int], int]:
         """Position in `frames` of what is shown at (slice, phase), for every slice and every phase up to T.
 
         Where a slice has another number of frames than T, it is the one nearest in the beat.
         """
-        members: dict[int, list[int]] = {}
+        places = {}
+        for slice_, held in self._held.items():
+            times = np.array([self.frames[i].image.trigger_time for i in held], np.float64)
+            for phase in range(self.phases):
+                nearest = phase
+                if len(held) != self.phases:
+                    apart = np.abs(times - self.times_ms[phase])
+                    if np.isfinite(self.beat_ms):
+                        apart = np.minimum(apart, np.abs(self.beat_ms - apart))
+                    known = np.isfinite(apart).all()
+                    nearest = int(apart.argmin()) if known else phase * len(held) // self.phases
+                places[slice_, phase + 1] = held[nearest]
+        return places
+
+    @functools.cached_property
+    def _held(self) -> dict[int, list[int]]:
+        """Positions in `frames` by slice."""
+        held: dict[int, list[int]] = {}
         for position, frame in enumerate(self.frames):
-            members.setdefault(frame.slice, []).append(position)
-        return {
-            (slice_, phase): held[round((phase - 1) * len(held) / self.phases) % len(held)]
-            for slice_, held in members.items()
-            for phase in range(1, self.phases + 1)
-        }
+            held.setdefault(frame.slice, []).append(position)
+        return held

@@ -1,0 +1,79 @@
+"""From the frames of a cine to the ventricle's mask and outline on each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lvseg.prediction import VIEWS, Prediction, Segmenter
+from lvseg.studies.cine import Cine
+from lvseg.studies.ventricle import regions
+
+_BATCH = 16  # frames
+_OTHER_VIEW = 5  # of VIEWS: mirrored and turned by a quarter
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What the network drew.
+
+    Attributes:
+        masks: (N, H, W) uint8, 1 in the cavity.
+        contours: (N,) outline (n, 2) of each mask, x and y in pixels; None where it is empty.
+    """
+
+    masks: np.ndarray
+    contours: tuple[np.ndarray | None, ...]
+
+
+def draw(segmenter: Segmenter, cine: Cine) -> Drawn:
+    """Segment all frames of a cine, in batches across slices and phases."""
+    margins = _margins(segmenter, cine, range(len(cine.frames)), VIEWS[: segmenter.views])
+    found = regions(margins, np.array([frame.slice for frame in cine.frames]))
+    masks = np.zeros(cine.pixels.shape, np.uint8)
+    contours: list[np.ndarray | None] = []
+    for margin, region, mask in zip(margins, found, masks, strict=True):
+        if not region.any():
+            contours.append(None)
+            continue
+        own = segmenter.restored(_only(margin, region), mask.shape, cine.spacing_mm)
+        mask[:] = own > 0
+        contours.append(Prediction(mask, own).contour())
+    return Drawn(masks, tuple(contours))
+
+
+def disagreement(segmenter: Segmenter, cine: Cine, drawn: Drawn, phases: tuple[int, ...]) -> float:
+    """Return how far the masks of some phases move when the frames are shown mirrored and turned.
+
+    The share of their pixels, in percent, that the two drawings do not have in common (100 - Dice); NaN where
+    neither drew anything.
+    """
+    shown = sorted({cine.at[slice_, phase] for slice_ in range(1, cine.slices + 1) for phase in phases})
+    margins = _margins(segmenter, cine, shown, [VIEWS[_OTHER_VIEW]])
+    found = regions(margins, np.array([cine.frames[i].slice for i in shown]))
+    common = total = 0
+    for position, margin, region in zip(shown, margins, found, strict=True):
+        mask = drawn.masks[position].astype(bool)
+        own = segmenter.restored(_only(margin, region), mask.shape, cine.spacing_mm) > 0
+        common += int((mask & own).sum())
+        total += int(mask.sum() + own.sum())
+    return 100 * (1 - 2 * common / total) if total else float("nan")
+
+
+def _margins(
+    segmenter: Segmenter, cine: Cine, shown: Sequence[int], views: Sequence[tuple[int, bool]]
+) -> np.ndarray:
+    """Return the margins of frames on the network's grid, (n, size, size)."""
+    parts = [list(shown[start : start + _BATCH]) for start in range(0, len(shown), _BATCH)]
+    return np.concatenate(
+        [
+            segmenter.margins([cine.pixels[i] for i in part], [cine.spacing_mm] * len(part), views)
+            for part in parts
+        ]
+    )
+
+
+def _only(margin: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """Return a margin that is above 0 in one region only, its holes included."""
+    nothing = np.float32(1e-3)
+    return np.where(region, np.maximum(margin, nothing), np.minimum(margin, -nothing))

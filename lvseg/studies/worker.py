@@ -1,0 +1,159 @@
+"""The process that predicts: it loads the model once and takes one input after the other."""
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lvseg.errors import UserError
+from lvseg.files import atomic_path
+from lvseg.identity import study_name
+from lvseg.reading.archives import UnreadableError
+from lvseg.studies import finding, outputs
+from lvseg.studies.journal import Entry, Journal
+from lvseg.studies.order import Order
+
+
+@dataclass(frozen=True)
+class Line:
+    """What became of one study: a line of the terminal, where patients may be named."""
+
+    study: str
+    verdict: str
+    told: str
+
+
+class Worker:
+    """One order, its model, and the journal of its output folder."""
+
+    def __init__(self, order: Order) -> None:
+        from lvseg import device
+        from lvseg.studies import study
+
+        device.prepare(order.threads, seed=0)
+        self._order = order
+        self._how = order.how()
+        self._model = study.load(order.model, order.facts)
+        self._journal = Journal(order.out)
+
+    def predict(self, path: Path) -> list[Line]:
+        """Predict the studies of one input, unless that was done, and write all that belongs to them.
+
+        Raises:
+            UserError: the output folder cannot be written.
+        """
+        try:
+            items, _ = finding.files(path)
+            key = self._journal.key(path, items, self._how)
+            entry = self._journal.find(key)
+            if entry:
+                return [_known(self._order.out, name) for name in entry.studies]
+            found = finding.studies(path)
+        except finding.RefusedError as error:
+            return [failed(self._order, path, str(error), error.reason)]
+        lines, aside = [], []
+        for one in found:
+            line, unused = self._study(path, one)
+            lines.append(line)
+            aside += [[entry.file, entry.reason] for entry in unused]
+        with writing(self._order.out):
+            _forget_failure(self._order.out, path, [line.study for line in lines])
+            self._journal.add(key, Entry(str(path), found[0].patient, [line.study for line in lines], aside))
+        return lines
+
+    def _study(self, path: Path, found: finding.Found) -> tuple[Line, list[finding.SetAside]]:
+        """Predict one study and write its folder."""
+        from lvseg.studies import study
+
+        order = self._order
+        name = study_name(found.uid or found.images[0].sop_uid, found.patient if order.with_ids else "")
+        other = self._journal.claim(name, path)
+        if other:
+            told = f"the same study as {other}: put the files of both into one folder"
+            return failed(order, path, told, "another input holds the same study"), found.aside
+        try:
+            result, unused = study.segmented(name, found.images, order.series, self._model)
+        except UnreadableError as error:
+            facts, unused = outputs.failure(name, f"{error}.", found.aside, order.facts), []
+            result = None
+        aside = found.aside + unused
+        with writing(order.out), atomic_path(order.out / name) as folder:
+            folder.mkdir()
+            if result:
+                facts = outputs.write(folder, result, aside, order.outputs)
+            else:
+                outputs.write_record(folder, facts)
+        return _line(facts), aside
+
+
+_worker: Worker | None = None
+
+
+def start(order: Order) -> None:
+    """Become a worker: the first that a new process does."""
+    global _worker
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    _worker = Worker(order)
+
+
+def predict(path: Path) -> list[Line]:
+    """Let this process' worker predict one input."""
+    assert _worker
+    return _worker.predict(path)
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent, however that ended: nobody would hear of what it goes on with."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """Turn what the disk refuses into an error that ends the run: it would befall every study."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{out} cannot be written ({error.strerror or error}): free space or name another folder with --out; "
+            "the same command goes on after the studies that are done"
+        ) from None
+
+
+def failed(order: Order, path: Path, told: str, reason: str) -> Line:
+    """Write the record of an input of which no study could be read."""
+    name = _failed_name(path)
+    facts = outputs.failure(name, reason, [], order.facts)
+    with writing(order.out), atomic_path(order.out / name) as folder:
+        folder.mkdir()
+        outputs.write_record(folder, facts)
+    return Line(name, facts["verdict"], told)
+
+
+def _failed_name(path: Path) -> str:
+    return f"unread-{study_name(str(path.resolve()))}"
+
+
+def _forget_failure(out: Path, path: Path, kept: list[str]) -> None:
+    """Remove the record of an input that failed before and does no longer."""
+    if _failed_name(path) not in kept:
+        shutil.rmtree(out / _failed_name(path), ignore_errors=True)
+
+
+def _known(out: Path, name: str) -> Line:
+    """Return the line of a study that was done before."""
+    return _line(outputs.read_record(out / name), "as before")
+
+
+def _line(facts: dict[str, Any], remark: str = "") -> Line:
+    told = [] if facts["verdict"] == "ok" else facts["reasons"][:1]
+    if facts.get("ef_percent") is not None:
+        values = (facts["edv_ml"], facts["esv_ml"], facts["ef_percent"])
+        told.insert(0, "EDV {:.0f} ml, ESV {:.0f} ml, EF {:.0f} %.".format(*values))
+    return Line(facts["study"], facts["verdict"], " ".join([*told, *([remark] if remark else [])]))
