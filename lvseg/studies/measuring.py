@@ -14,7 +14,6 @@ from lvseg.studies.result import Measurements
 from lvseg.studies.segmenting import Drawn
 
 _MM3_PER_ML = 1000.0
-_SMOOTHED_FROM = 8  # phases; fewer have no neighbours to trust
 
 
 def measure(cine: Cine, drawn: Drawn) -> Measurements:
@@ -25,20 +24,20 @@ def measure(cine: Cine, drawn: Drawn) -> Measurements:
         [[areas[cine.at[s, p]] for p in range(1, cine.phases + 1)] for s in range(1, cine.slices + 1)]
     )
     curve = heights_mm(cine) @ by_slice  # in pixels x mm: phases can be told without a pixel size
-    if not curve.any() or not np.isfinite(curve).all():
-        ed = es = 0
-    else:
-        shown = _smoothed(curve)
-        ed, es = int(shown.argmax()) + 1, int(shown.argmin()) + 1
-    volume = curve * pixel_mm2 / _MM3_PER_ML
+    ed = es = 0
+    if cine.phases > 1 and curve.any() and np.isfinite(curve).all():
+        # Not smoothed: systole is steeper than diastole, so that smoothing would shift both ends.
+        ed, es = int(curve.argmax()) + 1, int(curve.argmin()) + 1
+    # One slice has an area, and no volume.
+    volume = curve * (pixel_mm2 if cine.slices > 1 else np.nan) / _MM3_PER_ML
     return Measurements(
         area_mm2=by_slice * pixel_mm2,
         volume_ml=volume,
         time_ms=cine.times_ms,
         ed_phase=ed,
-        es_phase=es if cine.phases > 1 else 0,
+        es_phase=es,
         edv_ml=float(volume[ed - 1]) if ed else float("nan"),
-        esv_ml=float(volume[es - 1]) if ed and cine.phases > 1 else float("nan"),
+        esv_ml=float(volume[es - 1]) if es else float("nan"),
     )
 
 
@@ -49,10 +48,3 @@ def heights_mm(cine: Cine) -> np.ndarray:
         steps = np.full(steps.shape, cine.distance_mm)
     ends = np.concatenate([[cine.distance_mm], steps, [cine.distance_mm]])
     return np.asarray((ends[:-1] + ends[1:]) / 2)
-
-
-def _smoothed(curve: np.ndarray) -> np.ndarray:
-    """Return a curve (T,) over the beat, which closes on itself, with the noise of single frames evened out."""
-    if curve.size < _SMOOTHED_FROM:
-        return curve
-    return np.asarray((np.roll(curve, 1) + 2 * curve + np.roll(curve, -1)) / 4)

@@ -39,14 +39,14 @@ def write(folder: Path, result: Result, aside: Sequence[SetAside], outputs: Outp
     measured = result.measurements
     ends = sorted({phase for phase in (measured.ed_phase, measured.es_phase) if phase})
     phases = range(1, result.cine.phases + 1) if outputs.all_phases else ends
-    segmentation.write(folder / "segmentation.dcm", result, list(phases))
+    fault = segmentation.write(folder / "segmentation.dcm", result, list(phases))
     page.write(folder / "report.html", result)
     movie.write(folder / "cine.webp", result)
     if outputs.nifti:
         nifti.write(folder / "segmentation.nii.gz", result)
     if outputs.contours:
         scd.write(folder / "contours", result)
-    facts = record(result, aside)
+    facts = record(result, aside) | {"segmentation_missing": fault}
     write_record(folder, facts)
     return facts
 

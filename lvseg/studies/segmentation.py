@@ -6,13 +6,15 @@ would lie on top of one another. All segments share one tracking identifier, sin
 
 import hashlib
 import io
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
+from pydicom.valuerep import DA, DT, TM
 
 from lvseg.files import atomic_path
 from lvseg.reading.dicom import Image
@@ -23,26 +25,33 @@ _CAVITY = Code("FMA9466", "FMA", "Cavity of left ventricle")
 _VENTRICLE = Code("87878005", "SCT", "Left ventricle")
 _STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")
 _AI = Code("123110", "DCM", "Artificial Intelligence")
+_MOMENTS = {"DA": DA, "TM": TM, "DT": DT}
 _SERIES = 9300  # far from what scanners number
 _MAKER = "lvseg"
 
 
-def write(path: Path, result: Result, phases: Sequence[int]) -> bool:
+def write(path: Path, result: Result, phases: Sequence[int]) -> str | None:
     """Write the masks of some phases, from 1, as one object; the same result gives the same bytes.
 
     Returns:
-        False, and nothing is written, where there is no mask, or the source does not say where its images lie.
+        Why nothing was written, or None: there is no mask, the source does not say where its images lie, or its
+        header is beyond what the standard allows.
     """
     cine = result.cine
     if any(f.image.position is None or f.image.normal is None or not f.image.spacing for f in cine.frames):
-        return False
+        return "the files do not say where the images lie"
     shown = [p for p in phases if any(result.masks[cine.at[s, p]].any() for s in range(1, cine.slices + 1))]
     if not shown:
-        return False
-    segmentation = _object(result, shown)
+        return "there is no mask"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they repeat names of patients
+            segmentation = _object(result, shown)
+    except Exception as error:  # headers of strangers break rules that highdicom holds, in any way
+        return f"the header of the source does not allow it ({type(error).__name__})"
     with atomic_path(path) as temporary:
         segmentation.save_as(temporary)
-    return True
+    return None
 
 
 def _object(result: Result, phases: Sequence[int]) -> Dataset:
@@ -53,6 +62,13 @@ def _object(result: Result, phases: Sequence[int]) -> Dataset:
     slices = range(1, cine.slices + 1)
     used = sorted({cine.at[slice_, phase] for slice_ in slices for phase in phases})
     sources = _headers([cine.frames[position].image for position in used])
+    series = {str(source.SOPInstanceUID): str(source.SeriesInstanceUID) for source in sources}
+    for source in (
+        sources
+    ):  # highdicom wants one series and one frame of reference; some scanners give each slice its own
+        source.SeriesInstanceUID = sources[0].SeriesInstanceUID
+        if "FrameOfReferenceUID" in sources[0]:
+            source.FrameOfReferenceUID = sources[0].FrameOfReferenceUID
     planes = [cine.frames[cine.at[slice_, phases[0]]].image for slice_ in slices]
     identity = [result.model.weights, phases, sorted({cine.frames[i].image.sop_uid for i in used})]
     segmentation = Segmentation(
@@ -88,15 +104,31 @@ def _object(result: Result, phases: Sequence[int]) -> Dataset:
         slice_ = positions[_place(group.PlanePositionSequence[0].ImagePositionPatient)]
         number = int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
         _refer(group, cine.frames[cine.at[slice_, phases[number - 1]]].image, sources)
+    segmentation.ReferencedSeriesSequence = _by_series(segmentation.ReferencedSeriesSequence, series)
     _without_clock(segmentation, sources[0], identity)
     return segmentation
 
 
+def _by_series(referenced: Sequence[Dataset], series: Mapping[str, str]) -> list[Dataset]:
+    """Return the references to instances under the series that each belongs to."""
+    items: dict[str, Dataset] = {}
+    for instance in (one for item in referenced for one in item.ReferencedInstanceSequence):
+        own = series[instance.ReferencedSOPInstanceUID]
+        if own not in items:
+            items[own] = Dataset()
+            items[own].SeriesInstanceUID = own
+            items[own].ReferencedInstanceSequence = []
+        items[own].ReferencedInstanceSequence.append(instance)
+    return list(items.values())
+
+
 def _without_clock(segmentation: Dataset, source: Dataset, identity: object) -> None:
     """Give dates and UIDs that differ from run to run what the source and the model decide: same masks, same bytes."""
-    for kind in ("Date", "Time"):
+    for kind, none in (("Date", "19000101"), ("Time", "000000")):  # an object must have some
+        known = [source.get(name + kind) for name in ("Study", "Series", "Acquisition")]
+        stated = next(filter(None, known), none)
         for name in ("InstanceCreation", "Series", "Content"):
-            setattr(segmentation, name + kind, source.get(f"Study{kind}") or "")
+            setattr(segmentation, name + kind, stated)
     for equipment in segmentation.ContributingEquipmentSequence:
         equipment.pop("ContributionDateTime", None)
     organization = _uid("dimensions", identity)
@@ -105,9 +137,24 @@ def _without_clock(segmentation: Dataset, source: Dataset, identity: object) -> 
 
 
 def _headers(images: Sequence[Image]) -> list[Dataset]:
-    """Return the headers of the files of some frames, each once."""
-    items = dict.fromkeys(image.item for image in images)
-    return [pydicom.dcmread(io.BytesIO(item.read()), stop_before_pixels=True, force=True) for item in items]
+    """Return the headers of the files of some frames, each once, without dates that are none, such as zeros."""
+    headers = []
+    for item in dict.fromkeys(image.item for image in images):
+        header = pydicom.dcmread(io.BytesIO(item.read()), stop_before_pixels=True, force=True)
+        for element in [*header]:
+            if element.VR in _MOMENTS and not _is_moment(element.VR, str(element.value or "")):
+                header[element.tag].value = ""
+        headers.append(header)
+    return headers
+
+
+def _is_moment(kind: str, text: str) -> bool:
+    """Return whether text is a date or time of DICOM, or empty."""
+    try:
+        _MOMENTS[kind](text)
+    except ValueError:
+        return False
+    return True
 
 
 def _segment(result: Result, number: int, phase: int, identity: object) -> Dataset:

@@ -9,7 +9,7 @@ from lvseg.prediction import Segmenter, load_segmenter
 from lvseg.reading.archives import SetAside
 from lvseg.reading.dicom import Image
 from lvseg.reference import Reference
-from lvseg.studies import assessment, drift, measuring, segmenting, shortaxis, stacking
+from lvseg.studies import assessment, atrium, drift, measuring, segmenting, shortaxis, stacking
 from lvseg.studies.result import ModelFacts, Result
 
 
@@ -49,7 +49,7 @@ def segmented(
         UnreadableError: there is no short-axis cine that can be read.
     """
     cine, aside = stacking.stacked(shortaxis.choose(images, series))
-    drawn = segmenting.draw(model.segmenter, cine)
+    cine, drawn = atrium.without_atrium(cine, segmenting.draw(model.segmenter, cine))
     measured = measuring.measure(cine, drawn)
     ends = tuple(phase for phase in (measured.ed_phase, measured.es_phase) if phase)
     apart = segmenting.disagreement(model.segmenter, cine, drawn, ends) if ends else float("nan")

@@ -1,0 +1,41 @@
+"""Slices beyond the base: they show the left atrium, which a network takes for the ventricle at times.
+
+The atrium fills while the ventricle empties. So a slice at the wide end of the stack whose area is larger at
+end-systole than at end-diastole is no ventricle. At the other end the same is a sign of an aneurysm, and is kept.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from lvseg.studies.cine import Cine
+from lvseg.studies.measuring import measure
+from lvseg.studies.segmenting import Drawn
+
+_LEAST = 3  # slices that must be left to tell the ventricle's beat from
+
+
+def without_atrium(cine: Cine, drawn: Drawn) -> tuple[Cine, Drawn]:
+    """Return a segmented cine without the masks of slices that show the atrium, and with a note of each."""
+    while True:
+        measured = measure(cine, drawn)
+        if cine.phases < 2 or not measured.ed_phase:
+            return cine, drawn
+        ed, es = (measured.area_mm2[:, phase - 1] for phase in (measured.ed_phase, measured.es_phase))
+        held = np.flatnonzero(measured.area_mm2.any(axis=1))
+        if len(held) <= _LEAST:
+            return cine, drawn
+        end = int(held[-1] if ed[held[-2:]].sum() > ed[held[:2]].sum() else held[0])
+        if es[end] <= ed[end]:
+            return cine, drawn
+        number = end + 1
+        note = f"Slice {number} fills while the ventricle empties: it shows the atrium and counts nothing."
+        cine = replace(cine, notes=(*cine.notes, note))
+        drawn = _without(cine, drawn, number)
+
+
+def _without(cine: Cine, drawn: Drawn, number: int) -> Drawn:
+    """Return masks and contours without those of one slice."""
+    other = np.array([frame.slice != number for frame in cine.frames])
+    contours = tuple(line if keep else None for line, keep in zip(drawn.contours, other, strict=True))
+    return Drawn(drawn.masks * other[:, np.newaxis, np.newaxis].astype(np.uint8), contours)

@@ -1,0 +1,21 @@
+"""Fixtures of whole studies."""
+
+from pathlib import Path
+
+import pytest
+
+from lvseg.studies import study
+from lvseg.studies.order import model_facts
+from tests.lvseg.studies.hearts import bright_model
+
+
+@pytest.fixture(scope="session")
+def bright(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a model that takes what is bright for the cavity."""
+    return bright_model(tmp_path_factory.mktemp("models") / "bright")
+
+
+@pytest.fixture(scope="session")
+def model(bright: Path) -> study.Model:
+    """Return that model, loaded."""
+    return study.load(bright, model_facts(bright))

@@ -1,0 +1,202 @@
+"""Studies of a heart whose volumes are known: a bright disc per slice that shrinks and widens, in any form of DICOM."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from lvseg.model_file import save_model
+
+MR, ENHANCED = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1"
+OBLIQUE = (0.62, 0.58, 0.53, -0.38, 0.81, -0.45)  # about a short axis; made orthonormal below
+Change = Callable[[Dataset, int, int], None]
+
+
+@dataclass(frozen=True)
+class Heart:
+    """A ventricle along a stack, base first; `turn` turns the images in their plane by quarters."""
+
+    slices: int = 7
+    phases: int = 10
+    rows: int = 64
+    columns: int = 64
+    spacing: tuple[float, float] = (2.0, 2.0)
+    distance: float = 8.0
+    beat: float = 800.0
+    patient: str = "PAT-1"
+    widest: float = 26.0  # mm, radius
+    end_systole: int = 4  # phase, from 1
+
+    def radius(self, slice_: int, phase: int) -> float:
+        """Radius in mm, 0 beyond base and apex; slices and phases from 0."""
+        if not 0 < slice_ < self.slices - 1 and self.slices > 3:
+            return 0.0
+        taper = 1 - 0.5 * (slice_ / self.slices) ** 2
+        swing = 0.5 - 0.5 * np.cos(2 * np.pi * phase / self.phases)
+        rise = (
+            swing
+            if self.end_systole == self.phases // 2 + 1
+            else _swing(phase, self.end_systole - 1, self.phases)
+        )
+        return float(self.widest * taper * (1 - 0.35 * rise))
+
+    def image(self, slice_: int, phase: int) -> np.ndarray:
+        y, x = np.mgrid[: self.rows, : self.columns]
+        away = np.hypot(
+            (y - self.rows / 2 + 3) * self.spacing[0], (x - self.columns / 2 - 2) * self.spacing[1]
+        )
+        return (100 + 800 * (away < self.radius(slice_, phase)) + 10 * (x > self.columns / 2)).astype(
+            np.uint16
+        )
+
+    def volume(self, phase: int) -> float:
+        """True volume in ml of the discs as they are drawn."""
+        pixel = self.spacing[0] * self.spacing[1]
+        area = sum((self.image(s, phase) > 500).sum() * pixel for s in range(self.slices))
+        return float(area * self.distance / 1000)
+
+    @property
+    def ef(self) -> float:
+        """True ejection fraction in percent."""
+        return 100 * (1 - self.volume(self.end_systole - 1) / self.volume(0))
+
+
+def _swing(phase: int, end: int, phases: int) -> float:
+    """Return 0 at phase 0 and 1 at `end`, smoothly up and down."""
+    share = phase / end if phase <= end else (phases - phase) / (phases - end)
+    return float(0.5 - 0.5 * np.cos(np.pi * share))
+
+
+def frame(heart: Heart, slice_: int, phase: int, series: int = 300, description: str = "CINE SAX") -> Dataset:
+    """Return one classic MR image."""
+    across, down = axes()
+    normal = np.cross(across, down)
+    ds = FileDataset("", {}, file_meta=FileMetaDataset(), preamble=b"\0" * 128)
+    number = slice_ * heart.phases + phase + 1
+    uid = f"2.25.{sum(map(ord, heart.patient))}1{series}"
+    ds.SOPClassUID, ds.SOPInstanceUID = MR, f"{uid}.{number}"
+    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.FrameOfReferenceUID = uid[:-3] + "1", uid, uid[:-3] + "2"
+    ds.PatientID, ds.PatientName, ds.Modality = heart.patient, f"LEAKNAME^{heart.patient}", "MR"
+    ds.PatientBirthDate, ds.PatientSex, ds.StudyID, ds.AccessionNumber = "19440123", "F", "LEAKID", "LEAKACC"
+    ds.StudyDate, ds.StudyTime, ds.ReferringPhysicianName = "20010203", "101112", "LEAKDOCTOR"
+    ds.Manufacturer, ds.ManufacturerModelName, ds.DeviceSerialNumber, ds.SoftwareVersions = "M", "N", "1", "2"
+    ds.SeriesNumber, ds.SeriesDescription, ds.InstanceNumber = series, description, number
+    ds.ImageType = ["ORIGINAL", "PRIMARY", "M"]
+    ds.TriggerTime, ds.NominalInterval = phase * heart.beat / heart.phases, round(heart.beat)
+    ds.ImageOrientationPatient = [*np.round(across, 8), *np.round(down, 8)]
+    ds.ImagePositionPatient = list(np.round(np.array([10.0, -20, 30]) + slice_ * heart.distance * normal, 5))
+    ds.SliceThickness, ds.SpacingBetweenSlices = heart.distance, heart.distance
+    ds.PixelSpacing = list(heart.spacing)
+    pixels = heart.image(slice_, phase)
+    ds.Rows, ds.Columns = pixels.shape
+    ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PixelRepresentation = 1, "MONOCHROME2", 0
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 16, 15
+    ds.PixelData = pixels.tobytes()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta.MediaStorageSOPClassUID, ds.file_meta.MediaStorageSOPInstanceUID = MR, ds.SOPInstanceUID
+    return ds
+
+
+def axes() -> tuple[np.ndarray, np.ndarray]:
+    """Directions of rows and columns, orthonormal."""
+    across = np.array(OBLIQUE[:3]) / np.linalg.norm(OBLIQUE[:3])
+    down = np.array(OBLIQUE[3:]) - (np.array(OBLIQUE[3:]) @ across) * across
+    return across, down / np.linalg.norm(down)
+
+
+def frames(heart: Heart, change: Change | None = None, **about: Any) -> Iterator[tuple[str, Dataset]]:
+    """Yield file name and image of each frame, after `change(image, slice, phase)`."""
+    for slice_ in range(heart.slices):
+        for phase in range(heart.phases):
+            ds = frame(heart, slice_, phase, **about)
+            if change:
+                change(ds, slice_, phase)
+            yield f"IM-{ds.get('SeriesNumber', 0):04d}-{slice_ * heart.phases + phase + 1:04d}.dcm", ds
+
+
+def classic(folder: Path, heart: Heart | None = None, change: Change | None = None, **about: Any) -> Path:
+    """Write a study of single-frame files and return its folder; an image without Rows is left out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, ds in frames(heart or Heart(), change, **about):
+        if "Rows" in ds:
+            ds.save_as(folder / name, enforce_file_format=True)
+    return folder
+
+
+def enhanced(path: Path, heart: Heart | None = None, phases_first: bool = False, syntax: str = "") -> Path:
+    """Write a study as one enhanced MR object and return the folder."""
+    heart = heart or Heart()
+    path.mkdir(parents=True)
+    single = [ds for _, ds in frames(heart)]
+    if phases_first:
+        single.sort(key=lambda ds: (float(ds.TriggerTime), int(ds.InstanceNumber)))
+    ds = pydicom.dcmread(_saved(path / "x.dcm", single[0]))
+    for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "TriggerTime",
+                 "SpacingBetweenSlices", "NominalInterval"):  # fmt: skip
+        del ds[name]
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = ENHANCED
+    ds.NumberOfFrames = len(single)
+    shared = Dataset()
+    shared.PlaneOrientationSequence = [_item(ImageOrientationPatient=single[0].ImageOrientationPatient)]
+    shared.PixelMeasuresSequence = [
+        _item(
+            PixelSpacing=list(heart.spacing),
+            SliceThickness=heart.distance,
+            SpacingBetweenSlices=heart.distance,
+        )
+    ]
+    shared.MRImageFrameTypeSequence = [
+        _item(FrameType=["ORIGINAL", "PRIMARY", "CARDIAC", "NONE"], ComplexImageComponent="MAGNITUDE")
+    ]
+    ds.SharedFunctionalGroupsSequence = [shared]
+    ds.PerFrameFunctionalGroupsSequence = [
+        _item(
+            PlanePositionSequence=[_item(ImagePositionPatient=one.ImagePositionPatient)],
+            CardiacSynchronizationSequence=[
+                _item(NominalCardiacTriggerDelayTime=float(one.TriggerTime), RRIntervalTimeNominal=heart.beat)
+            ],
+        )
+        for one in single
+    ]
+    ds.PixelData = b"".join(one.PixelData for one in single)
+    if syntax:
+        ds.compress(syntax, generate_instance_uid=False)
+    ds.save_as(path / "x.dcm", enforce_file_format=True)
+    return path
+
+
+def _item(**values: Any) -> Dataset:
+    made = Dataset()
+    for name, value in values.items():
+        setattr(made, name, value)
+    return made
+
+
+def _saved(path: Path, ds: Dataset) -> Path:
+    ds.save_as(path, enforce_file_format=True)
+    return path
+
+
+def bright_model(folder: Path) -> Path:
+    """Write a network that takes what is bright for the cavity, as a training would have left it."""
+    import keras
+
+    images = keras.Input((96, 96, 1))
+    layer = keras.layers.Conv2D(2, 1)
+    network = keras.Model(images, layer(images))
+    layer.set_weights([np.array([[[[0.0, 4.0]]]], np.float32), np.array([0.0, -4.8], np.float32)])
+    folder.mkdir(parents=True)
+    save_model(network, folder / "model.keras")
+    told = {
+        "model": "bright",
+        "weights_hash": "ab" * 32,
+        "prediction": {"size": 96, "spacing_mm": 2.0, "views": 1, "one_region": True},
+    }
+    (folder / "run.json").write_text(json.dumps(told))
+    return folder

@@ -1,0 +1,305 @@
+"""A study from its files to its measurements, in every form in which scanners and archives give it."""
+
+import gc
+import shutil
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.fileset import FileSet
+from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
+
+from lvseg.reading.archives import UnreadableError
+from lvseg.studies import finding, study
+from lvseg.studies.result import FAILED, Result
+from tests.lvseg.studies.hearts import Heart, classic, enhanced
+
+HEART = Heart()
+
+
+def predicted(path: Path, model: study.Model, series: str | None = None) -> Result:
+    (found,) = finding.studies(path)
+    return study.segmented("S", found.images, series, model)[0]
+
+
+def compressed(syntax: str) -> Callable[[Dataset, int, int], None]:
+    return lambda ds, slice_, phase: ds.compress(syntax, generate_instance_uid=False)
+
+
+def inverted(ds: Dataset, slice_: int, phase: int) -> None:
+    ds.PhotometricInterpretation = "MONOCHROME1"
+    ds.PixelData = np.invert(ds.pixel_array).tobytes()
+
+
+def rescaled(ds: Dataset, slice_: int, phase: int) -> None:
+    """Scanners of one maker give every image a scale of its own."""
+    ds.RescaleSlope, ds.RescaleIntercept = 0.5 + phase, -20
+    ds.PixelData = np.rint((ds.pixel_array + 20.0) / ds.RescaleSlope).astype(np.uint16).tobytes()
+
+
+def series_each(ds: Dataset, slice_: int, phase: int) -> None:
+    ds.SeriesInstanceUID += f".{slice_}"
+    ds.FrameOfReferenceUID += f".{slice_}"
+    ds.SeriesNumber = 300 + slice_
+
+
+def deflated(ds: Dataset, slice_: int, phase: int) -> None:
+    ds.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+
+
+def shuffled(tmp_path: Path) -> Path:
+    """File names that tell nothing, images counted from the apex, no instance numbers."""
+
+    def change(ds: Dataset, slice_: int, phase: int) -> None:
+        del ds.InstanceNumber
+
+    folder = classic(tmp_path / "s", HEART, change)
+    rng = np.random.default_rng(1)
+    files = sorted(folder.iterdir())
+    for file, number in zip(files, rng.permutation(len(files)), strict=True):
+        file.rename(folder / f"a{number}x")
+    return folder
+
+
+def medium(tmp_path: Path) -> Path:
+    """A DICOMDIR and the files that it lists, with a report of the same patient beside them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # pydicom leaves its folder to the garbage collector
+        files = FileSet()
+        for path in sorted(classic(tmp_path / "files", HEART).iterdir()):
+            files.add(path)
+        files.write(tmp_path / "cd")
+        del files
+        gc.collect()
+    return tmp_path / "cd" / "DICOMDIR"
+
+
+def zipped(tmp_path: Path) -> Path:
+    return Path(shutil.make_archive(str(tmp_path / "study"), "zip", classic(tmp_path / "z", HEART)))
+
+
+FORMS: dict[str, Callable[[Path], Path]] = {
+    "plain": lambda tmp: classic(tmp / "s", HEART),
+    "JPEG 2000": lambda tmp: classic(tmp / "s", HEART, compressed(JPEG2000Lossless)),
+    "RLE": lambda tmp: classic(tmp / "s", HEART, compressed(RLELossless)),
+    "deflated": lambda tmp: classic(tmp / "s", HEART, deflated),
+    "inverted": lambda tmp: classic(tmp / "s", HEART, inverted),
+    "rescaled": lambda tmp: classic(tmp / "s", HEART, rescaled),
+    "a series per slice": lambda tmp: classic(tmp / "s", HEART, series_each),
+    "shuffled": shuffled,
+    "zip": zipped,
+    "DICOMDIR": medium,
+    "enhanced": lambda tmp: enhanced(tmp / "e", HEART),
+    "enhanced, phases first": lambda tmp: enhanced(tmp / "e", HEART, phases_first=True),
+    "enhanced, JPEG 2000": lambda tmp: enhanced(tmp / "e", HEART, syntax=JPEG2000Lossless),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_a_study_gives_the_same_measurements(
+    form: str, tmp_path: Path, model: study.Model
+) -> None:
+    result = predicted(FORMS[form](tmp_path), model)
+    measured = result.measurements
+    assert (result.cine.slices, result.cine.phases, len(result.cine.frames)) == (7, 10, 70)
+    assert result.assessment.verdict == "ok", result.assessment
+    assert (measured.ed_phase, measured.es_phase) == (1, 4)
+    assert measured.edv_ml == pytest.approx(HEART.volume(0), rel=0.05)
+    assert measured.ef_percent == pytest.approx(HEART.ef, abs=2.5)
+    assert measured.volume_ml == pytest.approx([HEART.volume(p) for p in range(10)], rel=0.06)
+    assert result.cine.beat_ms == 800
+    truth = np.stack([HEART.image(*place) > 500 for place in np.ndindex(7, 10)])
+    order = sorted(result.cine.at.items(), key=lambda entry: entry[0])
+    masks = np.stack([result.masks[position] for _, position in order]).astype(bool)
+    assert 2 * (masks & truth).sum() / (masks.sum() + truth.sum()) > 0.97
+
+
+@pytest.mark.parametrize("spacing", [(1.5, 2.5), (2.5, 1.5)])
+def test_pixels_need_not_be_square(spacing: tuple[float, float], tmp_path: Path, model: study.Model) -> None:
+    heart = Heart(spacing=spacing, widest=22)
+    result = predicted(classic(tmp_path / "s", heart), model)
+    assert result.measurements.edv_ml == pytest.approx(heart.volume(0), rel=0.05)
+    truth = heart.image(3, 0) > 500
+    mask = result.masks[result.cine.at[4, 1]].astype(bool)
+    assert 2 * (mask & truth).sum() / (mask.sum() + truth.sum()) > 0.95
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_stack_may_be_turned_and_scanned_from_the_apex(
+    quarters: int, tmp_path: Path, model: study.Model
+) -> None:
+    def change(ds: Dataset, slice_: int, phase: int) -> None:
+        ds.PixelData = np.ascontiguousarray(np.rot90(ds.pixel_array, quarters)).tobytes()
+        ds.InstanceNumber = (HEART.slices - slice_) * 100 + phase
+
+    measured = predicted(classic(tmp_path / "s", HEART, change), model).measurements
+    assert measured.ef_percent == pytest.approx(HEART.ef, abs=2.5)
+    assert (measured.ed_phase, measured.es_phase) == (1, 4)
+
+
+def test_what_is_not_known_is_said_and_not_invented(tmp_path: Path, model: study.Model) -> None:
+    cases: dict[str, tuple[Path, str]] = {
+        "one slice": (classic(tmp_path / "a", Heart(slices=1)), "one slice"),
+        "one phase": (classic(tmp_path / "b", Heart(phases=1)), "one phase"),
+        "no heart": (classic(tmp_path / "c", Heart(widest=0.0)), "No left ventricle"),
+    }
+
+    def unsized(ds: Dataset, slice_: int, phase: int) -> None:
+        del ds.PixelSpacing
+
+    cases["no pixel size"] = (classic(tmp_path / "d", HEART, unsized), "how large a pixel")
+    for name, (path, said) in cases.items():
+        result = predicted(path, model)
+        assert result.assessment.verdict == FAILED, name
+        assert said in " ".join(result.assessment.reasons), name
+        assert np.isnan(result.measurements.ef_percent), name
+
+
+def test_a_slice_scanned_again_counts_once(tmp_path: Path, model: study.Model) -> None:
+    """The first scan of the slice shows nothing, as after a bad breath-hold."""
+
+    def spoiled(ds: Dataset, slice_: int, phase: int) -> None:
+        if slice_ == 3:
+            ds.PixelData = np.full((64, 64), 100, np.uint16).tobytes()
+
+    def again(ds: Dataset, slice_: int, phase: int) -> None:
+        ds.SeriesInstanceUID += ".9"
+        ds.SOPInstanceUID += ".9"
+        ds.SeriesNumber = 309
+        if slice_ != 3:
+            del ds.Rows
+
+    folder = classic(tmp_path / "s", HEART, spoiled)
+    classic(folder / "again", HEART, again)
+    result = predicted(folder, model)
+    assert any("Slice 4 was scanned 2 times" in note for note in result.cine.notes), result.cine.notes
+    assert result.measurements.ef_percent == pytest.approx(HEART.ef, abs=2.5)
+
+
+def test_a_missing_slice_is_filled_from_its_neighbours(tmp_path: Path, model: study.Model) -> None:
+    def without(ds: Dataset, slice_: int, phase: int) -> None:
+        if slice_ == 3:
+            del ds.Rows
+
+    result = predicted(classic(tmp_path / "s", HEART, without), model)
+    assert any("16.0 mm instead of 8.0" in note for note in result.cine.notes), result.cine.notes
+    assert result.measurements.edv_ml == pytest.approx(HEART.volume(0), rel=0.05)
+    assert result.measurements.ef_percent == pytest.approx(HEART.ef, abs=2)
+
+
+def test_slices_may_have_other_numbers_of_phases(tmp_path: Path, model: study.Model) -> None:
+    """One slice lacks two phases in the middle, another has three only, which is too few."""
+
+    def fewer(ds: Dataset, slice_: int, phase: int) -> None:
+        if (slice_ == 2 and phase in (5, 6)) or (slice_ == 0 and phase > 2):
+            del ds.Rows
+
+    result = predicted(classic(tmp_path / "s", HEART, fewer), model)
+    notes = " ".join(result.cine.notes)
+    assert "has 8 phases instead of 10" in notes and "has 3 of 10 phases: it is left out" in notes
+    assert result.measurements.ef_percent == pytest.approx(HEART.ef, abs=2)
+    slice_ = next(s for s in range(1, 7) if sum(f.slice == s for f in result.cine.frames) == 8)
+    shown = [result.cine.frames[result.cine.at[slice_, p]].image.trigger_time or 0.0 for p in range(1, 11)]
+    assert np.abs(np.subtract(shown, np.arange(10) * 80.0)).max() <= 80
+
+
+def test_repeated_and_odd_images_are_named(tmp_path: Path, model: study.Model) -> None:
+    folder = classic(tmp_path / "s", HEART)
+    for path in sorted(folder.iterdir()):
+        shutil.copy(path, folder / f"copy-{path.name}")
+
+    def larger(ds: Dataset, slice_: int, phase: int) -> None:
+        ds.SOPInstanceUID += ".7"
+        if (slice_, phase) != (3, 3):
+            del ds.Rows
+            return
+        ds.Rows = ds.Columns = 32
+        ds.PixelData = b"\0" * 2048
+
+    classic(folder / "odd", HEART, larger)
+    (found,) = finding.studies(folder)
+    result, aside = study.segmented("S", found.images, None, model)
+    assert len(result.cine.frames) == 70
+    assert "70 images came twice" in result.cine.notes[0]
+    assert result.measurements.ef_percent == pytest.approx(HEART.ef, abs=2.5)
+    assert not aside  # the odd image is no part of the stack at all
+
+
+def test_a_slice_that_fills_while_the_ventricle_empties_is_the_atrium(
+    tmp_path: Path, model: study.Model
+) -> None:
+    def atrium(ds: Dataset, slice_: int, phase: int) -> None:
+        if slice_ == 0:
+            y, x = np.mgrid[:64, :64]
+            radius = 10 + 4 * np.sin(np.pi * phase / 9)
+            ds.PixelData = (100 + 800 * (np.hypot(y - 30, x - 34) < radius)).astype(np.uint16).tobytes()
+
+    result = predicted(classic(tmp_path / "s", HEART, atrium), model)
+    assert any("atrium" in note for note in result.cine.notes)
+    assert result.measurements.edv_ml == pytest.approx(HEART.volume(0), rel=0.05)
+
+
+def test_another_bright_body_is_not_the_ventricle(tmp_path: Path, model: study.Model) -> None:
+    """Larger than the cavity, but in one slice only; and a spot that comes and goes."""
+
+    def distracted(ds: Dataset, slice_: int, phase: int) -> None:
+        pixels = ds.pixel_array.copy()
+        if slice_ == 5:
+            pixels[40:64, :30] = 900
+        if phase == 2:
+            pixels[5:12, 50:60] = 900
+        ds.PixelData = pixels.tobytes()
+
+    result = predicted(classic(tmp_path / "s", HEART, distracted), model)
+    assert result.measurements.ef_percent == pytest.approx(HEART.ef, abs=2.5)
+    assert not result.masks[:, 45:, :25].any()
+
+
+@pytest.mark.parametrize("wanted", ["301", "lax", "2.25"])
+def test_a_person_may_name_the_series(wanted: str, tmp_path: Path, model: study.Model) -> None:
+    folder = classic(tmp_path / "s", HEART)
+    other = Heart(slices=1, phases=6)
+    classic(folder / "lax", other, series=301, description="CINE LAX 4CH")
+    (found,) = finding.studies(folder)
+    if wanted == "2.25":
+        wanted = next(image.series_uid for image in found.images if image.series_number == 301)
+    result, _ = study.segmented("S", found.images, wanted, model)
+    assert result.cine.series == "series 301"
+    assert "--series" in result.cine.why
+    with pytest.raises(UnreadableError, match="no series 'nowhere'; there are the numbers 300, 301"):
+        study.segmented("S", found.images, "nowhere", model)
+
+
+def test_two_patients_are_refused_by_name_and_stored_without(tmp_path: Path) -> None:
+    folder = classic(tmp_path / "s", HEART)
+    classic(folder / "other", Heart(patient="PAT-2"))
+    with pytest.raises(finding.RefusedError, match=r"2 patients \(PAT-1, PAT-2\)") as refused:
+        finding.studies(folder)
+    assert "PAT" not in refused.value.reason
+
+
+def test_nothing_to_read_is_said(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(finding.RefusedError, match="empty"):
+        finding.studies(tmp_path / "empty")
+    with pytest.raises(finding.RefusedError, match="no such"):
+        finding.studies(tmp_path / "gone")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "readme.txt").write_text("hello")
+    with pytest.raises(finding.RefusedError, match="no readable MR image among 1 files"):
+        finding.studies(tmp_path / "notes")
+
+
+def test_a_damaged_medium_and_missing_files(tmp_path: Path) -> None:
+    path = medium(tmp_path)
+    victim = next(p for p in sorted(path.parent.rglob("*")) if p.is_file() and p != path)
+    victim.unlink()
+    (found,) = finding.studies(path)
+    assert len(found.images) == 69
+    assert any("not there" in entry.reason for entry in found.aside)
+    path.write_bytes(b"DICM" * 100)
+    with pytest.raises(finding.RefusedError, match="damaged DICOMDIR"):
+        finding.studies(path)
