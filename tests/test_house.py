@@ -19,6 +19,7 @@ COMMANDS = {
     "inspect",
     "lineage",
     "log",
+    "predict",
     "privacy",
     "promote",
     "repro",

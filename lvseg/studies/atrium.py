@@ -17,21 +17,25 @@ _LEAST = 3  # slices that must be left to tell the ventricle's beat from
 
 def without_atrium(cine: Cine, drawn: Drawn) -> tuple[Cine, Drawn]:
     """Return a segmented cine without the masks of slices that show the atrium, and with a note of each."""
-    while True:
-        measured = measure(cine, drawn)
-        if cine.phases < 2 or not measured.ed_phase:
-            return cine, drawn
-        ed, es = (measured.area_mm2[:, phase - 1] for phase in (measured.ed_phase, measured.es_phase))
-        held = np.flatnonzero(measured.area_mm2.any(axis=1))
-        if len(held) <= _LEAST:
-            return cine, drawn
-        end = int(held[-1] if ed[held[-2:]].sum() > ed[held[:2]].sum() else held[0])
-        if es[end] <= ed[end]:
-            return cine, drawn
-        number = end + 1
+    for _ in range(cine.slices):
+        number = _atrial(cine, drawn)
+        if not number:
+            break
         note = f"Slice {number} fills while the ventricle empties: it shows the atrium and counts nothing."
         cine = replace(cine, notes=(*cine.notes, note))
         drawn = _without(cine, drawn, number)
+    return cine, drawn
+
+
+def _atrial(cine: Cine, drawn: Drawn) -> int:
+    """Return the number of the slice at the wide end if it shows the atrium, else 0."""
+    measured = measure(cine, drawn)
+    ed, es = (measured.area_mm2[:, phase - 1] for phase in (measured.ed_phase, measured.es_phase))
+    held = np.flatnonzero(measured.area_mm2.any(axis=1))
+    if not measured.ed_phase or len(held) <= _LEAST:
+        return 0
+    end = int(held[-1] if ed[held[-2:]].sum() > ed[held[:2]].sum() else held[0])
+    return end + 1 if es[end] > ed[end] else 0
 
 
 def _without(cine: Cine, drawn: Drawn, number: int) -> Drawn:
