@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from lvseg.reading.archives import Item, UnreadableError
-from lvseg.reading.dicom import read_image, read_pixels
+from lvseg.reading.dicom import read_image
+from lvseg.reading.pixels import read_pixels
 
 LARGEST = 4096  # rows or columns
 MEMORY = 2 * 2**30  # bytes that a child may take

@@ -40,7 +40,7 @@ class Prediction:
         # Regions that the mask leaves out lie outside, holes that it fills inside.
         inside, margin, nothing = self.mask[part].astype(bool), self.margin[part], np.float32(1e-3)
         line = outline(np.where(inside, np.maximum(margin, nothing), np.minimum(margin, -nothing)))
-        return None if line is None else line + (left, top)
+        return None if line is None else line + np.array([left, top])
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One DICOM file: the header facts that the readers need, and the pixels."""
+"""The header of a DICOM file: the facts that the readers need."""
 
 import functools
 import io
@@ -11,7 +11,6 @@ import pydicom
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_partial
-from pydicom.pixels import pixel_array
 from pydicom.tag import Tag
 
 from lvseg.reading.archives import Item, UnreadableError
@@ -23,7 +22,7 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 warnings.filterwarnings("ignore", module="pydicom")
 
-_LARGEST = 256 * 2**20  # bytes of one file that are read
+LARGEST = 256 * 2**20  # bytes of one file that are read
 _HEAD = 16 * 1024  # bytes; holds the header of nearly every classic image
 _KEYWORDS = [
     "SOPClassUID", "SOPInstanceUID", "ImageType", "SeriesDescription", "PatientID", "SliceThickness",
@@ -125,7 +124,7 @@ def locate(item: Item) -> tuple[Dataset, int, int]:
     header, offset, length = _parse(head)
     named = head[128:132] == b"DICM"
     if offset < 0 and named and item.size > len(head):
-        header, offset, length = _parse(item.read(_LARGEST))
+        header, offset, length = _parse(item.read(LARGEST))
     if header is None or not (named or "Rows" in header):
         raise UnreadableError("not a DICOM file")
     if "Rows" not in header and offset < 0 and "SOPClassUID" not in header:
@@ -259,42 +258,3 @@ def _short(header: Dataset, keyword: str) -> int:
 def _spacing(header: Dataset) -> tuple[float, float] | None:
     spacing = _numbers(header, "PixelSpacing", 2)
     return (spacing[0], spacing[1]) if spacing and min(spacing) > 0 else None
-
-
-def read_pixels(image: Image) -> np.ndarray:
-    """Return the (rows, columns) pixels in their original type; MONOCHROME1 is turned so that high is bright.
-
-    Raises:
-        UnreadableError: the pixels cannot be read or decoded, or have another size than the header says.
-    """
-    if image.dtype:
-        size = image.rows * image.columns * np.dtype(image.dtype).itemsize
-        content = image.item.read(image.offset + size) if image.frame is None else _whole(image.item)
-        try:
-            flat = np.frombuffer(content, image.dtype, image.rows * image.columns, image.offset)
-        except ValueError:
-            raise UnreadableError("truncated pixel data") from None
-        pixels = flat.reshape(image.rows, image.columns)
-    else:
-        try:
-            pixels = pixel_array(_parsed(image.item), index=image.frame)
-        except Exception as error:  # decoders raise what they like; each is one damaged file
-            raise UnreadableError(f"pixels cannot be decoded ({_first_line(error)})") from None
-        if pixels.shape != (image.rows, image.columns):
-            raise UnreadableError(f"decoded to {pixels.shape}, not {image.rows} x {image.columns} pixels")
-    return np.invert(pixels) if image.inverted else pixels
-
-
-# One file each, so that hundreds of frames of an object read it once, and memory stays small.
-@functools.lru_cache(maxsize=1)
-def _whole(item: Item) -> bytes:
-    return item.read(_LARGEST)
-
-
-@functools.lru_cache(maxsize=1)
-def _parsed(item: Item) -> Dataset:
-    return pydicom.dcmread(io.BytesIO(item.read(_LARGEST)), force=True)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120]

@@ -10,7 +10,8 @@ import numpy as np
 
 from lvseg.quality import ANATOMY_FIT, anatomy_fit
 from lvseg.reading.archives import Item, SetAside, UnreadableError
-from lvseg.reading.dicom import Image, read_pixels
+from lvseg.reading.dicom import Image
+from lvseg.reading.pixels import read_pixels
 
 _NUMBERED = re.compile(r"^(?:(?P<series>[A-Za-z]+[-_]\d+)[-_])?0*(?P<number>\d+)$")
 _SAMPLE = 9  # contours that are laid on each candidate series

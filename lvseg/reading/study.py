@@ -14,6 +14,7 @@ from lvseg.reading.archives import Item, SetAside, UnreadableError
 from lvseg.reading.contours import ENDO, EPI
 from lvseg.reading.dicom import Image
 from lvseg.reading.layouts import Copy, PatientFiles
+from lvseg.reading.pixels import read_pixels
 from lvseg.reading.stack import Frame
 
 _EIGHT_BIT = 255
@@ -177,7 +178,7 @@ def _is_deep(images: Iterable[Image]) -> bool:
     """Return whether any of three images holds more than an 8-bit export can."""
     for image in list(images)[:3]:
         try:
-            if dicom.read_pixels(image).max(initial=0) > _EIGHT_BIT:
+            if read_pixels(image).max(initial=0) > _EIGHT_BIT:
                 return True
         except UnreadableError:
             continue
@@ -223,7 +224,7 @@ def _take_frames(study: Study, images: Mapping[int, Image], all_pixels: bool) ->
                     f"{image.rows} x {image.columns} pixels in a stack of {size[0]} x {size[1]}"
                 )
             if all_pixels or number in contoured:
-                study.pixels[number] = dicom.read_pixels(image)
+                study.pixels[number] = read_pixels(image)
             usable[number] = image
         except UnreadableError as error:
             study.aside.append(SetAside(image.item.label, str(error)))

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from lvseg.reading import dicom, series, stack
+from lvseg.reading import series, stack
 from lvseg.reading.archives import SetAside, UnreadableError
 from lvseg.reading.dicom import Image
+from lvseg.reading.pixels import read_pixels
 from lvseg.reading.stack import Frame
 from lvseg.studies.cine import Cine
 from lvseg.studies.shortaxis import Choice
@@ -91,7 +92,7 @@ def _decoded(images: Sequence[Image], aside: list[SetAside]) -> list[Decoded]:
     decoded = []
     for image in images:
         try:
-            stored = dicom.read_pixels(image)
+            stored = read_pixels(image)
         except UnreadableError as error:
             aside.append(SetAside(image.item.label, str(error)))
             continue

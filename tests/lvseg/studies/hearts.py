@@ -12,6 +12,8 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from lvseg.model_file import save_model
+from lvseg.studies import finding, study
+from lvseg.studies.result import Result
 
 MR, ENHANCED = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1"
 OBLIQUE = (0.62, 0.58, 0.53, -0.38, 0.81, -0.45)  # about a short axis; made orthonormal below
@@ -200,3 +202,9 @@ def bright_model(folder: Path) -> Path:
     }
     (folder / "run.json").write_text(json.dumps(told))
     return folder
+
+
+def predicted(path: Path, model: study.Model) -> Result:
+    """Return the one study of an input, segmented and measured."""
+    (found,) = finding.studies(path)
+    return study.segmented("S", found.images, None, model)[0]
