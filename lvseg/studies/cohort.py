@@ -1,6 +1,7 @@
 """Thousands of studies: one process per worker, one input at a time, nothing held in memory of those that are done."""
 
 import multiprocessing
+import shutil
 import sys
 import time
 from collections import Counter
@@ -47,6 +48,7 @@ def predict(paths: Sequence[Path], order: Order, workers: int) -> Summary:
     with worker.writing(order.out):
         order.out.mkdir(parents=True, exist_ok=True)
         journal.open()
+        _sweep(order.out)
     with tqdm(total=len(paths), desc="predict", unit="study", disable=not sys.stderr.isatty()) as bar:
         try:
             for lines in _each(paths, order, workers):
@@ -60,6 +62,13 @@ def predict(paths: Sequence[Path], order: Order, workers: int) -> Summary:
                 journal.write_tables()
                 tables.write(order.out)
     return Summary(verdicts, time.perf_counter() - begin)
+
+
+def _sweep(out: Path) -> None:
+    """Remove what runs that were killed left half-written, long enough ago to be no other machine's work."""
+    for left in out.glob(".*.tmp"):
+        if time.time() - left.stat().st_mtime > _PATIENCE:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _each(paths: Sequence[Path], order: Order, workers: int) -> Iterator[list[worker.Line]]:

@@ -1,0 +1,188 @@
+"""`lvseg predict` as people run it: many studies, bad ones among them, killed and started again."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lvseg.identity import ROOT, tree_hash
+from tests.lvseg.studies.hearts import Heart, bright_model, classic, enhanced
+
+SMALL = {"slices": 5, "phases": 4, "end_systole": 3}
+
+
+class Lab:
+    """A folder with studies and a model, and the surroundings of the command."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.model = bright_model(folder / "bright")
+        self.environment = {**os.environ, "LVSEG_HOME": str(folder / "home")}
+
+    def command(self, out: str, *arguments: str | Path) -> list[str]:
+        known = [
+            sys.executable,
+            "-m",
+            "tasks.predict",
+            "--out",
+            str(self.folder / out),
+            "--model",
+            str(self.model),
+        ]
+        return [*known, *map(str, arguments)]
+
+    def run(self, out: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(out, *arguments),
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    folder = tmp_path_factory.mktemp("predict")
+    made = Lab(folder)
+    for number in range(1, 5):
+        classic(folder / f"study-{number}", Heart(patient=f"LEAKPAT{number}", widest=24.0 + number, **SMALL))
+    enhanced(folder / "study-5", Heart(patient="LEAKPAT5", **SMALL))
+    mixed = classic(folder / "mixed", Heart(patient="LEAKPAT6", **SMALL))
+    classic(mixed / "other", Heart(patient="LEAKPAT7", **SMALL))
+    (folder / "empty").mkdir()
+    listed = [str(folder / f"study-{number}") for number in (4, 5)]
+    (folder / "list.txt").write_text("\n".join([*listed, ""]))
+    return made
+
+
+@pytest.fixture(scope="module")
+def first(lab: Lab) -> tuple[Path, str]:
+    """Return the output folder of a run over all of them, and what it said."""
+    studies = [
+        lab.folder / name for name in ("study-1", "study-2", "study-3", "mixed", "empty", "gone", "list.txt")
+    ]
+    done = lab.run("out", *studies, "--workers", "2", "--nifti", "--contours")
+    assert done.returncode == 1, done.stderr
+    return lab.folder / "out", done.stdout
+
+
+def test_the_good_are_done_and_the_bad_are_named(first: tuple[Path, str]) -> None:
+    out, said = first
+    assert "8 studies in" in said and "5 ok, 0 look at it, 3 failed" in said, said
+    assert "2 patients (LEAKPAT6, LEAKPAT7)" in said
+    table = pd.read_parquet(out / "measurements.parquet")
+    assert list(table["verdict"]).count("ok") == 5 and len(table) == 8
+    assert len(pd.read_csv(out / "measurements.csv")) == 8
+    sources = pd.read_csv(out / "private" / "sources.csv")
+    assert set(sources["patient"].dropna()) == {f"LEAKPAT{n}" for n in range(1, 6)}
+    study = next(iter(out.glob("S*")))
+    assert {path.name for path in study.iterdir()} == {
+        "cine.webp", "contours", "measurements.json", "report.html", "segmentation.dcm", "segmentation.nii.gz",
+    }  # fmt: skip
+    assert oct((out / "private").stat().st_mode)[-3:] == "700"
+
+
+def test_nothing_but_the_dicom_object_names_a_patient(first: tuple[Path, str]) -> None:
+    out, _ = first
+    for path in out.rglob("*"):
+        if (
+            path.is_file()
+            and "private" not in path.relative_to(out).parts
+            and path.name != "segmentation.dcm"
+        ):
+            assert b"LEAK" not in path.read_bytes() and "LEAK" not in str(path.relative_to(out)), path
+
+
+def test_the_same_command_does_nothing_twice_and_a_changed_study_again(
+    lab: Lab, first: tuple[Path, str]
+) -> None:
+    out, _ = first
+    before = {path: path.stat().st_mtime_ns for path in out.glob("S*/measurements.json")}
+    studies = [lab.folder / f"study-{number}" for number in (1, 2, 3)]
+    again = lab.run("out", *studies, "--nifti", "--contours")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("as before") == 3
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    victim = sorted(studies[0].iterdir())[-1]
+    content = victim.read_bytes()
+    victim.unlink()
+    try:
+        changed = lab.run("out", *studies, "--nifti", "--contours")
+    finally:
+        victim.write_bytes(content)
+    assert changed.stdout.count("as before") == 2
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(lab: Lab) -> None:
+    studies = [lab.folder / f"study-{number}" for number in range(1, 5)]
+    whole = lab.run("whole", *studies)
+    assert whole.returncode == 0, whole.stderr
+    running = subprocess.Popen(
+        lab.command("killed", *studies), cwd=ROOT, env=lab.environment, stdout=subprocess.DEVNULL
+    )
+    out = lab.folder / "killed"
+    deadline = time.monotonic() + 120
+    while not list(out.glob("private/done/*.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    done = {path.name for path in out.glob("S*")}
+    assert done and all((out / name / "measurements.json").is_file() for name in done)
+    after = lab.run("killed", *studies)
+    assert after.returncode == 0, after.stderr
+    assert after.stdout.count("as before") >= 1
+    for path in (lab.folder / "whole").glob("S*"):
+        assert tree_hash(path) == tree_hash(out / path.name), path.name
+    assert (out / "measurements.csv").read_bytes() == (lab.folder / "whole" / "measurements.csv").read_bytes()
+
+
+def test_names_may_begin_with_ids_and_one_study_in_two_places_is_refused(lab: Lab) -> None:
+    copy = lab.folder / "copy-of-1"
+    shutil.copytree(lab.folder / "study-1", copy)
+    done = lab.run("named", lab.folder / "study-1", copy, "--with-ids", "--phases", "ed-es")
+    assert done.returncode == 1
+    assert "the same study as" in done.stdout and "one folder" in done.stdout
+    (study,) = (lab.folder / "named").glob("LEAKPAT1-S*")
+    facts = json.loads((study / "measurements.json").read_text())
+    assert facts["verdict"] == "ok" and facts["segmentation_missing"] is None
+
+
+def test_a_folder_that_cannot_be_written_ends_the_run_with_one_line(lab: Lab) -> None:
+    blocked = lab.folder / "blocked"
+    blocked.write_text("a file, no folder")
+    done = lab.run("blocked/out", lab.folder / "study-1")
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr and "--out" in done.stderr
+    assert "Traceback" not in done.stderr
+    full = ["bash", "-c", 'ulimit -f 8; exec "$@"', "-", *lab.command("full", lab.folder / "study-1")]
+    done = subprocess.run(full, cwd=ROOT, env=lab.environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "cannot be written (File too large)" in done.stderr and "goes on after" in done.stderr, done.stderr
+    assert not list((lab.folder / "full").glob("[!p]*")), "nothing is left half-written"
+
+
+def test_without_a_champion_the_way_to_one_is_said(lab: Lab) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "tasks.predict",
+        "--out",
+        str(lab.folder / "none"),
+        str(lab.folder / "study-1"),
+    ]
+    store = f"sqlite:///{lab.folder / 'empty.db'}"
+    surroundings = {**lab.environment, "MLFLOW_TRACKING_URI": store}
+    done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "lvseg promote" in done.stderr and "--model models/unet" in done.stderr, done.stderr
+    wrong = lab.run("wrong", "--model", lab.folder / "empty", lab.folder / "study-1")
+    assert wrong.returncode == 1 and "model.keras and run.json" in wrong.stderr
