@@ -4,6 +4,7 @@ Each phase is a segment of its own: viewers take all frames of a segment for one
 would lie on top of one another. All segments share one tracking identifier, since they are the same cavity.
 """
 
+import copy
 import hashlib
 import io
 import warnings
@@ -143,7 +144,7 @@ def _headers(images: Sequence[Image]) -> list[Dataset]:
         header = pydicom.dcmread(io.BytesIO(item.read()), stop_before_pixels=True, force=True)
         for element in [*header]:
             if element.VR in _MOMENTS and not _is_moment(element.VR, str(element.value or "")):
-                header[element.tag].value = ""
+                header[element.tag].value = None
         headers.append(header)
     return headers
 
@@ -190,6 +191,7 @@ def _thickness(result: Result) -> float:
 
 def _refer(group: Dataset, image: Image, sources: Sequence[Dataset]) -> None:
     """Let a frame refer to the very image that it was drawn on."""
+    group.DerivationImageSequence = copy.deepcopy(group.DerivationImageSequence)  # segments share one
     references = group.DerivationImageSequence[0].SourceImageSequence
     own = references[0]
     own.ReferencedSOPInstanceUID = image.sop_uid

@@ -81,9 +81,10 @@ def frame(heart: Heart, slice_: int, phase: int, series: int = 300, description:
     normal = np.cross(across, down)
     ds = FileDataset("", {}, file_meta=FileMetaDataset(), preamble=b"\0" * 128)
     number = slice_ * heart.phases + phase + 1
-    uid = f"2.25.{sum(map(ord, heart.patient))}1{series}"
+    own = f"2.25.{sum(map(ord, heart.patient))}"
+    uid = f"{own}1{series}"
     ds.SOPClassUID, ds.SOPInstanceUID = MR, f"{uid}.{number}"
-    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.FrameOfReferenceUID = uid[:-3] + "1", uid, uid[:-3] + "2"
+    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.FrameOfReferenceUID = f"{own}2", uid, f"{own}3"
     ds.PatientID, ds.PatientName, ds.Modality = heart.patient, f"LEAKNAME^{heart.patient}", "MR"
     ds.PatientBirthDate, ds.PatientSex, ds.StudyID, ds.AccessionNumber = "19440123", "F", "LEAKID", "LEAKACC"
     ds.StudyDate, ds.StudyTime, ds.ReferringPhysicianName = "20010203", "101112", "LEAKDOCTOR"

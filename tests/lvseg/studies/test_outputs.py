@@ -1,0 +1,168 @@
+"""What is written of a study, read back by other programs."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk  # noqa: N813
+
+from lvseg.outline import area
+from lvseg.reading import contours
+from lvseg.reading.archives import Item
+from lvseg.studies import nifti, scd, segmentation, study
+from lvseg.studies.result import Result
+from tests.lvseg.studies.hearts import Heart, classic, enhanced, predicted
+from tests.lvseg.studies.test_study import series_each
+
+HEART = Heart(slices=5, phases=4, end_systole=3, spacing=(1.8, 2.2))
+PHASES = [1, 2, 3, 4]
+READER = Path(sys.executable).parent / "segimage2itkimage"
+
+
+@pytest.fixture(scope="module", params=["classic", "enhanced", "a series per slice"])
+def result(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model: study.Model
+) -> Result:
+    folder = tmp_path_factory.mktemp("outputs") / "s"
+    if request.param == "enhanced":
+        return predicted(enhanced(folder, HEART, phases_first=True), model)
+    return predicted(classic(folder, HEART, series_each if request.param != "classic" else None), model)
+
+
+def test_another_reader_finds_every_mask_where_it_was_drawn(result: Result, tmp_path: Path) -> None:
+    """Voxel by voxel in the patient's own coordinates, by the reader of dcmqi and ITK."""
+    assert segmentation.write(tmp_path / "x.dcm", result, PHASES) is None
+    command = [
+        READER,
+        "--inputDICOM",
+        tmp_path / "x.dcm",
+        "--outputDirectory",
+        tmp_path,
+        "--outputType",
+        "nrrd",
+    ]
+    subprocess.run(list(map(str, command)), check=True, capture_output=True)
+    for phase in PHASES:
+        volume = sitk.ReadImage(str(tmp_path / f"{phase}.nrrd"))
+        held = sitk.GetArrayFromImage(volume)
+        drawn = 0
+        for slice_ in range(1, result.cine.slices + 1):
+            position = result.cine.at[slice_, phase]
+            mask, affine = result.masks[position], result.cine.frames[position].image.affine
+            for row, column in zip(*np.nonzero(mask), strict=True):
+                place = affine @ (column, row, 0, 1)
+                x, y, z = volume.TransformPhysicalPointToIndex(place[:3].tolist())
+                assert held[z, y, x], (phase, slice_, row, column)
+            drawn += int(mask.sum())
+        assert drawn == int((held > 0).sum()) > 0, "and nothing beside them"
+
+
+def test_each_frame_refers_to_its_own_image(result: Result, tmp_path: Path) -> None:
+    segmentation.write(tmp_path / "x.dcm", result, PHASES)
+    ds = pydicom.dcmread(tmp_path / "x.dcm")
+    places = {
+        tuple(np.round(result.cine.frames[result.cine.at[s, 1]].image.position or (), 3)): s
+        for s in range(1, result.cine.slices + 1)
+    }
+    for group in ds.PerFrameFunctionalGroupsSequence:
+        slice_ = places[tuple(np.round(group.PlanePositionSequence[0].ImagePositionPatient, 3))]
+        phase = PHASES[group.SegmentIdentificationSequence[0].ReferencedSegmentNumber - 1]
+        image = result.cine.frames[result.cine.at[slice_, phase]].image
+        (source,) = group.DerivationImageSequence[0].SourceImageSequence
+        assert source.ReferencedSOPInstanceUID == image.sop_uid
+        assert source.get("ReferencedFrameNumber") == (None if image.frame is None else image.frame + 1)
+    listed = {
+        (item.SeriesInstanceUID, one.ReferencedSOPInstanceUID)
+        for item in ds.ReferencedSeriesSequence
+        for one in item.ReferencedInstanceSequence
+    }
+    assert listed == {(frame.image.series_uid, frame.image.sop_uid) for frame in result.cine.frames}
+
+
+def test_the_object_says_what_it_is_and_who_drew_it(result: Result, tmp_path: Path) -> None:
+    segmentation.write(tmp_path / "x.dcm", result, [1, 3])
+    ds = pydicom.dcmread(tmp_path / "x.dcm")
+    first, second = ds.SegmentSequence
+    kind = first.SegmentedPropertyTypeCodeSequence[0]
+    assert (kind.CodeValue, kind.CodingSchemeDesignator) == ("FMA9466", "FMA")
+    assert first.AnatomicRegionSequence[0].CodeValue == "87878005"
+    assert first.SegmentAlgorithmType == "AUTOMATIC"
+    named = first.SegmentationAlgorithmIdentificationSequence[0]
+    assert named.AlgorithmName == "lvseg bright" and result.model.weights[:12] in named.AlgorithmVersion
+    assert first.SegmentLabel.endswith("phase 1 of 4, end-diastole")
+    assert second.SegmentLabel.endswith("phase 3 of 4, end-systole")
+    assert ds.PatientID == "PAT-1" and ds.StudyInstanceUID == result.cine.frames[0].image.study_uid
+
+
+def test_the_same_result_gives_the_same_bytes(result: Result, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        segmentation.write(tmp_path / f"{name}.dcm", result, PHASES)
+        nifti.write(tmp_path / f"{name}.nii.gz", result)
+    assert (tmp_path / "a.dcm").read_bytes() == (tmp_path / "b.dcm").read_bytes()
+    assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
+
+
+@pytest.mark.skipif(not shutil.which("dciodvfy"), reason="dciodvfy is not installed (Debian: dicom3tools)")
+def test_the_object_follows_the_standard(result: Result, tmp_path: Path) -> None:
+    for phases in (PHASES, [1, 3]):
+        segmentation.write(tmp_path / "x.dcm", result, phases)
+        said = subprocess.run(["dciodvfy", "-new", str(tmp_path / "x.dcm")], capture_output=True, text=True)
+        assert "Error" not in said.stdout + said.stderr, said.stderr
+        assert "Segmentation" in said.stdout + said.stderr
+
+
+def test_sources_without_place_or_with_nothing_drawn_give_no_object(
+    tmp_path: Path, model: study.Model
+) -> None:
+    def placeless(ds: pydicom.Dataset, slice_: int, phase: int) -> None:
+        del ds.ImagePositionPatient
+
+    found = predicted(classic(tmp_path / "a", HEART, placeless), model)
+    assert "where the images lie" in str(segmentation.write(tmp_path / "x.dcm", found, PHASES))
+    empty = predicted(classic(tmp_path / "b", Heart(widest=0.0)), model)
+    assert segmentation.write(tmp_path / "x.dcm", empty, PHASES) == "there is no mask"
+    assert not (tmp_path / "x.dcm").exists()
+
+
+def test_dates_of_zeros_do_not_stand_in_the_way(tmp_path: Path, model: study.Model) -> None:
+    def zeros(ds: pydicom.Dataset, slice_: int, phase: int) -> None:
+        ds.PatientBirthDate = ds.StudyDate = "00000000"
+
+    found = predicted(classic(tmp_path / "a", HEART, zeros), model)
+    assert segmentation.write(tmp_path / "x.dcm", found, [1]) is None
+
+
+def test_nifti_lies_on_the_patient_and_in_time(result: Result, tmp_path: Path) -> None:
+    assert nifti.write(tmp_path / "x.nii.gz", result)
+    image = sitk.ReadImage(str(tmp_path / "x.nii.gz"))  # ITK gives coordinates as DICOM does
+    assert image.GetSize() == (64, 64, 5, 4)
+    assert image.GetSpacing()[3] == pytest.approx(result.cine.beat_ms / 4 / 1000)
+    volume = image[:, :, :, 0]
+    held = sitk.GetArrayFromImage(volume)
+    for slice_ in range(1, 6):
+        position = result.cine.at[slice_, 1]
+        affine = result.cine.frames[position].image.affine
+        assert (held[slice_ - 1] == result.masks[position]).all()
+        place = volume.TransformIndexToPhysicalPoint((20, 11, slice_ - 1))
+        assert np.allclose(place, (affine @ (20, 11, 0, 1))[:3], atol=1e-3)
+
+
+def test_contours_as_text_come_back(result: Result, tmp_path: Path) -> None:
+    scd.write(tmp_path / "c", result)
+    drawn = {
+        f.number: line
+        for f, line in zip(result.cine.frames, result.contours, strict=True)
+        if line is not None
+    }
+    files = sorted((tmp_path / "c").iterdir())
+    assert [file.name for file in files] == [f"IM-0001-{n:04d}-icontour-auto.txt" for n in sorted(drawn)]
+    for file in files:
+        item = Item(str(file.parent), file.name, file.stat().st_size, -1, 0)
+        read = contours.read(item, first_pixel=1)
+        own = drawn[int(file.name.split("-")[2])]
+        assert abs(area(read)) == pytest.approx(abs(area(own)), rel=0.002)
+        assert max(np.abs(own - point).max(axis=1).min() for point in read) <= 0.006
