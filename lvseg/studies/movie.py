@@ -1,0 +1,53 @@
+"""The beating heart: all slices side by side, phase after phase, in a file that every browser plays."""
+
+import math
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from lvseg.files import atomic_path
+from lvseg.studies import tiles
+from lvseg.studies.result import Result
+
+_WIDTH = 640  # pixels of the film, roughly
+_LARGEST = 320  # pixels of a tile: one slice alone is not blown up any further
+_USUAL_MS = 40.0  # a phase, where the duration of the beat is unknown
+_FASTEST_MS = 20  # browsers slow down what changes faster
+_WORDS = (255, 255, 255)
+
+
+def write(path: Path, result: Result) -> None:
+    """Write the study as an animated WebP that loops over its phases, as long as the heart takes for a beat.
+
+    Args:
+        path: of the file.
+        result: the study.
+    """
+    cine = result.cine
+    beat = cine.beat_ms if math.isfinite(cine.beat_ms) else _USUAL_MS * cine.phases
+    seen = tiles.view(result)
+    first, *others = [_picture(result, phase, seen) for phase in range(1, cine.phases + 1)]
+    with atomic_path(path) as temporary:
+        # 10 slices of 24 phases: 0.4 MB in 0.3 s; GIF takes 4.6 MB and 0.5 s, method 4 twice the time for 7 % less.
+        first.save(
+            temporary, "WEBP", save_all=True, append_images=others, loop=0, quality=75, method=2,
+            duration=max(round(beat / cine.phases), _FASTEST_MS),
+        )  # fmt: skip
+
+
+def _picture(result: Result, phase: int, seen: tiles.View) -> Image.Image:
+    """Return all slices at one phase, with the numbers of both."""
+    slices, found = result.cine.slices, result.measurements
+    columns = math.ceil(math.sqrt(slices))
+    size = min(_WIDTH // columns, _LARGEST)
+    picture = Image.new("RGB", (columns * size, math.ceil(slices / columns) * size))
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(12)
+    for place in range(slices):
+        corner = (place % columns * size, place // columns * size)
+        position = result.cine.at[place + 1, phase]
+        picture.paste(tiles.tile(result, position, seen, size), corner)
+        pen.text((corner[0] + 5, corner[1] + 3), str(place + 1), _WORDS, font)
+    mark = {found.es_phase: " ES", found.ed_phase: " ED"}.get(phase, "")
+    words = f"phase {phase}/{result.cine.phases}{mark}"
+    pen.text((picture.width - 5, picture.height - 4), words, _WORDS, font, anchor="rs")
+    return picture
