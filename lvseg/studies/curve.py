@@ -7,9 +7,9 @@ import numpy as np
 
 from lvseg.studies.result import Measurements
 
-WIDTH, HEIGHT = 88.0, 36.0  # mm of the field that the curve fills
-_TICKS = 4  # at most, above zero
-_STEPS = (1, 2, 5)
+WIDTH, HEIGHT = 88.0, 40.0  # mm of the field that the curve fills
+_UPWARDS, _ACROSS = 4, 6  # ticks at most, above the first
+_STEPS = (1, 2, 5, 10)
 
 
 @dataclass(frozen=True)
@@ -44,27 +44,30 @@ def curve(found: Measurements) -> Curve | None:
     known = np.flatnonzero(np.isfinite(found.volume_ml))
     if known.size < 2 or not found.volume_ml[known].any():
         return None
-    timed = bool(np.isfinite(found.time_ms).all()) and len(set(found.time_ms.tolist())) == found.time_ms.size
+    timed = bool((np.diff(found.time_ms) > 0).all())  # not where a time is NaN
     times = found.time_ms if timed else np.arange(1.0, found.volume_ml.size + 1)
     start, length = float(times.min()), float(np.ptp(times))
     x = (times - start) / length * WIDTH
     highest = float(found.volume_ml[known].max())
-    step = _step(highest)
+    step = _step(highest / _UPWARDS)
     top = step * math.ceil(highest / step)
     y = HEIGHT * (1 - found.volume_ml / top)
-    pace = max(_step(length), 1.0)
+    pace = max(_step(length / _ACROSS), 1.0)
     across = np.arange(math.ceil(start / pace), math.floor((start + length) / pace) + 1) * pace
+    levels = np.arange(0, top + step / 2, step)
     marks = {"ED": found.ed_phase, "ES": found.es_phase}
     return Curve(
         points=tuple((float(x[phase]), float(y[phase])) for phase in known),
         across=tuple(Tick(float((value - start) / length * WIDTH), f"{value:g}") for value in across),
-        upwards=tuple(Tick(HEIGHT * (1 - value / top), f"{value:g}") for value in np.arange(0, top + step / 2, step)),
-        marks={name: float(x[phase - 1]) for name, phase in sorted(marks.items(), key=lambda own: own[1]) if phase},
+        upwards=tuple(Tick(float(HEIGHT * (1 - value / top)), f"{value:g}") for value in levels),
+        marks={
+            name: float(x[marks[name] - 1]) for name in sorted(marks, key=marks.__getitem__) if marks[name]
+        },
         timed=timed,
-    )  # fmt: skip
+    )
 
 
-def _step(span: float) -> float:
-    """Return the smallest of 1, 2, 5, 10, 20, ... (or 0.5, 0.2, ...) of which no more than a few fill the span."""
-    power = 10.0 ** (math.floor(math.log10(span / _TICKS)))
-    return next(power * step for step in (*_STEPS, 10) if power * step * _TICKS >= span)
+def _step(least: float) -> float:
+    """Return the smallest of ..., 0.5, 1, 2, 5, 10, 20, ... that is not below `least`."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(power * step for step in _STEPS if power * step >= least)

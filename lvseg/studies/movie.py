@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -13,7 +14,7 @@ _WIDTH = 640  # pixels of the film, roughly
 _LARGEST = 320  # pixels of a tile: one slice alone is not blown up any further
 _USUAL_MS = 40.0  # a phase, where the duration of the beat is unknown
 _FASTEST_MS = 20  # browsers slow down what changes faster
-_WORDS = (255, 255, 255)
+_WORDS: dict[str, Any] = {"fill": (255, 255, 255), "stroke_fill": (0, 0, 0), "stroke_width": 1}
 
 
 def write(path: Path, result: Result) -> None:
@@ -41,13 +42,13 @@ def _picture(result: Result, phase: int, seen: tiles.View) -> Image.Image:
     columns = math.ceil(math.sqrt(slices))
     size = min(_WIDTH // columns, _LARGEST)
     picture = Image.new("RGB", (columns * size, math.ceil(slices / columns) * size))
-    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(12)
+    pen, words = ImageDraw.Draw(picture), _WORDS | {"font": ImageFont.load_default(12)}
     for place in range(slices):
         corner = (place % columns * size, place // columns * size)
         position = result.cine.at[place + 1, phase]
         picture.paste(tiles.tile(result, position, seen, size), corner)
-        pen.text((corner[0] + 5, corner[1] + 3), str(place + 1), _WORDS, font)
+        pen.text((corner[0] + 5, corner[1] + 3), str(place + 1), **words)
     mark = {found.es_phase: " ES", found.ed_phase: " ED"}.get(phase, "")
-    words = f"phase {phase}/{result.cine.phases}{mark}"
-    pen.text((picture.width - 5, picture.height - 4), words, _WORDS, font, anchor="rs")
+    now = f"phase {phase}/{result.cine.phases}{mark}"
+    pen.text((picture.width - 5, picture.height - 5), now, anchor="rs", **words)
     return picture

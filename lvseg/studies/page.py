@@ -38,15 +38,15 @@ def write(path: Path, result: Result) -> None:
         verdict=verdict,
         meaning=meaning if found else "No left ventricle was found.",
         volumes=_volumes(result, found),
-        facts=_facts(result, found),
+        facts=_facts(result),
         quality={
             name.replace("_", " "): _figure(value, decimals=0 if float(value).is_integer() else 2)
             for name, value in result.assessment.quality.items()
         },
-        curve=curve.curve(result.measurements) if found else None,
+        curve=curve.curve(result.measurements),
         field={"width": curve.WIDTH, "height": curve.HEIGHT},
         montage=drawn,
-        picture=f"data:image/jpeg;base64,{base64.b64encode(drawn.jpeg).decode()}",
+        picture=f"data:image/webp;base64,{base64.b64encode(drawn.webp).decode()}",
         marks={result.measurements.es_phase: "ES", result.measurements.ed_phase: "ED"},
     )
     write_text(path, html)
@@ -67,14 +67,14 @@ def _volumes(result: Result, found: bool) -> dict[str, tuple[str, str, str]]:
     }
 
 
-def _facts(result: Result, found: bool) -> dict[str, str]:
+def _facts(result: Result) -> dict[str, str]:
     """Return where the volumes were taken and what the images are like."""
     cine, own = result.cine, result.measurements
     rows, columns = result.masks.shape[1:]
     high, wide = cine.spacing_mm
     return {
-        "end-diastole": _phase(own.ed_phase, own.time_ms) if found else _UNKNOWN,
-        "end-systole": _phase(own.es_phase, own.time_ms) if found else _UNKNOWN,
+        "end-diastole": _phase(own.ed_phase, own.time_ms),
+        "end-systole": _phase(own.es_phase, own.time_ms),
         "heart beat": _figure(cine.beat_ms, " ms")
         + (f" ({60_000 / cine.beat_ms:.0f} a minute)" if cine.beat_ms > 0 else ""),
         "slices × phases": f"{cine.slices} × {cine.phases}",

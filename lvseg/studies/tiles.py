@@ -8,11 +8,14 @@ from PIL import Image, ImageDraw
 from lvseg.studies.result import Result
 
 CONTOUR = (255, 212, 0)
-_SURROUND = 1.7  # side of the square, in sides of what the masks fill: the wall and a part of the right ventricle
+_SURROUND = (
+    1.7  # side of the square, in sides of what the masks fill: the wall and a part of the right ventricle
+)
 _LEAST = 32  # pixels: a mask of a few pixels is shown with what lies around it
 _MIDDLE = 0.6  # of the image, where there is no mask
 _FINE = 4  # a contour is drawn this many times larger and made small again, which smooths it
 _LINE = 70  # of these lines side by side fill a tile
+_HEADROOM = 1.25  # white, in brightnesses of blood: the lines show on it
 _SAMPLES = 200_000  # pixels that tell the grey scale
 
 
@@ -38,7 +41,10 @@ class View:
 
 
 def view(result: Result) -> View:
-    """Return the square that holds every mask of the study, or the image's middle, and the grey scale within it."""
+    """Return the square that holds every mask of the study, or the image's middle, and a grey scale for all frames.
+
+    The scale is that of the square's inner half: fat at its border may be far brighter than blood.
+    """
     shape = np.array(result.masks.shape[1:])
     pixel = np.array(result.cine.spacing_mm)
     pixel = pixel if np.isfinite(pixel).all() else np.ones(2)
@@ -51,8 +57,13 @@ def view(result: Result) -> View:
         side = _MIDDLE * (shape * pixel).min()
     rows, columns = np.maximum(np.rint(side / pixel), 1).astype(int)
     top, left = np.floor((low + high - (rows, columns)) / 2).astype(int)
-    shown = result.cine.pixels[:, max(top, 0) : top + rows, max(left, 0) : left + columns].ravel()
-    black, white = np.percentile(shown[:: shown.size // _SAMPLES + 1], [1, 99.5])
+    inner = [
+        slice(max(start + length // 4, 0), start + length - length // 4)
+        for start, length in ((top, rows), (left, columns))
+    ]
+    shown = result.cine.pixels[:, *inner].ravel()
+    black, bright = np.percentile(shown[:: shown.size // _SAMPLES + 1], [1, 99])
+    white = black + _HEADROOM * (bright - black)
     return View(int(left), int(top), int(columns), int(rows), float(black), float(white))
 
 
