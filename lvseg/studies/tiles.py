@@ -8,9 +8,7 @@ from PIL import Image, ImageDraw
 from lvseg.studies.result import Result
 
 CONTOUR = (255, 212, 0)
-_SURROUND = (
-    1.7  # side of the square, in sides of what the masks fill: the wall and a part of the right ventricle
-)
+_SURROUND = 1.7  # side of the square, in sides of what the masks fill: wall and septum are seen as well
 _LEAST = 32  # pixels: a mask of a few pixels is shown with what lies around it
 _MIDDLE = 0.6  # of the image, where there is no mask
 _FINE = 4  # a contour is drawn this many times larger and made small again, which smooths it
