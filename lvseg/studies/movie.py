@@ -1,38 +1,54 @@
-"""The beating heart with its contours, all slices side by side, as an animated picture."""
+"""The beating heart: all slices side by side, phase after phase, in a file that every browser plays."""
 
 import math
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from lvseg.files import atomic_path
+from lvseg.studies import tiles
 from lvseg.studies.result import Result
-from lvseg.studies.tiles import Tiles
 
-_SIDE = 144  # pixels of a slice
-_USUAL_MS = 50  # of a phase, where the beat is unknown
+_WIDTH = 640  # pixels of the film, roughly
+_LARGEST = 320  # pixels of a tile: one slice alone is not blown up any further
+_USUAL_MS = 40.0  # a phase, where the duration of the beat is unknown
+_FASTEST_MS = 20  # browsers slow down what changes faster
+_WORDS: dict[str, Any] = {"fill": (255, 255, 255), "stroke_fill": (0, 0, 0), "stroke_width": 1}
 
 
 def write(path: Path, result: Result) -> None:
-    """Write an endless film of the phases, as WebP: a fifth of the size of a GIF, with all its greys.
+    """Write the study as an animated WebP that loops over its phases, as long as the heart takes for a beat.
 
-    The same result gives the same bytes.
+    Args:
+        path: of the file.
+        result: the study.
     """
     cine = result.cine
-    tiles = Tiles(result, _SIDE)
-    columns = math.ceil(math.sqrt(cine.slices * 1.5))
-    size = columns * _SIDE, math.ceil(cine.slices / columns) * _SIDE
-    pictures = []
-    for phase in range(1, cine.phases + 1):
-        sheet = Image.new("RGB", size)
-        for slice_ in range(1, cine.slices + 1):
-            row, column = divmod(slice_ - 1, columns)
-            sheet.paste(tiles.tile(slice_, phase), (column * _SIDE, row * _SIDE))
-        ImageDraw.Draw(sheet).text((5, 3), f"phase {phase}", fill=(255, 255, 255))
-        pictures.append(sheet)
-    step = cine.beat_ms / cine.phases if np.isfinite(cine.beat_ms) else _USUAL_MS
+    beat = cine.beat_ms if math.isfinite(cine.beat_ms) else _USUAL_MS * cine.phases
+    seen = tiles.view(result)
+    first, *others = [_picture(result, phase, seen) for phase in range(1, cine.phases + 1)]
     with atomic_path(path) as temporary:
-        first, *others = pictures
-        how = {"duration": round(step), "loop": 0, "quality": 75, "method": 1}
-        first.save(temporary, "WEBP", save_all=True, append_images=others, **how)
+        # 10 slices of 24 phases: 0.6 MB in 0.3 s. GIF takes 4.7 MB and 0.5 s, method 4 twice the time for 6 % less.
+        first.save(
+            temporary, "WEBP", save_all=True, append_images=others, loop=0, quality=75, method=2,
+            duration=max(round(beat / cine.phases), _FASTEST_MS),
+        )  # fmt: skip
+
+
+def _picture(result: Result, phase: int, seen: tiles.View) -> Image.Image:
+    """Return all slices at one phase, with the numbers of both."""
+    slices, found = result.cine.slices, result.measurements
+    columns = math.ceil(math.sqrt(slices))
+    size = min(_WIDTH // columns, _LARGEST)
+    picture = Image.new("RGB", (columns * size, math.ceil(slices / columns) * size))
+    pen, words = ImageDraw.Draw(picture), _WORDS | {"font": ImageFont.load_default(12)}
+    for place in range(slices):
+        corner = (place % columns * size, place // columns * size)
+        position = result.cine.at[place + 1, phase]
+        picture.paste(tiles.tile(result, position, seen, size), corner)
+        pen.text((corner[0] + 5, corner[1] + 3), str(place + 1), **words)
+    mark = {found.es_phase: " ES", found.ed_phase: " ED"}.get(phase, "")
+    now = f"phase {phase}/{result.cine.phases}{mark}"
+    pen.text((picture.width - 5, picture.height - 5), now, anchor="rs", **words)
+    return picture

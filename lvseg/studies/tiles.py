@@ -1,73 +1,89 @@
-"""Frames as small pictures of the heart with the contour, all cut and windowed alike."""
+"""How the frames of a study are shown: one square around the heart, one grey scale, the contours as thin lines."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from lvseg.studies.result import Result
 
-LINE = (255, 212, 0)
-_AROUND = 1.6  # times the ventricle's extent
-_LEAST_MM = 90.0  # shown of the chest
-_FINER = 2  # lines are drawn this many times larger, then reduced: they become smooth
+CONTOUR = (255, 212, 0)
+_SURROUND = 1.7  # side of the square, in sides of what the masks fill: wall and septum are seen as well
+_LEAST = 32  # pixels: a mask of a few pixels is shown with what lies around it
+_MIDDLE = 0.6  # of the image, where there is no mask
+_FINE = 4  # a contour is drawn this many times larger and made small again, which smooths it
+_LINE = 70  # of these lines side by side fill a tile
+_HEADROOM = 1.25  # white, in brightnesses of blood: the lines show on it
+_SAMPLES = 200_000  # pixels that tell the grey scale
 
 
 @dataclass(frozen=True)
-class Tiles:
-    """How the frames of a study are shown.
+class View:
+    """What all tiles of a study share.
 
     Attributes:
-        result: the study.
-        side: pixels of a tile.
+        left: column of the first pixel shown; may lie outside the image.
+        top: its row.
+        columns: how many are shown.
+        rows: how many are shown; differs from `columns` where pixels are not square.
+        black: value shown black.
+        white: value shown white.
     """
 
-    result: Result
-    side: int
+    left: int
+    top: int
+    columns: int
+    rows: int
+    black: float
+    white: float
 
-    @cached_property
-    def _square(self) -> tuple[float, float, float]:
-        """Left, top and side of what is shown, in pixels of the frames: around all masks, or their middle."""
-        rows, columns = self.result.cine.pixels.shape[1:]
-        least = _LEAST_MM / float(np.nan_to_num(min(self.result.cine.spacing_mm), nan=1.4))
-        where = self.result.masks.any(axis=0)
-        x, y, extent = columns / 2, rows / 2, 0.0
-        if where.any():
-            down, across = np.nonzero(where)
-            x, y = float(across.min() + across.max() + 1) / 2, float(down.min() + down.max() + 1) / 2
-            extent = _AROUND * float(max(np.ptp(across), np.ptp(down)))
-        side = float(min(max(extent, least), max(rows, columns)))
-        return x - side / 2, y - side / 2, side
 
-    @cached_property
-    def _window(self) -> tuple[float, float]:
-        """Grey values shown as black and as white: of all frames, so that they can be compared."""
-        left, top, side = (round(value) for value in self._square)
-        part = self.result.cine.pixels[:, max(top, 0) : top + side, max(left, 0) : left + side]
-        low, high = np.percentile(
-            part[:: max(len(part) // 20, 1)], (1, 97)
-        )  # fat is brighter than blood and may be white
-        return float(low), float(high)
+def view(result: Result) -> View:
+    """Return the square that holds every mask of the study, or the image's middle, and a grey scale for all frames.
 
-    def tile(self, slice_: int, phase: int) -> Image.Image:
-        """Return one frame (side x side) with its contour."""
-        position = self.result.cine.at[slice_, phase]
-        (left, top, shown), (low, high) = self._square, self._window
-        first, last = np.floor([top, left]).astype(int), np.ceil([top + shown, left + shown]).astype(int)
-        pixels = self.result.cine.pixels[position]
-        inner = pixels[max(first[0], 0) : max(last[0], 0), max(first[1], 0) : max(last[1], 0)]
-        grey = np.zeros(tuple(last - first), np.uint8)
-        at = np.maximum(-first, 0)
-        scaled = 255 * np.clip((inner - low) / max(high - low, 1e-6), 0, 1)
-        grey[at[0] : at[0] + inner.shape[0], at[1] : at[1] + inner.shape[1]] = scaled
-        box = (left - first[1], top - first[0], left - first[1] + shown, top - first[0] + shown)
-        large = self.side * _FINER
-        picture = (
-            Image.fromarray(grey).resize((large, large), Image.Resampling.BICUBIC, box=box).convert("RGB")
-        )
-        line = self.result.contours[position]
-        if line is not None:
-            points = (line + 0.5 - (left, top)) * (large / shown)
-            ImageDraw.Draw(picture).line([*map(tuple, points), tuple(points[0])], fill=LINE, width=_FINER)
-        return picture.resize((self.side, self.side), Image.Resampling.BOX)
+    The scale is that of the square's inner half: fat at its border may be far brighter than blood.
+    """
+    shape = np.array(result.masks.shape[1:])
+    pixel = np.array(result.cine.spacing_mm)
+    pixel = pixel if np.isfinite(pixel).all() else np.ones(2)
+    drawn = np.argwhere(result.masks.any(axis=0))
+    if drawn.size:
+        low, high = drawn.min(axis=0), drawn.max(axis=0) + 1
+        side = max(_SURROUND * ((high - low) * pixel).max(), _LEAST * pixel.max())
+    else:
+        low, high = np.zeros(2), shape
+        side = _MIDDLE * (shape * pixel).min()
+    rows, columns = np.maximum(np.rint(side / pixel), 1).astype(int)
+    top, left = np.floor((low + high - (rows, columns)) / 2).astype(int)
+    inner = [
+        slice(max(start + length // 4, 0), start + length - length // 4)
+        for start, length in ((top, rows), (left, columns))
+    ]
+    shown = result.cine.pixels[:, *inner].ravel()
+    black, bright = np.percentile(shown[:: shown.size // _SAMPLES + 1], [1, 99])
+    white = black + _HEADROOM * (bright - black)
+    return View(int(left), int(top), int(columns), int(rows), float(black), float(white))
+
+
+def tile(result: Result, position: int, seen: View, size: int) -> Image.Image:
+    """Return one frame with its contour, if it has one.
+
+    Args:
+        result: the study.
+        position: of the frame in `result.cine.frames`.
+        seen: as `view` returns it.
+        size: rows and columns of the RGB picture.
+    """
+    scale = 255 / max(seen.white - seen.black, 1e-9)
+    grey = np.clip((result.cine.pixels[position] - seen.black) * scale, 0, 255).astype(np.uint8)
+    box = (seen.left, seen.top, seen.left + seen.columns, seen.top + seen.rows)
+    picture = Image.fromarray(grey).crop(box).resize((size, size), Image.Resampling.BICUBIC).convert("RGB")
+    points = result.contours[position]
+    if points is not None:
+        fine = size * _FINE
+        across = (points + 0.5 - box[:2]) * fine / (seen.columns, seen.rows) - 0.5
+        line = Image.new("L", (fine, fine))
+        corners = [(float(x), float(y)) for x, y in (*across, across[0])]
+        ImageDraw.Draw(line).line(corners, fill=255, width=max(round(fine / _LINE), _FINE))
+        picture.paste(CONTOUR, mask=line.reduce(_FINE))
+    return picture
