@@ -101,10 +101,14 @@ def _object(result: Result, phases: Sequence[int]) -> Dataset:
         ),
     )
     positions = {_place(image.position): slice_ for slice_, image in zip(slices, planes, strict=True)}
+    shared = segmentation.SharedFunctionalGroupsSequence[0]
     for group in segmentation.PerFrameFunctionalGroupsSequence:
-        slice_ = positions[_place(group.PlanePositionSequence[0].ImagePositionPatient)]
-        number = int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
-        _refer(group, cine.frames[cine.at[slice_, phases[number - 1]]].image, sources)
+        # What all frames have in common, the one segment or the one slice, is said once.
+        place = group.get("PlanePositionSequence") or shared.PlanePositionSequence
+        own = group.get("SegmentIdentificationSequence") or shared.SegmentIdentificationSequence
+        slice_ = positions[_place(place[0].ImagePositionPatient)]
+        phase = phases[int(own[0].ReferencedSegmentNumber) - 1]
+        _refer(group, cine.frames[cine.at[slice_, phase]].image)
     segmentation.ReferencedSeriesSequence = _by_series(segmentation.ReferencedSeriesSequence, series)
     _without_clock(segmentation, sources[0], identity)
     return segmentation
@@ -189,7 +193,7 @@ def _thickness(result: Result) -> float:
     return known[0] if known else 1.0
 
 
-def _refer(group: Dataset, image: Image, sources: Sequence[Dataset]) -> None:
+def _refer(group: Dataset, image: Image) -> None:
     """Let a frame refer to the very image that it was drawn on."""
     group.DerivationImageSequence = copy.deepcopy(group.DerivationImageSequence)  # segments share one
     references = group.DerivationImageSequence[0].SourceImageSequence
