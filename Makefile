@@ -8,7 +8,7 @@ LOCKS := requirements/dev.lock requirements/gpu.lock requirements/uv.lock
 # Exists when .venv is complete; older than a lock file or pyproject.toml means: bring .venv in step.
 READY := .venv/ready
 
-.PHONY: help repro test setup lint format mlflow ui bench bench-flow bench-robust bench-serve bench-train fleet chaos lock
+.PHONY: help repro test setup lint format mlflow ui bench bench-flow bench-predict bench-robust bench-serve bench-train fleet chaos lock
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -46,6 +46,9 @@ bench-flow: $(READY) ## what Prefect costs on top of DVC, and what two workers b
 
 bench-train: $(READY) ## the U-Net against MONAI's on PyTorch, in equal time; needs data/ (make repro)
 	@$(PYTHON_OF_VENV) -m bench.training $(ARGS)
+
+bench-predict: $(READY) ## a study to its ejection fraction, against a MONAI script and the bare network; needs make repro
+	@$(PYTHON_OF_VENV) -m bench.prediction $(ARGS)
 
 bench-robust: $(READY) ## what other framings and pixels cost the U-Net; ARGS="--model cnn"
 	@$(PYTHON_OF_VENV) -m bench.robustness $(ARGS)

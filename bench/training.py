@@ -5,10 +5,7 @@ grid, as the networks say: nothing is averaged or cleaned up. Each first finds o
 counted, and plans its learning rate for the whole time; the clock stands still while Dice is measured.
 """
 
-import json
 import math
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,13 +14,11 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from bench.peers.environment import asked
 from lvseg import device, params
 from lvseg.command import run
 from lvseg.dataset import Example
-from lvseg.errors import UserError
-from lvseg.identity import ROOT, state_home
 
-PEER = Path(__file__).parent / "peers"
 TRIAL = 40  # steps that say how long one takes
 AHEAD = 100  # batches between two looks at the clock
 AT_ONCE = 16  # images in a batch of prediction
@@ -151,25 +146,12 @@ def prediction_speed(model: Any, images: np.ndarray, settings: Any, views: int) 
 
 
 def train_peer(slices: Path, marks: list[float]) -> dict[str, Any]:
-    """Train MONAI's network in its own environment, which is made on first use.
+    """Train MONAI's network in its own environment.
 
     Raises:
         UserError: it cannot be made, or the training failed.
     """
-    home = state_home() / "peers" / "monai"
-    python = home / "bin" / "python"
-    if not python.exists():
-        print(f"making an environment for MONAI in {home} (about 1 GB)", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-    pip = [str(python), "-m", "pip", "install", "--quiet", "-r", str(PEER / "requirements.txt")]
-    if subprocess.run(pip).returncode:
-        raise UserError(f"MONAI could not be installed into {home}: see above")
-    command = [str(python), str(PEER / "monai_unet.py"), str(slices), *map(str, marks)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        raise UserError(f"MONAI's training failed: {done.stderr.strip()[-2000:]}")
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+    return asked("monai_unet.py", slices, *marks)
 
 
 def operations(settings: Any) -> float:

@@ -13,7 +13,7 @@ SILENCE = 180  # seconds without one after which a flow run counts as crashed: a
 START = (
     3600  # seconds for infrastructure to start a flow run: a container may wait for its image, or for a node
 )
-FLOWS = ("retrain", "run-stage", "watch-data")
+FLOWS = ("retrain", "run-stage", "watch-data", "predict-cohort", "predict-shard")
 
 
 def environment() -> dict[str, str]:

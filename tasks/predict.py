@@ -8,6 +8,8 @@ import typer
 
 from lvseg.command import run
 
+_SOME_FAILED = 3  # exit status; 1 is a run that could not go on
+
 
 class Phases(StrEnum):
     """What the segmentation object holds."""
@@ -70,7 +72,7 @@ def main(
         from tracking.predictions import log
 
         log(out, facts)
-    sys.exit(1 if summary.failed else 0)
+    sys.exit(_SOME_FAILED if summary.failed else 0)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,13 @@ from flows.deploy import NEVER_BEGAN, SILENT
 from tests.flows.site import Site, wait_for
 
 TRIGGER = "raw data changed"
-DEPLOYMENTS = {"retrain/weekly": "local", "watch-data/poll": "local", "run-stage/gpu": "gpu"}
+DEPLOYMENTS = {
+    "retrain/weekly": "local",
+    "watch-data/poll": "local",
+    "run-stage/gpu": "gpu",
+    "predict-cohort/cohort": "local",
+    "predict-shard/gpu": "gpu",
+}
 
 
 def test_deployed_twice_everything_is_there_once(stand_in: Site) -> None:

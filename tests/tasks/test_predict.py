@@ -71,7 +71,7 @@ def first(lab: Lab) -> tuple[Path, str]:
         lab.folder / name for name in ("study-1", "study-2", "study-3", "mixed", "empty", "gone", "list.txt")
     ]
     done = lab.run("out", *studies, "--workers", "2", "--nifti", "--contours")
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 3, done.stderr
     return lab.folder / "out", done.stdout
 
 
@@ -149,7 +149,7 @@ def test_names_may_begin_with_ids_and_one_study_in_two_places_is_refused(lab: La
     copy = lab.folder / "copy-of-1"
     shutil.copytree(lab.folder / "study-1", copy)
     done = lab.run("named", lab.folder / "study-1", copy, "--with-ids", "--phases", "ed-es")
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert "the same study as" in done.stdout and "one folder" in done.stdout
     (study,) = (lab.folder / "named").glob("LEAKPAT1-S*")
     facts = json.loads((study / "measurements.json").read_text())

@@ -1,0 +1,34 @@
+"""The environment in which programs that we are compared with run, apart from ours."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from lvseg.errors import UserError
+from lvseg.identity import ROOT, state_home
+
+HERE = Path(__file__).parent
+
+
+def asked(script: str, *arguments: object) -> dict[str, Any]:
+    """Run a script of this folder with MONAI and PyTorch, installed on first use, and return its last line, JSON.
+
+    Raises:
+        UserError: the environment cannot be made, or the script failed.
+    """
+    home = state_home() / "peers" / "monai"
+    python = home / "bin" / "python"
+    if not python.exists():
+        print(f"making an environment for MONAI in {home} (about 1 GB)", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+    pip = [str(python), "-m", "pip", "install", "--quiet", "-r", str(HERE / "requirements.txt")]
+    if subprocess.run(pip).returncode:
+        raise UserError(f"MONAI could not be installed into {home}: see above")
+    command = [str(python), str(HERE / script), *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"{script} failed: {done.stderr.strip()[-2000:]}")
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
