@@ -1,4 +1,4 @@
-"""Fixtures of whole studies."""
+"""Fixtures of whole studies, with a network that takes what is bright for the cavity."""
 
 from pathlib import Path
 
