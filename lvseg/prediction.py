@@ -72,7 +72,7 @@ class Segmenter:
             ValueError: an image is empty, or holds NaN or infinity.
         """
         predictions = []
-        margins = self.margins(images, spacings_mm, VIEWS[: self.views])
+        margins = self.margins(self.batch(images, spacings_mm), VIEWS[: self.views])
         for image, spacing, own in zip(images, spacings_mm, margins, strict=True):
             margin = self.restored(own, image.shape, spacing)
             mask = _strongest(margin) if self.one_region else margin > 0
@@ -83,15 +83,16 @@ class Segmenter:
         """Return a margin (size, size) on a frame's own grid (H, W)."""
         return self.grid.restored(margin, shape, spacing_mm, beyond=_SURELY_OUTSIDE)
 
-    def margins(
-        self, images: Sequence[np.ndarray], spacings_mm: Sequence[Any], views: Sequence[tuple[int, bool]]
-    ) -> np.ndarray:
-        """Return the mean margin over some of `VIEWS` on the square grid, (batch, size, size) float32.
+    def batch(self, images: Sequence[np.ndarray], spacings_mm: Sequence[Any]) -> np.ndarray:
+        """Return frames as the network takes them, (batch, size, size, 1) float32.
 
         Raises:
             ValueError: as `predict`.
         """
-        batch = np.stack([self.grid.image(*frame) for frame in zip(images, spacings_mm, strict=True)])
+        return np.stack([self.grid.image(*frame) for frame in zip(images, spacings_mm, strict=True)])
+
+    def margins(self, batch: np.ndarray, views: Sequence[tuple[int, bool]]) -> np.ndarray:
+        """Return the mean margin over some of `VIEWS` on the square grid, (batch, size, size) float32."""
         total = np.zeros(batch.shape[:3], np.float32)
         for turns, flip in views:
             seen = np.rot90(batch, turns, axes=(1, 2))

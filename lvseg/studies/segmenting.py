@@ -1,6 +1,7 @@
 """From the frames of a cine to the ventricle's mask and outline on each."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,12 +66,12 @@ def _margins(
 ) -> np.ndarray:
     """Return the margins of frames on the network's grid, (n, size, size)."""
     parts = [list(shown[start : start + _BATCH]) for start in range(0, len(shown), _BATCH)]
-    return np.concatenate(
-        [
-            segmenter.margins([cine.pixels[i] for i in part], [cine.spacing_mm] * len(part), views)
-            for part in parts
-        ]
-    )
+
+    def ready(part: list[int]) -> np.ndarray:
+        return segmenter.batch([cine.pixels[i] for i in part], [cine.spacing_mm] * len(part))
+
+    with ThreadPoolExecutor(1) as ahead:  # the next frames are made ready while the network looks at these
+        return np.concatenate([segmenter.margins(batch, views) for batch in ahead.map(ready, parts)])
 
 
 def _only(margin: np.ndarray, region: np.ndarray) -> np.ndarray:

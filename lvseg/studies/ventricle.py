@@ -22,14 +22,15 @@ def regions(margins: np.ndarray, slices: np.ndarray) -> np.ndarray:
     body = _body(margins, slices)
     found = np.zeros(margins.shape, bool)
     for margin, slice_, out in zip(margins, slices, found, strict=True):
-        near = body[slice_ - 1]
-        if not near.any():
+        near, positive = body[slice_ - 1], margin > 0
+        if not (near & positive).any():
             continue
-        labels, _ = ndimage.label(margin > 0)
-        touching = np.unique(labels[near & (labels > 0)])
-        if touching.size:
-            strength = ndimage.sum_labels(np.square(margin, dtype=np.float64), labels, touching)
-            out[:] = ndimage.binary_fill_holes(labels == touching[strength.argmax()])
+        rows, columns = (np.flatnonzero(positive.any(axis=axis)) for axis in (1, 0))
+        part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)  # nothing is positive beyond
+        labels, _ = ndimage.label(positive[part])
+        touching = np.unique(labels[near[part] & (labels > 0)])
+        strength = ndimage.sum_labels(np.square(margin[part], dtype=np.float64), labels, touching)
+        out[part] = ndimage.binary_fill_holes(labels == touching[strength.argmax()])
     return found
 
 
