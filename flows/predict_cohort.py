@@ -145,7 +145,7 @@ def _known(pool: str) -> None:
             client.read_deployment_by_name(f"{DEPLOYMENT}/{pool}")
         except ObjectNotFound:
             raise UserError(
-                f"pool: there is no deployment {DEPLOYMENT}/{pool}; docs/deploy.md says how to add one"
+                f"pool: there is no deployment {DEPLOYMENT}/{pool}; docs/predict.md says how to add one"
             ) from None
 
 
