@@ -31,7 +31,7 @@ _LOOK = 3.0  # seconds between two looks at a run elsewhere
 _SOME_FAILED = 3  # exit status of `lvseg predict`
 # A line of a study without what follows: paths, and the ids of patients, stay on terminals.
 _STUDY = re.compile(r"^(\S+  (?:ok|look at it|failed))  ")
-_SUMMARY = re.compile(r"^\d+ studies in ")
+_SUMMARY = re.compile(r"^\d+ stud(?:y|ies) in ")
 
 
 @flow(name="predict-cohort")

@@ -71,7 +71,7 @@ def main(
     if track:
         from tracking.predictions import log
 
-        log(out, facts)
+        print(f"\nlogged in MLflow as the run {log(out, facts)}")
     sys.exit(_SOME_FAILED if summary.failed else 0)
 
 

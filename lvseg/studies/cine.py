@@ -26,6 +26,7 @@ class Cine:
         beat_ms: duration of the heart beat; NaN where the source does not say.
         series: what was chosen, in words that name no patient.
         why: the evidence for that choice.
+        others: what else the study holds, in the same words.
         notes: what was odd and how it was handled, a sentence each, that name no patient.
     """
 
@@ -38,6 +39,7 @@ class Cine:
     beat_ms: float
     series: str
     why: str
+    others: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

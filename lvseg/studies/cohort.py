@@ -111,7 +111,7 @@ def words(summary: Summary, out: Path) -> str:
     total = sum(summary.verdicts.values())
     parts = ", ".join(f"{summary.verdicts[verdict]} {verdict}" for verdict in (OK, LOOK, FAILED))
     return (
-        f"\n{total} studies in {summary.seconds:.0f} s: {parts}\n\n"
+        f"\n{total} stud{'y' if total == 1 else 'ies'} in {summary.seconds:.0f} s: {parts}\n\n"
         f"{out}/measurements.csv     a row per study; the same in measurements.parquet\n"
         f"{out}/<study>/report.html  to look at before the numbers are used\n"
         f"{out}/private              which patient and which folder a study is"

@@ -71,6 +71,7 @@ def record(result: Result, aside: Sequence[SetAside]) -> dict[str, Any]:
         "cine": {
             "series": cine.series,
             "why": cine.why,
+            "others": list(cine.others),
             "notes": list(cine.notes),
             "slices": cine.slices,
             "phases": cine.phases,

@@ -52,6 +52,7 @@ def stacked(choice: Choice) -> tuple[Cine, list[SetAside]]:
         beat_ms=_beat(slices),
         series=choice.series,
         why=choice.why,
+        others=choice.others,
         notes=tuple(notes),
     ), aside
 

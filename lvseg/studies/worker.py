@@ -156,4 +156,6 @@ def _line(facts: dict[str, Any], remark: str = "") -> Line:
     if facts.get("ef_percent") is not None:
         values = (facts["edv_ml"], facts["esv_ml"], facts["ef_percent"])
         told.insert(0, "EDV {:.0f} ml, ESV {:.0f} ml, EF {:.0f} %.".format(*values))
+    if "cine" in facts:
+        told.append("{series}: {slices} slices x {phases} phases".format(**facts["cine"]))
     return Line(facts["study"], facts["verdict"], " ".join([*told, *([remark] if remark else [])]))

@@ -78,6 +78,7 @@ def first(lab: Lab) -> tuple[Path, str]:
 def test_the_good_are_done_and_the_bad_are_named(first: tuple[Path, str]) -> None:
     out, said = first
     assert "8 studies in" in said and "5 ok, 0 look at it, 3 failed" in said, said
+    assert said.count("series 300: 5 slices x 4 phases") == 5
     assert "2 patients (LEAKPAT6, LEAKPAT7)" in said
     table = pd.read_parquet(out / "measurements.parquet")
     assert list(table["verdict"]).count("ok") == 5 and len(table) == 8
