@@ -1,13 +1,7 @@
-"""Which images of a study are the short-axis cine: chosen by geometry and tags, since no contour tells.
-
-Images of one plane, matrix, pixel size and kind form a stack, whatever series they came in: some scanners give each
-slice a series of its own, and a slice that was scanned again always has one. A series that is a stack by itself is
-not mixed with others, so that a stack that was scanned twice gives two.
-"""
+"""Which images of a study are the short-axis cine: chosen by geometry and tags, since no contour tells."""
 
 import math
 import re
-from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,13 +9,11 @@ import numpy as np
 
 from lvseg.reading.archives import UnreadableError
 from lvseg.reading.dicom import Image
+from lvseg.studies.planes import LEAST, MOST_PHASES, Stack, beside, is_flow, stack_of, stacks_of
 
-PARALLEL = 0.996  # cosine of about 5 degrees
 # From base to apex the heart's axis points left, forward and down: the mean of the two original patients of the
 # Sunnybrook data. Archives that were rebuilt without geometry have any direction, so it is a hint, no condition.
 _LONG_AXIS = np.array([0.68, -0.65, -0.34])
-_MOST_PHASES = 60  # at one position; more are the beats of a perfusion series
-_STACK = 3  # positions
 _SHORT = re.compile(
     r"(?<![a-z])(sa|sax|shax|cinesax|short.?axis|kurz\w*|kachse|petit.?axe|eje.?corto)(?![a-z])"
 )
@@ -48,29 +40,6 @@ class Choice:
     others: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Stack:
-    """Images that may be the cine.
-
-    Attributes:
-        images: of one plane and matrix.
-        counts: images by position along the normal, to a millimetre.
-    """
-
-    images: tuple[Image, ...]
-    counts: Counter[int]
-
-    @property
-    def phases(self) -> int:
-        """Images at a usual position."""
-        return Counter(self.counts.values()).most_common(1)[0][0]
-
-    @property
-    def size(self) -> int:
-        """Images that could show a beat."""
-        return sum(min(count, _MOST_PHASES) for count in self.counts.values())
-
-
 def choose(images: Sequence[Image], wanted: str | None = None) -> Choice:
     """Return the short-axis cine among all images of a study.
 
@@ -81,9 +50,9 @@ def choose(images: Sequence[Image], wanted: str | None = None) -> Choice:
     Raises:
         UnreadableError: there is no such series, or nothing that may be a cine.
     """
-    pool = _wanted(images, wanted) if wanted else [image for image in images if not _is_flow(image)]
-    flow = [] if wanted else [image for image in images if _is_flow(image)]
-    stacks = [stack for stack in _stacks(pool) if wanted or not _beside(stack, flow)]
+    pool = _wanted(images, wanted) if wanted else [image for image in images if not is_flow(image)]
+    flow = [] if wanted else [image for image in images if is_flow(image)]
+    stacks = [stack for stack in stacks_of(pool) if wanted or not beside(stack, flow)]
     if not stacks:
         raise UnreadableError("it holds no MR image that may be a short-axis cine")
     ranked = sorted(stacks, key=lambda stack: (-_score(stack), -_latest(stack)))
@@ -96,7 +65,7 @@ def choose(images: Sequence[Image], wanted: str | None = None) -> Choice:
             why += f"; {len(ranked) - 1} other{'s' if len(ranked) > 2 else ''} less likely"
     others = tuple(f"{_label(stack)}: {_shape(stack)}{_evidence(stack)}" for stack in ranked[1:])
     if flow:
-        others += (f"{_label(_stack(flow))}: {len(flow)} velocity or phase images",)
+        others += (f"{_label(stack_of(flow))}: {len(flow)} velocity or phase images",)
     return Choice(best.images, _label(best), why, others)
 
 
@@ -114,120 +83,38 @@ def _wanted(images: Sequence[Image], wanted: str) -> list[Image]:
     return found
 
 
-def _stacks(images: Sequence[Image]) -> list[_Stack]:
-    """Divide images into stacks of one plane; see the module."""
-    stacks = []
-    for alike in _planes(images):
-        whole: list[list[Image]] = []
-        parts: list[Image] = []
-        for own in _by_series(alike).values():
-            counts = _stack(own).counts
-            if len(counts) >= _STACK:
-                whole.append(own)
-            else:
-                parts += own
-        single = _stack(parts) if parts else None
-        homes = [own for own in whole if single and _alike(_stack(own), single)]
-        if single and len(single.counts) < _STACK and homes:  # slices that were scanned again
-            max(homes, key=len).extend(parts)
-            single = None
-        stacks += [_stack(own) for own in whole] + ([single] if single else [])
-    return stacks
-
-
-def _alike(one: _Stack, other: _Stack) -> bool:
-    """Return whether two stacks have about as many images at a position."""
-    return 0.6 <= other.phases / one.phases <= 1.7
-
-
-def _planes(images: Sequence[Image]) -> list[list[Image]]:
-    """Divide images by plane, matrix, pixel size and thickness; the first of each group stands for it."""
-    planes: list[list[Image]] = []
-    for image in images:
-        same = next((own for own in planes if _in_plane(own[0], image)), None)
-        if same is None:
-            planes.append([image])
-        else:
-            same.append(image)
-    return planes
-
-
-def _in_plane(one: Image, other: Image) -> bool:
-    if (one.rows, one.columns, one.thickness) != (other.rows, other.columns, other.thickness):
-        return False
-    if one.spacing != other.spacing and not (
-        one.spacing and other.spacing and np.allclose(one.spacing, other.spacing, rtol=0.01)
-    ):
-        return False
-    if one.normal is None or other.normal is None:
-        return one.normal is other.normal and one.series_uid == other.series_uid
-    first, second = (np.reshape(image.orientation or (), (2, 3)) for image in (one, other))
-    return bool((np.sum(first * second, axis=1) > PARALLEL).all())
-
-
-def _by_series(images: Sequence[Image]) -> dict[tuple[object, ...], list[Image]]:
-    """Divide images by folder, series and kind: a series UID alone is shared by several in some archives."""
-    series: dict[tuple[object, ...], list[Image]] = defaultdict(list)
-    for image in images:
-        folder = image.item.label.rpartition("/")[0] if image.frame is None else image.item.label
-        series[folder, image.series_uid, image.image_type[2:3]].append(image)
-    return series
-
-
-def _stack(images: Sequence[Image]) -> _Stack:
-    normal = images[0].normal
-    counts: Counter[int] = Counter()
-    for image in images:
-        known = normal is not None and image.position is not None
-        counts[round(float(np.asarray(image.position) @ normal)) if known else 0] += 1
-    return _Stack(tuple(images), counts)
-
-
-def _is_flow(image: Image) -> bool:
-    """Return whether an image shows velocity or phase, not signal."""
-    return any("VELOCITY" in part or part in ("P", "PHASE", "PHASE MAP") for part in image.image_type)
-
-
-def _beside(stack: _Stack, flow: Sequence[Image]) -> bool:
-    """Return whether velocity images lie in the very plane of a slice: then it is their magnitude."""
-    if len(stack.counts) >= _STACK:
-        return False
-    places = stack.counts.keys()
-    return any(_in_plane(stack.images[0], image) and places & _stack([image]).counts.keys() for image in flow)
-
-
-def _words(stack: _Stack) -> str:
+def _words(stack: Stack) -> str:
     """Return what descriptions say, digits and underlines apart."""
     said = {f"{image.description} {image.protocol}" for image in stack.images}
     return re.sub(r"[_\W]+", " ", " ".join(sorted(said))).casefold()
 
 
-def _says_short(stack: _Stack) -> bool:
+def _says_short(stack: Stack) -> bool:
     return bool(_SHORT.search(_words(stack)))
 
 
-def _says_other(stack: _Stack) -> bool:
+def _says_other(stack: Stack) -> bool:
     return bool(_OTHER.search(_words(stack))) and not _says_short(stack)
 
 
-def _beats(stack: _Stack) -> bool:
+def _beats(stack: Stack) -> bool:
     """Return whether the images at one position may show one heart beat.
 
     Those of a perfusion series are more than a beat has, or share one time after the R wave; those of a map differ
     in their inversion times.
     """
     place = stack.counts.most_common(1)[0]
-    if place[1] > _MOST_PHASES:
+    if place[1] > MOST_PHASES:
         return False
-    if len({image.inversion_time for image in stack.images if image.inversion_time}) >= _STACK:
+    if len({image.inversion_time for image in stack.images if image.inversion_time}) >= LEAST:
         return False
     times = [image.trigger_time for image in stack.images]
-    if stack.phases < _STACK or any(time is None for time in times):
-        return stack.phases >= _STACK
+    if stack.phases < LEAST or any(time is None for time in times):
+        return stack.phases >= LEAST
     return len({round(time or 0) for time in times}) >= 0.6 * stack.phases
 
 
-def _angle(stack: _Stack) -> float | None:
+def _angle(stack: Stack) -> float | None:
     """Return the angle in degrees between a stack's normal and the usual long axis, either way round."""
     normal = stack.images[0].normal
     if normal is None:
@@ -236,21 +123,21 @@ def _angle(stack: _Stack) -> float | None:
     return math.degrees(math.acos(min(cosine, 1.0)))
 
 
-def _score(stack: _Stack) -> float:
+def _score(stack: Stack) -> float:
     """Return how likely a stack is the short-axis cine: its images that show a beat, weighed by what speaks for it."""
     angle = _angle(stack)
     direction = 0.65 if angle is None else 0.3 + 0.7 * math.cos(math.radians(angle))
     words = 2.0 if _says_short(stack) else 0.1 if _says_other(stack) else 1.0
-    slices = min(len(stack.counts), _STACK) / _STACK
+    slices = min(len(stack.counts), LEAST) / LEAST
     return stack.size * slices * (1.0 if _beats(stack) else 0.02) * words * direction
 
 
-def _latest(stack: _Stack) -> int:
+def _latest(stack: Stack) -> int:
     """Return the highest series number: of two equal stacks the second was scanned because of the first."""
     return max(image.series_number or 0 for image in stack.images)
 
 
-def _label(stack: _Stack) -> str:
+def _label(stack: Stack) -> str:
     numbers = sorted({image.series_number for image in stack.images if image.series_number is not None})
     if not numbers:
         return "series without a number"
@@ -258,12 +145,12 @@ def _label(stack: _Stack) -> str:
     return f"series {shown}"
 
 
-def _shape(stack: _Stack) -> str:
+def _shape(stack: Stack) -> str:
     count = len(stack.counts)
     return f"{count} slice{'s' if count > 1 else ''} x {stack.phases} phase{'s' if stack.phases > 1 else ''}"
 
 
-def _evidence(stack: _Stack) -> str:
+def _evidence(stack: Stack) -> str:
     """Return what speaks for and against a stack."""
     angle = _angle(stack)
     facts = [
