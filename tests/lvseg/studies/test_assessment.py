@@ -15,8 +15,6 @@ TAPERED = np.array([0.0, 1700, 1800, 1700, 1500, 1200, 700, 0])  # mm2, base fir
 def assessed(
     ed: np.ndarray, share: float = 0.4, disagreement: float = 2.0, strange: tuple[str, ...] = ()
 ) -> Assessment:
-    ed: np.ndarray, share: float = 0.4, disagreement: float = 2.0, strange: tuple[str, ...] = ()
-) -> Assessment:
     """Assess a stack with these areas at end-diastole, of which `share` is left at end-systole; a beat of eight."""
     beat = 1 - (1 - share) * np.array([0, 0.3, 0.8, 1, 0.8, 0.5, 0.3, 0.1])
     return of_curve(ed, beat, disagreement, strange)
