@@ -89,7 +89,7 @@ def test_all_is_up_and_ctrl_c_ends_it(
             assert b"<html" in answer.read().lower()
     site = Site(project, f"http://127.0.0.1:{ports['PREFECT_PORT']}/api")
     deployed = {d["name"]: d for d in site.call("deployments/filter", {})}
-    assert set(deployed) == {"weekly", "poll", "gpu"}
+    assert set(deployed) == {"weekly", "poll", "gpu", "cohort"}
     commit = project.run("git", "rev-parse", "HEAD").strip()
     assert {d["version"] for d in deployed.values()} == {commit[:12]}
     (schedule,) = deployed["weekly"]["schedules"]

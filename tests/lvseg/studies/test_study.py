@@ -109,6 +109,10 @@ def test_every_form_of_a_study_gives_the_same_measurements(
     truth = np.stack([HEART.image(*place) > 500 for place in np.ndindex(7, 10)])
     order = sorted(result.cine.at.items(), key=lambda entry: entry[0])
     masks = np.stack([result.masks[position] for _, position in order]).astype(bool)
+    shown = np.stack([result.cine.pixels[position] for _, position in order])
+    assert np.allclose(shown, [HEART.image(*place) for place in np.ndindex(7, 10)], atol=6), (
+        "the scanner's values"
+    )
     assert 2 * (masks & truth).sum() / (masks.sum() + truth.sum()) > 0.97
 
 
