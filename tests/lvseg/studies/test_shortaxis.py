@@ -105,3 +105,12 @@ def test_descriptions_are_not_repeated(tmp_path: Path) -> None:
     (found,) = finding.studies(classic(tmp_path / "x", SHORT, description="SAX of Mrs LEAKNAME"))
     choice = shortaxis.choose(found.images)
     assert "LEAK" not in choice.why + choice.series + " ".join(choice.others)
+
+
+def test_what_is_called_something_else_must_show_more_to_be_taken(tmp_path: Path) -> None:
+    """In archives whose geometry was lost only words tell."""
+    flat = plane(np.eye(3)[0], np.eye(3)[1])
+    classic(tmp_path / "x" / "a", Heart(slices=9, phases=8), flat, series=1, description="cine 2ch stack")
+    classic(tmp_path / "x" / "b", Heart(slices=5, phases=8), flat, series=2, description="cine")
+    (found,) = finding.studies(tmp_path / "x")
+    assert shortaxis.choose(found.images).series == "series 2"
