@@ -134,6 +134,7 @@ def test_dates_of_zeros_do_not_stand_in_the_way(tmp_path: Path, model: study.Mod
 
     found = predicted(classic(tmp_path / "a", HEART, zeros), model)
     assert segmentation.write(tmp_path / "x.dcm", found, [1]) is None
+    assert pydicom.dcmread(tmp_path / "x.dcm").ContentDate, "which an object must have"
 
 
 def test_nifti_lies_on_the_patient_and_in_time(result: Result, tmp_path: Path) -> None:
