@@ -13,6 +13,7 @@ from pydicom.fileset import FileSet
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
 from lvseg.reading.archives import UnreadableError
+from lvseg.raster import rasterise
 from lvseg.studies import finding, study
 from lvseg.studies.result import FAILED
 from tests.lvseg.studies.hearts import Heart, classic, enhanced, predicted
@@ -114,6 +115,11 @@ def test_every_form_of_a_study_gives_the_same_measurements(
         "the scanner's values"
     )
     assert 2 * (masks & truth).sum() / (masks.sum() + truth.sum()) > 0.97
+    for mask, line in zip(result.masks, result.contours, strict=True):
+        assert (line is None) == (not mask.any())
+        assert line is None or (rasterise(line, (64, 64)) == mask).mean() > 0.998, (
+            "outlines lie on their masks"
+        )
 
 
 @pytest.mark.parametrize("spacing", [(1.5, 2.5), (2.5, 1.5)])
