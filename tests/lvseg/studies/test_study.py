@@ -12,8 +12,8 @@ from pydicom.dataset import Dataset
 from pydicom.fileset import FileSet
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
-from lvseg.reading.archives import UnreadableError
 from lvseg.raster import rasterise
+from lvseg.reading.archives import UnreadableError
 from lvseg.studies import finding, study
 from lvseg.studies.result import FAILED
 from tests.lvseg.studies.hearts import Heart, classic, enhanced, predicted
