@@ -17,9 +17,8 @@ from lvseg import shards
 from lvseg.frames import slice_distance
 from lvseg.volumes import volumes
 
-_MARGIN = (
-    0.5  # of the range to either side, and of the nearest value: a few patients do not show the whole range
-)
+# Of the range to either side, and of the nearest value: a few patients do not show the whole range.
+_MARGIN = 0.5
 _FRAMES = 24  # that the brightness is taken from
 # What is compared, in words, with its unit.
 WORDS = {
