@@ -13,7 +13,8 @@ from tracking.opening import opened
 from tracking.registry import CHAMPION, MODEL, number_of, version_of
 from tracking.store import reason
 
-_GET_ONE = "`make repro` and `lvseg promote` make one; or name the folder of a model: `--model models/unet`"
+_FOLDER = "name the folder of a model: `--model models/unet`"
+_GET_ONE = f"`make repro` and `lvseg promote` make one; or {_FOLDER}"
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,12 @@ def fetched(wanted: str = CHAMPION) -> Fetched:
     """
     try:
         store = opened()
-        version = version_of(store, wanted)
     except UserError as error:
-        raise UserError(f"no {wanted} of {MODEL}: {error}; {_GET_ONE}") from None
+        raise UserError(f"{error}; or {_FOLDER}") from None
+    try:
+        version = version_of(store, wanted)
+    except UserError:
+        raise UserError(f"{MODEL} has no {wanted}: {_GET_ONE}") from None
     weights = version.tags.get("lvseg.weights_hash", "")
     home = state_home() / "models" / (weights or f"{MODEL}-{number_of(version)}")
     if not (home / "run.json").is_file():

@@ -37,7 +37,7 @@ def downloads(store: Store, saved_model: Path, tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_champion_is_fetched_once(store: Store, downloads: list[str]) -> None:
-    with pytest.raises(UserError, match=r"no champion .*lvseg promote.*--model models/unet"):
+    with pytest.raises(UserError, match=r"has no champion: .*lvseg promote.*--model models/unet"):
         champion.fetched()
     store.client.set_registered_model_alias(MODEL, CHAMPION, "1")
     first, again, by_number = champion.fetched(), champion.fetched(), champion.fetched("v1")
