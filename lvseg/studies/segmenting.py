@@ -46,10 +46,10 @@ def draw(segmenter: Segmenter, cine: Cine) -> Drawn:
 def disagreement(segmenter: Segmenter, cine: Cine, drawn: Drawn, phases: tuple[int, ...]) -> float:
     """Return how far the masks of some phases move when the frames are shown mirrored and turned.
 
-    The share of their pixels, in percent, that the two drawings do not have in common (100 - Dice); NaN where
-    neither drew anything.
+    Each slice is looked at again in one of the phases, taken in turn: a sample that costs little. The share of their
+    pixels, in percent, that the two drawings do not have in common (100 - Dice); NaN where neither drew anything.
     """
-    shown = sorted({cine.at[slice_, phase] for slice_ in range(1, cine.slices + 1) for phase in phases})
+    shown = [cine.at[number, phases[number % len(phases)]] for number in range(1, cine.slices + 1)]
     margins = _margins(segmenter, cine, shown, [VIEWS[_OTHER_VIEW]])
     found = regions(margins, np.array([cine.frames[i].slice for i in shown]))
     common = total = 0

@@ -186,14 +186,19 @@ def _saved(path: Path, ds: Dataset) -> Path:
     return path
 
 
-def bright_model(folder: Path) -> Path:
-    """Write a network that takes what is bright for the cavity, as a training would have left it."""
+def bright_model(folder: Path, aside: int = 0) -> Path:
+    """Write a network that takes what is bright for the cavity, as a training would have left it.
+
+    It draws `aside` pixels beside the cavity, always in one direction of what it is shown.
+    """
     import keras
 
     images = keras.Input((96, 96, 1))
-    layer = keras.layers.Conv2D(2, 1)
+    layer = keras.layers.Conv2D(2, (1, 2 * aside + 1), padding="same")
     network = keras.Model(images, layer(images))
-    layer.set_weights([np.array([[[[0.0, 4.0]]]], np.float32), np.array([0.0, -4.8], np.float32)])
+    weights = np.zeros((1, 2 * aside + 1, 1, 2), np.float32)
+    weights[0, 0, 0, 1] = 4.0
+    layer.set_weights([weights, np.array([0.0, -4.8], np.float32)])
     folder.mkdir(parents=True)
     save_model(network, folder / "model.keras")
     told = {

@@ -16,7 +16,7 @@ from lvseg.raster import rasterise
 from lvseg.reading.archives import UnreadableError
 from lvseg.studies import finding, study
 from lvseg.studies.result import FAILED
-from tests.lvseg.studies.hearts import Heart, classic, enhanced, predicted
+from tests.lvseg.studies.hearts import Heart, bright_model, classic, enhanced, predicted
 
 HEART = Heart()
 
@@ -143,6 +143,15 @@ def test_a_stack_may_be_turned_and_scanned_from_the_apex(
     measured = predicted(classic(tmp_path / "s", HEART, change), model).measurements
     assert measured.ef_percent == pytest.approx(HEART.ef, abs=2.5)
     assert (measured.ed_phase, measured.es_phase) == (1, 4)
+
+
+def test_a_network_that_depends_on_the_view_is_found_out(tmp_path: Path, model: study.Model) -> None:
+    path = classic(tmp_path / "s", HEART)
+    assert predicted(path, model).assessment.quality["disagreement_percent"] < 1
+    folder = bright_model(tmp_path / "aside", aside=4)
+    result = predicted(path, study.load(folder, model.facts))
+    assert result.assessment.quality["disagreement_percent"] > 15
+    assert "mirrored and turned" in " ".join(result.assessment.reasons)
 
 
 def test_what_is_not_known_is_said_and_not_invented(tmp_path: Path, model: study.Model) -> None:
