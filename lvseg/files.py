@@ -1,6 +1,7 @@
 """Files that are either whole or absent: write to a temporary name, then rename."""
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     A folder that already stands at `path` is replaced as a whole.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    own = f"{os.getpid()}-{secrets.token_hex(4)}"  # on a store that machines share, another may have this number
+    temporary = path.with_name(f".{path.name}.{own}.tmp")
     try:
         yield temporary
         if temporary.is_dir() and path.is_dir():

@@ -103,7 +103,7 @@ def _each(paths: Sequence[Path], order: Order, workers: int) -> Iterator[list[wo
 
 def _lost(order: Order, path: Path, reason: str) -> worker.Line:
     """Record an input that its process did not come back from; it is tried again next time."""
-    return worker.failed(order, path, f"{path}: {reason}", reason)
+    return worker.failed(order, path, reason, reason)
 
 
 def words(summary: Summary, out: Path) -> str:

@@ -38,7 +38,7 @@ class Found:
 
 
 def inputs(arguments: Sequence[Path]) -> list[Path]:
-    """Return the inputs that arguments name: a text file lists one path per line, all others stand for themselves.
+    """Return the inputs that arguments name, absolute: a text file lists one path per line, others are inputs.
 
     Raises:
         UserError: a list cannot be read, or there is no input.
@@ -57,7 +57,7 @@ def inputs(arguments: Sequence[Path]) -> list[Path]:
         raise UserError(
             "no study: name folders, zip archives, DICOMDIR files, or a .txt file that lists them"
         )
-    return list(dict.fromkeys(paths))
+    return list(dict.fromkeys(path.absolute() for path in paths))
 
 
 def files(path: Path) -> tuple[list[Item], list[SetAside]]:

@@ -31,7 +31,10 @@ def write(out: Path) -> None:
 
 def _rows(out: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(out.glob(f"[!.]*/{RECORD}")):
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            facts = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:  # another machine is writing the study again
+            continue
         cine = facts.get("cine", {})
         yield {
             **{name: facts.get(name) for name in _PLAIN},

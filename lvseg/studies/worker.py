@@ -1,12 +1,12 @@
 """The process that predicts: it loads the model once and takes one input after the other."""
 
 import os
-import shutil
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +32,18 @@ class Worker:
     """One order, its model, and the journal of its output folder."""
 
     def __init__(self, order: Order) -> None:
+        self._order = order
+        self._how = order.how()
+        self._journal = Journal(order.out)
+
+    @cached_property
+    def _model(self) -> Any:
+        """The model, loaded when a study needs it: TensorFlow takes seconds, a run that finds all done takes none."""
         from lvseg import device
         from lvseg.studies import study
 
-        device.prepare(order.threads, seed=0)
-        self._order = order
-        self._how = order.how()
-        self._model = study.load(order.model, order.facts)
-        self._journal = Journal(order.out)
+        device.prepare(self._order.threads, seed=0)
+        return study.load(self._order.model, self._order.facts)
 
     def predict(self, path: Path) -> list[Line]:
         """Predict the studies of one input, unless that was done, and write all that belongs to them.
@@ -49,21 +53,23 @@ class Worker:
         """
         try:
             items, _ = finding.files(path)
-            key = self._journal.key(path, items, self._how)
-            entry = self._journal.find(key)
+            key = self._journal.key(items, self._how)
+            entry = self._journal.find(path, key)
             if entry:
                 return [_known(self._order.out, name) for name in entry.studies]
             found = finding.studies(path)
         except finding.RefusedError as error:
             return [failed(self._order, path, str(error), error.reason)]
         lines, aside = [], []
+        with writing(self._order.out):
+            self._journal.begin(path)
         for one in found:
             line, unused = self._study(path, one)
             lines.append(line)
             aside += [[entry.file, entry.reason] for entry in unused]
         with writing(self._order.out):
-            _forget_failure(self._order.out, path, [line.study for line in lines])
-            self._journal.add(key, Entry(str(path), found[0].patient, [line.study for line in lines], aside))
+            names = [line.study for line in lines]
+            self._journal.done(Entry(str(path.resolve()), key, found[0].patient, names, aside))
         return lines
 
     def _study(self, path: Path, found: finding.Found) -> tuple[Line, list[finding.SetAside]]:
@@ -128,27 +134,19 @@ def writing(out: Path) -> Iterator[None]:
 
 def failed(order: Order, path: Path, told: str, reason: str) -> Line:
     """Write the record of an input of which no study could be read."""
-    name = _failed_name(path)
+    name = f"unread-{study_name(str(path.resolve()))}"
     facts = outputs.failure(name, reason, [], order.facts)
-    with writing(order.out), atomic_path(order.out / name) as folder:
-        folder.mkdir()
-        outputs.write_record(folder, facts)
-    return Line(name, facts["verdict"], told)
-
-
-def _failed_name(path: Path) -> str:
-    return f"unread-{study_name(str(path.resolve()))}"
-
-
-def _forget_failure(out: Path, path: Path, kept: list[str]) -> None:
-    """Remove the record of an input that failed before and does no longer."""
-    if _failed_name(path) not in kept:
-        shutil.rmtree(out / _failed_name(path), ignore_errors=True)
+    with writing(order.out):
+        with atomic_path(order.out / name) as folder:
+            folder.mkdir()
+            outputs.write_record(folder, facts)
+        Journal(order.out).failed(path, name)
+    return Line(name, facts["verdict"], f"{path}: {told}")
 
 
 def _known(out: Path, name: str) -> Line:
     """Return the line of a study that was done before."""
-    return _line(outputs.read_record(out / name), "as before")
+    return _line(outputs.read_record(out / name), "(as before)")
 
 
 def _line(facts: dict[str, Any], remark: str = "") -> Line:

@@ -85,6 +85,8 @@ def test_the_good_are_done_and_the_bad_are_named(first: tuple[Path, str]) -> Non
     assert len(pd.read_csv(out / "measurements.csv")) == 8
     sources = pd.read_csv(out / "private" / "sources.csv")
     assert set(sources["patient"].dropna()) == {f"LEAKPAT{n}" for n in range(1, 6)}
+    unread = sources[sources["study"].str.startswith("unread-")]
+    assert {Path(path).name for path in unread["input"]} == {"mixed", "empty", "gone"}
     study = next(iter(out.glob("S*")))
     assert {path.name for path in study.iterdir()} == {
         "cine.webp", "contours", "measurements.json", "report.html", "segmentation.dcm", "segmentation.nii.gz",

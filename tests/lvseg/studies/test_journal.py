@@ -1,0 +1,93 @@
+"""What a folder of outputs holds, while inputs and options change below it."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lvseg.studies import study, tables
+from lvseg.studies.journal import Entry, Journal
+from lvseg.studies.order import Order
+from lvseg.studies.outputs import Outputs
+from lvseg.studies.worker import Line, Worker
+from tests.lvseg.studies.hearts import Heart, classic
+
+SMALL = {"slices": 5, "phases": 3, "end_systole": 2}
+Run = Callable[..., list[Line]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, model: study.Model, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return what predicts one input into `tmp_path / "out"`, as a worker and its parent do."""
+    monkeypatch.setattr(Worker, "_model", model)  # loaded once
+
+    def predict(path: Path, all_phases: bool = True, with_ids: bool = False) -> list[Line]:
+        out = tmp_path / "out"
+        journal = Journal(out)
+        journal.open()
+        kinds = Outputs(all_phases, nifti=False, contours=False)
+        lines = Worker(Order(out, tmp_path, model.facts, 2, None, kinds, with_ids)).predict(path)
+        journal.write_tables()
+        tables.write(out)
+        return lines
+
+    return predict
+
+
+def objects(out: Path) -> dict[str, bytes]:
+    return {path.parent.name: path.read_bytes() for path in out.glob("*/segmentation.dcm")}
+
+
+def test_outputs_are_those_of_the_last_command(tmp_path: Path, run: Run) -> None:
+    path = classic(tmp_path / "s", Heart(patient="ONE", **SMALL))
+    run(path)
+    first = objects(tmp_path / "out")
+    (line,) = run(path, all_phases=False, with_ids=True)
+    assert list(objects(tmp_path / "out")) == [line.study], "its other name is gone"
+    assert line.study.startswith("ONE-S")
+    (line,) = run(path)
+    assert "as before" not in line.told
+    assert objects(tmp_path / "out") == first
+    (line,) = run(path)
+    assert "as before" in line.told
+
+
+def test_outputs_are_those_of_the_files_that_are_there(tmp_path: Path, run: Run) -> None:
+    out, path = tmp_path / "out", classic(tmp_path / "s", Heart(patient="ONE", **SMALL))
+    run(path)
+    shutil.rmtree(path)
+    (line,) = run(path)
+    assert line.verdict == "failed" and line.told == f"{path}: there is no such file or folder"
+    assert len(pd.read_csv(out / "measurements.csv")) == 2, (
+        "an archive may be away: what was made of it stays"
+    )
+    broken = classic(path, Heart(patient="TWO", **SMALL))
+    min(broken.iterdir()).write_bytes(b"no image")
+    run(path)
+    assert list(pd.read_csv(out / "private" / "sources.csv")["patient"]) == ["TWO"]
+    assert len(pd.read_csv(out / "private" / "set_aside.csv")) == 1
+    classic(path, Heart(patient="TWO", **SMALL))
+    run(path)
+    assert len(pd.read_csv(out / "private" / "set_aside.csv")) == 0, "the file was mended"
+    assert len(pd.read_csv(out / "measurements.csv")) == 1
+
+
+def test_a_study_that_moved_is_told_of_its_new_place_only(tmp_path: Path, run: Run) -> None:
+    path = classic(tmp_path / "s", Heart(patient="ONE", **SMALL))
+    run(path)
+    path.rename(tmp_path / "t")
+    run(tmp_path / "t")
+    sources = pd.read_csv(tmp_path / "out" / "private" / "sources.csv")
+    assert [Path(place).name for place in sources["input"]] == ["t"]
+
+
+def test_work_that_was_begun_is_not_done(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.open()
+    entry = Entry(str(tmp_path / "s"), "key", "ONE", [])
+    journal.done(entry)
+    assert journal.find(tmp_path / "s", "key") == entry
+    journal.begin(tmp_path / "s")
+    assert journal.find(tmp_path / "s", "key") is None
