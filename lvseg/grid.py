@@ -61,20 +61,32 @@ class Grid:
         return (self._resampled(mask.astype(np.float32), spacing_mm) >= 0.5).astype(np.uint8)
 
     def restored(
-        self, scores: np.ndarray, shape: tuple[int, int], spacing_mm: Any, beyond: float = 0.0
+        self,
+        scores: np.ndarray,
+        shape: tuple[int, int],
+        spacing_mm: Any,
+        beyond: float = 0.0,
+        corner: tuple[int, int] = (0, 0),
     ) -> np.ndarray:
         """Return values on the square grid, (size, size) or (size, size, C), on the original (H, W[, C]).
 
-        Pixels that the square does not reach get the value `beyond`.
+        Args:
+            scores: the values; a part of the square alone will do.
+            shape: H and W.
+            spacing_mm: of its pixels, between rows and between columns.
+            beyond: the value of pixels that `scores` does not reach.
+            corner: row and column of the square that `scores` begins at.
         """
-        if self._fits(shape, spacing_mm):
+        if self._fits(shape, spacing_mm) and scores.shape[:2] == shape:
             return scores
+        whole = np.full((*shape, *scores.shape[2:]), beyond, scores.dtype)
+        reached = []
         for axis, (count, step) in enumerate(zip(shape, self.steps(shape, spacing_mm), strict=True)):
-            positions = (np.arange(count) + 0.5) * step + (self.size - count * step) / 2 - 0.5
-            scores = _resampled(scores, axis, positions, step)
-            missed = np.flatnonzero(~_inside(positions, self.size))
-            scores[(slice(None),) * axis + (missed,)] = beyond
-        return scores
+            positions = (np.arange(count) + 0.5) * step + (self.size - count * step) / 2 - 0.5 - corner[axis]
+            reached.append(_inside(positions, scores.shape[axis]))
+            scores = _resampled(scores, axis, positions[reached[axis]], step)
+        whole[np.ix_(*reached)] = scores
+        return whole
 
     def steps(self, shape: tuple[int, ...], spacing_mm: Any) -> tuple[float, float]:
         """Return grid points per pixel, down and across.

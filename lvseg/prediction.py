@@ -74,14 +74,10 @@ class Segmenter:
         predictions = []
         margins = self.margins(self.batch(images, spacings_mm), VIEWS[: self.views])
         for image, spacing, own in zip(images, spacings_mm, margins, strict=True):
-            margin = self.restored(own, image.shape, spacing)
+            margin = self.grid.restored(own, image.shape, spacing, beyond=_SURELY_OUTSIDE)
             mask = _strongest(margin) if self.one_region else margin > 0
             predictions.append(Prediction(mask.astype(np.uint8), margin))
         return predictions
-
-    def restored(self, margin: np.ndarray, shape: tuple[int, int], spacing_mm: Any) -> np.ndarray:
-        """Return a margin (size, size) on a frame's own grid (H, W)."""
-        return self.grid.restored(margin, shape, spacing_mm, beyond=_SURELY_OUTSIDE)
 
     def batch(self, images: Sequence[np.ndarray], spacings_mm: Sequence[Any]) -> np.ndarray:
         """Return frames as the network takes them, (batch, size, size, 1) float32.

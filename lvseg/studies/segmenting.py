@@ -11,6 +11,8 @@ from lvseg.studies.cine import Cine
 from lvseg.studies.ventricle import regions
 
 _BATCH = 16  # frames
+_BORDER = 8  # grid points around a region, more than a pixel of the frame measures
+_NOTHING = np.float32(1e-3)
 _OTHER_VIEW = 5  # of VIEWS: mirrored and turned by a quarter
 
 
@@ -37,7 +39,7 @@ def draw(segmenter: Segmenter, cine: Cine) -> Drawn:
         if not region.any():
             contours.append(None)
             continue
-        own = segmenter.restored(_only(margin, region), mask.shape, cine.spacing_mm)
+        own = _restored(segmenter, cine, margin, region)
         mask[:] = own > 0
         contours.append(Prediction(mask, own).contour())
     return Drawn(masks, tuple(contours))
@@ -55,7 +57,7 @@ def disagreement(segmenter: Segmenter, cine: Cine, drawn: Drawn, phases: tuple[i
     common = total = 0
     for position, margin, region in zip(shown, margins, found, strict=True):
         mask = drawn.masks[position].astype(bool)
-        own = segmenter.restored(_only(margin, region), mask.shape, cine.spacing_mm) > 0
+        own = _restored(segmenter, cine, margin, region) > 0
         common += int((mask & own).sum())
         total += int(mask.sum() + own.sum())
     return 100 * (1 - 2 * common / total) if total else float("nan")
@@ -74,7 +76,14 @@ def _margins(
         return np.concatenate([segmenter.margins(batch, views) for batch in ahead.map(ready, parts)])
 
 
-def _only(margin: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """Return a margin that is above 0 in one region only, its holes included."""
-    nothing = np.float32(1e-3)
-    return np.where(region, np.maximum(margin, nothing), np.minimum(margin, -nothing))
+def _restored(segmenter: Segmenter, cine: Cine, margin: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """Return a margin on the frame's own grid (H, W), above 0 in one region only, its holes included."""
+    if not region.any():
+        return np.full(cine.pixels.shape[1:], -_NOTHING)
+    rows, columns = (np.flatnonzero(region.any(axis=axis)) for axis in (1, 0))
+    top, left = max(int(rows[0]) - _BORDER, 0), max(int(columns[0]) - _BORDER, 0)
+    part = slice(top, int(rows[-1]) + _BORDER), slice(left, int(columns[-1]) + _BORDER)
+    own = np.where(region[part], np.maximum(margin[part], _NOTHING), np.minimum(margin[part], -_NOTHING))
+    return segmenter.grid.restored(
+        own, cine.pixels.shape[1:], cine.spacing_mm, beyond=-float(_NOTHING), corner=(top, left)
+    )
