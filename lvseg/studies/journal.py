@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from lvseg.errors import UserError
 from lvseg.files import atomic_path, write_text
-from lvseg.identity import canonical_json, sha256_text
+from lvseg.identity import canonical_json, sha256_text, study_name
 from lvseg.reading.archives import Item
 
 FOLDER = "private"
@@ -46,10 +47,22 @@ class Journal:
         self._names = out / FOLDER / "names"
 
     def open(self) -> None:
-        """Make the folder, with access for its owner only."""
+        """Make the folder, with access for its owner only.
+
+        Raises:
+            UserError: the folder was begun with another key for names: a study would have two.
+        """
         self._home.mkdir(parents=True, exist_ok=True)
         self._names.mkdir(exist_ok=True)
         (self._out / FOLDER).chmod(0o700)
+        mark, own = self._out / FOLDER / "key.check", study_name("which key names the studies here")
+        if not mark.exists():
+            write_text(mark, own)
+        elif mark.read_text(encoding="utf-8") != own:
+            raise UserError(
+                f"{self._out} was begun with another .lvseg/pseudonym.key, and every study would get a second name: "
+                "copy that key to this machine, or name another folder with --out"
+            )
 
     def key(self, items: Sequence[Item], how: str) -> str:
         """Return what changes with the files of an input, and with `how` they are used."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lvseg.errors import UserError
 from lvseg.studies import study, tables
 from lvseg.studies.journal import Entry, Journal
 from lvseg.studies.order import Order
@@ -91,3 +92,11 @@ def test_work_that_was_begun_is_not_done(tmp_path: Path) -> None:
     assert journal.find(tmp_path / "s", "key") == entry
     journal.begin(tmp_path / "s")
     assert journal.find(tmp_path / "s", "key") is None
+
+
+def test_a_folder_keeps_to_one_key_for_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Journal(tmp_path / "out").open()
+    Journal(tmp_path / "out").open()
+    monkeypatch.setenv("LVSEG_HOME", str(tmp_path / "another machine"))
+    with pytest.raises(UserError, match=r"pseudonym\.key.*--out"):
+        Journal(tmp_path / "out").open()
