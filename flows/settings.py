@@ -22,6 +22,7 @@ def environment() -> dict[str, str]:
     What the user has set wins. Without an address of a server it is the one that `make ui` starts.
     """
     here = Path(sys.executable).parent
+    state_home().mkdir(parents=True, exist_ok=True)  # Prefect makes its home there, and nothing above it
     return {
         "PREFECT_API_URL": api_url(),
         "PREFECT_HOME": str(state_home() / "prefect"),
