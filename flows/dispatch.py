@@ -2,25 +2,17 @@
 
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from prefect import get_run_logger
-from prefect.client.orchestration import get_client
-from prefect.deployments import run_deployment
-from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelled, Cancelling, Completed, State
+from prefect.states import Cancelled, Completed, State
 
 from flows import repository
 from flows.commands import Dvc, InfrastructureError, StageError, run_cache
+from flows.elsewhere import Elsewhere
 from flows.graph import Node
 from flows.stage import repro
-from lvseg.errors import UserError
-
-LOOK = 3.0  # seconds between two looks at a run elsewhere
-DEPLOYMENT = "run-stage"
 
 
 @dataclass
@@ -36,19 +28,11 @@ class Dispatch:
     pool: str
     dvc: Dvc
     flow_run: str
-    _away: set[UUID] = field(default_factory=set)
     _sending: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         """Refuse a pool that no deployment belongs to, before anything runs."""
-        with get_client(sync_client=True) as client:
-            try:
-                client.read_deployment_by_name(f"{DEPLOYMENT}/{self.pool}")
-            except ObjectNotFound:
-                raise UserError(
-                    f"train_on: there is no deployment {DEPLOYMENT}/{self.pool}; docs/deploy.md says how to add "
-                    "one to prefect.yaml"
-                ) from None
+        self._elsewhere = Elsewhere("run-stage", self.pool, parameter="train_on", page="docs/deploy.md")
 
     def train(self, node: Node, forced: bool) -> tuple[State[Any], bool]:
         """Have a stage run elsewhere, and bring its outs into the workspace by way of the run cache.
@@ -62,16 +46,11 @@ class Dispatch:
             self.dvc.run("push", *node.needs, log=log)
         ref = self._send(node)
         began = time.monotonic()
-        run: Any = run_deployment(
-            f"{DEPLOYMENT}/{self.pool}",
-            parameters={"stage": node.name, "ref": ref, "force": forced},
-            flow_run_name=f"{node.name} for {self.flow_run[:8]}",
-            timeout=0,
+        run = self._elsewhere.start(
+            f"{node.name} for {self.flow_run[:8]}", {"stage": node.name, "ref": ref, "force": forced}
         )
         log.info("%s waits for a worker of the pool %s", node.name, self.pool)
-        self._away.add(run.id)
-        state = self._await(run.id, node)
-        self._away.discard(run.id)
+        state = self._elsewhere.wait(run, self.dvc.children.ending, node.timeout)
         if state.is_cancelled() or self.dvc.children.ending.is_set():
             return Cancelled(message=f"cancelled on the pool {self.pool}"), True
         if state.is_crashed():
@@ -100,33 +79,6 @@ class Dispatch:
         repository.push_ref(ref)
         return ref
 
-    def _await(self, run_id: UUID, node: Node) -> State[Any]:
-        """Wait until a run elsewhere has ended, or this one ends, or its time is over; return its state."""
-        began: float | None = None
-        with get_client(sync_client=True) as client:
-            while True:
-                state = client.read_flow_run(run_id).state
-                assert state is not None
-                if state.is_final():
-                    return state
-                if state.is_running() and began is None:
-                    began = time.monotonic()
-                if began and node.timeout and time.monotonic() - began > node.timeout:
-                    self._cancel(run_id)
-                    raise StageError(
-                        f"took longer than {node.timeout:.0f} s (meta.timeout_minutes in dvc.yaml)"
-                    )
-                if self.dvc.children.ending.wait(LOOK):
-                    self._cancel(run_id)
-                    return Cancelled(message="ended with the run")
-
     def end(self) -> None:
         """Cancel what still runs elsewhere."""
-        for run_id in list(self._away):
-            with suppress(Exception):
-                self._cancel(run_id)
-
-    def _cancel(self, run_id: UUID) -> None:
-        with get_client(sync_client=True) as client:
-            client.set_flow_run_state(run_id, Cancelling())
-        self._away.discard(run_id)
+        self._elsewhere.end()

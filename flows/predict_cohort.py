@@ -9,29 +9,27 @@ import re
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from prefect import flow, get_run_logger, task
-from prefect.client.orchestration import get_client
-from prefect.deployments import run_deployment
-from prefect.exceptions import ObjectNotFound
-from prefect.states import Completed, State
+from prefect.artifacts import create_markdown_artifact
+from prefect.states import Completed, Failed, State
 
 from flows import process
 from flows.commands import Children, Dvc, StageError
+from flows.elsewhere import Elsewhere
 from flows.outcome import Ending, refusing
 from lvseg.errors import UserError
 from lvseg.files import write_text
 from lvseg.identity import ROOT
 
-DEPLOYMENT = "predict-shard"
-_LOOK = 3.0  # seconds between two looks at a run elsewhere
 _SOME_FAILED = 3  # exit status of `lvseg predict`
 # A line of a study without what follows: paths, and the ids of patients, stay on terminals.
 _STUDY = re.compile(r"^(\S+  (?:ok|look at it|failed))  ")
 _SUMMARY = re.compile(r"^\d+ stud(?:y|ies) in ")
+_SECONDS = re.compile(r" in \d+ s")
+_BEFORE = "(as before)"  # ends the line of a study of which there is nothing new
 
 
 @flow(name="predict-cohort")
@@ -39,8 +37,8 @@ _SUMMARY = re.compile(r"^\d+ stud(?:y|ies) in ")
 def predict_cohort(
     studies: str,
     out: str,
-    shards: int = 2,
     pool: str | None = None,
+    shards: int = 2,
     model: str | None = None,
     version: str = "champion",
 ) -> Ending:
@@ -49,32 +47,21 @@ def predict_cohort(
     Args:
         studies: A .txt file with one path per line, or a folder whose children are the studies; all workers see it.
         out: The folder to write, which all workers share.
-        shards: Into how many parts the list is divided.
-        pool: The work pool whose workers take the parts; empty: this worker, one after the other.
+        pool: The work pool whose workers take parts of the list; empty: this worker takes all of it.
+        shards: Into how many parts the list is divided for the pool.
         model: Folder of a model instead of the registered one.
         version: Number or alias of the registered model.
     """
-    paths = _listed(Path(studies))
-    parts = [part for n in range(shards) if (part := paths[n::shards])]
+    begin, paths = time.monotonic(), _listed(Path(studies))
     home = Path(out) / "private" / "shards"
-    lists = [home / f"{number}.txt" for number in range(1, len(parts) + 1)]
-    for path, part in zip(lists, parts, strict=True):
-        write_text(path, "".join(f"{line}\n" for line in part))
-    (Path(out) / "private").chmod(0o700)
     how: dict[str, Any] = {"out": out, "model": model, "version": version}
     if pool:
-        _known(pool)
-        with ThreadPoolExecutor(len(lists)) as threads:
-            waiting = [threads.submit(_elsewhere, pool, str(path), how) for path in lists]
-        lost = [str(ended.message) for one in waiting if not (ended := one.result()).is_completed()]
-        for message in lost:
-            get_run_logger().warning("a part was lost and is done here: %s", message)
-    else:
-        for number, path in enumerate(lists, 1):
-            task(name="shard", task_run_name=f"shard {number} of {len(lists)}")(_predict)(str(path), **how)
-    whole = home / "all.txt"
-    write_text(whole, "".join(f"{line}\n" for line in paths))
-    said = task(name="together", task_run_name="together")(_predict)(str(whole), **how)
+        away = Elsewhere("predict-shard", pool, parameter="pool", page="docs/predict.md")
+        parts = [part for number in range(shards) if (part := paths[number::shards])]
+        _parts([_list(home / f"{number}.txt", part) for number, part in enumerate(parts, 1)], how, away)
+    whole = _list(home / "all.txt", paths)
+    said = task(name="all", task_run_name="all together")(_predict)(whole, **how)
+    _leave(Path(out), said := _SECONDS.sub(f" in {time.monotonic() - begin:.0f} s", said))
     return Completed(message=said)
 
 
@@ -109,6 +96,45 @@ def _listed(studies: Path) -> list[str]:
     return found
 
 
+def _list(path: Path, studies: list[str]) -> str:
+    """Write a list of studies where its owner alone can read it, and return its path."""
+    write_text(path, "".join(f"{line}\n" for line in studies))
+    path.parent.parent.chmod(0o700)
+    return str(path)
+
+
+def _parts(lists: list[str], how: dict[str, Any], away: Elsewhere) -> None:
+    """Have each list predicted by a worker of a pool; what is lost is left to be done here."""
+    ending = threading.Event()
+
+    def sent(number: int) -> State[Any]:
+        run = away.start(f"shard {number} of {len(lists)}", {"studies": lists[number - 1], **how})
+        state = away.wait(run, ending)
+        if state.is_completed():
+            return Completed(message=state.message)
+        return Failed(message=f"lost, and left to be done here: {state.message}")
+
+    shard = task(name="shard", task_run_name=f"shard {{number}} of {len(lists)}")(sent)
+    try:
+        for future in [shard.submit(number) for number in range(1, len(lists) + 1)]:
+            future.wait()
+    finally:
+        ending.set()  # also when the run is cancelled: nothing goes on without it
+        away.end()
+
+
+def _leave(out: Path, said: str) -> None:
+    """Create the artifact of a run: what it came to, no study by name."""
+    import pandas as pd
+
+    from tracking.predictions import summary
+
+    figures = summary(pd.read_parquet(out / "measurements.parquet"))
+    rows = [f"| {name.removeprefix('predict/')} | {value:.5g} |" for name, value in figures.items()]
+    table = "\n".join(["| | |", "|---|---|", *rows])
+    create_markdown_artifact(f"{said}\n\n{table}\n", key="cohort", description="What the run came to")
+
+
 def _predict(studies: str, out: str, model: str | None, version: str) -> str:
     """Run `lvseg predict` on a list, on a leash, and return its summary.
 
@@ -119,7 +145,8 @@ def _predict(studies: str, out: str, model: str | None, version: str) -> str:
 
     def tell(line: str) -> None:
         if study := _STUDY.match(line):
-            log.info(study[1])
+            if not line.endswith(_BEFORE):
+                log.info(study[1])
         elif _SUMMARY.match(line):
             told.append(line)
             log.info(line)
@@ -136,27 +163,3 @@ def _predict(studies: str, out: str, model: str | None, version: str) -> str:
         last = ended.tail.strip().splitlines()[-1:] or [f"ended with status {ended.status}"]
         raise StageError(last[0].removeprefix("error: "))
     return told[-1]
-
-
-def _known(pool: str) -> None:
-    """Refuse a pool that has no deployment, before anything runs."""
-    with get_client(sync_client=True) as client:
-        try:
-            client.read_deployment_by_name(f"{DEPLOYMENT}/{pool}")
-        except ObjectNotFound:
-            raise UserError(
-                f"pool: there is no deployment {DEPLOYMENT}/{pool}; docs/predict.md says how to add one"
-            ) from None
-
-
-def _elsewhere(pool: str, studies: str, how: dict[str, Any]) -> State[Any]:
-    """Have a part predicted by a worker of a pool, and return how that ended."""
-    run: Any = run_deployment(
-        f"{DEPLOYMENT}/{pool}", parameters={"studies": studies, **how}, timeout=0, as_subflow=False
-    )
-    with get_client(sync_client=True) as client:
-        while True:
-            state = client.read_flow_run(run.id).state
-            if state is not None and state.is_final():
-                return state
-            time.sleep(_LOOK)

@@ -1,13 +1,16 @@
-"""A cohort in parts, here and on the workers of a pool: the same as one command over all."""
+"""A cohort on this worker, and in parts on the workers of a pool: the same."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from lvseg.identity import tree_hash
-from tests.flows.site import Site
+from tests.flows.site import FlowRun, Site, wait_for
 from tests.lvseg.studies.hearts import Heart, bright_model, classic
+
+COHORT = "predict-cohort/cohort"
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +24,21 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def how(cohort: Path, out: str, **more: Any) -> dict[str, Any]:
+    return {
+        "studies": str(cohort / "studies"),
+        "out": str(cohort / out),
+        "model": str(cohort / "bright"),
+        **more,
+    }
+
+
+def shards(site: Site, cohort: Path, out: str) -> list[FlowRun]:
+    """Return the runs elsewhere that write into a folder."""
+    found = site.call("flow_runs/filter", {"flows": {"name": {"any_": ["predict-shard"]}}})
+    return [FlowRun(site, run["id"]) for run in found if run["parameters"]["out"] == str(cohort / out)]
+
+
 def test_parts_make_the_whole(site: Site, cohort: Path) -> None:
     described = yaml.safe_load((site.root / "prefect.yaml").read_text())
     described["deployments"].append(
@@ -29,16 +47,18 @@ def test_parts_make_the_whole(site: Site, cohort: Path) -> None:
     (site.root / "prefect.yaml").write_text(yaml.safe_dump(described))
     site.project.commit("a pool more")
     site.python("-m", "flows.deploy")
-    for name, pool in (("here", None), ("there", "local")):
-        how = {"studies": str(cohort / "studies"), "out": str(cohort / name), "model": str(cohort / "bright")}
-        said = site.python(
-            "-c",
-            "from flows.predict_cohort import predict_cohort\n"
-            f"state = predict_cohort(**{how!r}, shards=2, pool={pool!r}, return_state=True)\n"
-            "print('ENDED', state.name, state.message)",
-        )
-        assert "ENDED Completed 4 studies in" in said and "3 ok, 0 look at it, 1 failed" in said, said[-2000:]
-        assert "LEAK" not in said and "s1" not in said.replace("http", ""), "logs name no patient and no path"
+    for out, pool in (("here", None), ("there", "local")):
+        run = site.run(COHORT, **how(cohort, out, pool=pool))
+        assert run.state["name"] == "Completed", run.log()
+        assert run.state["message"].startswith("4 studies in") and "3 ok, 0 look" in run.state["message"]
+        assert "| studies | 4 |" in run.artifacts()["cohort"]
+        tasks = ["all together", *(f"shard {number} of 2" for number in (1, 2) if pool)]
+        assert {name: run.states()[name] for name in tasks} == dict.fromkeys(tasks, "Completed")
+        runs = [run, *shards(site, cohort, out)]
+        wait_for(lambda runs=runs: all("Finished in" in one.log() for one in runs), "the logs", 30)
+        said = "".join(one.log() for one in runs)
+        assert said.count("  ok") == 3, "each study once"
+        assert "LEAK" not in said and "/s1" not in said, "logs name no patient and no path"
     here, there = cohort / "here", cohort / "there"
     names = {path.name for path in here.iterdir()} - {"private"}
     assert names == {path.name for path in there.iterdir()} - {"private"} and len(names) == 6
@@ -48,16 +68,19 @@ def test_parts_make_the_whole(site: Site, cohort: Path) -> None:
     assert (here / "measurements.csv").read_bytes() == (there / "measurements.csv").read_bytes()
 
 
-def test_a_cohort_that_cannot_be_is_refused(site: Site, tmp_path: Path) -> None:
-    for studies, pool, said in (
-        (tmp_path / "gone", None, "no folder and no list"),
-        (tmp_path, "nowhere", "no deployment predict-shard/nowhere"),
+def test_parts_end_with_the_run_that_waits_for_them(site: Site, cohort: Path) -> None:
+    run = site.start(COHORT, **how(cohort, "ended", pool="gpu"))  # which has no worker
+    wait_for(lambda: len(shards(site, cohort, "ended")) == 2, "the parts to be sent", 60)
+    site.call(f"flow_runs/{run.id}/set_state", {"state": {"type": "CANCELLING"}})
+    assert run.ended()["type"] == "CANCELLED"
+    assert {shard.ended()["type"] for shard in shards(site, cohort, "ended")} == {"CANCELLED"}
+
+
+def test_a_cohort_that_cannot_be_is_refused(site: Site, cohort: Path) -> None:
+    for wrong, said in (
+        ({"studies": str(cohort / "gone")}, "no folder and no list"),
+        ({"pool": "nowhere"}, "no deployment predict-shard/nowhere"),
+        ({"model": str(cohort)}, "model.keras and run.json"),
     ):
-        (tmp_path / "a").mkdir(exist_ok=True)
-        told = site.python(
-            "-c",
-            "from flows.predict_cohort import predict_cohort\n"
-            f"state = predict_cohort({str(studies)!r}, {str(tmp_path / 'o')!r}, pool={pool!r}, return_state=True)\n"
-            "print('ENDED', state.name, state.message)",
-        )
-        assert "ENDED Failed" in told and said in told, told[-1000:]
+        state = site.run(COHORT, **{**how(cohort, "refused"), **wrong}).state
+        assert state["name"] == "Failed" and said in state["message"], state["message"]
