@@ -92,9 +92,13 @@ class Image:
 
     @property
     def affine(self) -> np.ndarray:
-        """(4, 4) from (column, row, 0, 1) of a pixel centre to patient coordinates in mm (PS3.3 C.7.6.2)."""
+        """(4, 4) from (column, row, 0, 1) of a pixel centre to patient coordinates in mm (PS3.3 C.7.6.2).
+
+        Where the orientation is unknown or degenerate, rows and columns run along the patient's axes.
+        """
         row_spacing, column_spacing = self.spacing or (1.0, 1.0)
-        orientation = self.orientation or (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+        known = None if self.normal is None else self.orientation
+        orientation = known or (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
         affine = np.eye(4)
         affine[:3, 0] = np.multiply(orientation[:3], column_spacing)
         affine[:3, 1] = np.multiply(orientation[3:], row_spacing)

@@ -121,8 +121,13 @@ def test_sources_without_place_or_with_nothing_drawn_give_no_object(
     def placeless(ds: pydicom.Dataset, slice_: int, phase: int) -> None:
         del ds.ImagePositionPatient
 
-    found = predicted(classic(tmp_path / "a", HEART, placeless), model)
-    assert "where the images lie" in str(segmentation.write(tmp_path / "x.dcm", found, PHASES))
+    def flat(ds: pydicom.Dataset, slice_: int, phase: int) -> None:
+        ds.ImageOrientationPatient = [1, 0, 0, 1, 0, 0]
+
+    for change in (placeless, flat):
+        found = predicted(classic(tmp_path / change.__name__, HEART, change), model)
+        assert "where the images lie" in str(segmentation.write(tmp_path / "x.dcm", found, PHASES))
+        assert nifti.write(tmp_path / "x.nii.gz", found), "which is read as lying anywhere"
     empty = predicted(classic(tmp_path / "b", Heart(widest=0.0)), model)
     assert segmentation.write(tmp_path / "x.dcm", empty, PHASES) == "there is no mask"
     assert not (tmp_path / "x.dcm").exists()
