@@ -33,7 +33,7 @@ def arrange(images: Mapping[int, Image]) -> tuple[list[Frame], int]:
     places = _places([images[number] for number in numbers])
     said = Counter(image.phases for image in images.values() if image.phases).most_common(1)
     fullest = max(Counter(places).values()) if places else 0
-    candidates = [*(count for count, _ in said), fullest, _USUAL_PHASES]
+    candidates = [*(count for count, _ in said), fullest, _beat([images[n] for n in numbers]), _USUAL_PHASES]
     for phases in (count for count in candidates if count > 2):  # 2: only ED and ES are there
         rows = [(number - 1) // phases for number in numbers]
         if not places or _agree(rows, places):
@@ -43,6 +43,15 @@ def arrange(images: Mapping[int, Image]) -> tuple[list[Frame], int]:
             ]
             return sorted(frames, key=lambda frame: (frame.slice, frame.phase)), phases
     return _by_position(images, numbers, places or [0] * len(numbers))
+
+
+def _beat(images: Sequence[Image]) -> int:
+    """Return how many images in a row have rising times after the R wave; 0 where that differs or is unknown."""
+    times = [image.trigger_time for image in images]
+    if None in times:
+        return 0
+    slices = 1 + int((np.diff(np.array(times, float)) < 0).sum())
+    return len(times) // slices if slices > 1 and len(times) % slices == 0 else 0
 
 
 def _agree(rows: Sequence[int], places: Sequence[int]) -> bool:

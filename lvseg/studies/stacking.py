@@ -14,6 +14,7 @@ from lvseg.reading.dicom import Image
 from lvseg.reading.pixels import read_pixels
 from lvseg.reading.stack import Frame
 from lvseg.studies.cine import Cine
+from lvseg.studies.fitting import fitting
 from lvseg.studies.shortaxis import Choice
 
 _SAME_SLICE = 1.0  # mm along the normal; scanners round
@@ -30,7 +31,7 @@ def stacked(choice: Choice) -> tuple[Cine, list[SetAside]]:
         UnreadableError: no image is left.
     """
     notes: list[str] = []
-    images, aside = _of_one_geometry(_once(choice.images, notes), notes)
+    images, aside = fitting(choice.images, notes)
     decoded = _decoded(images, aside)
     if not decoded:
         raise UnreadableError("none of its images can be read")
@@ -55,37 +56,6 @@ def stacked(choice: Choice) -> tuple[Cine, list[SetAside]]:
         others=choice.others,
         notes=tuple(notes),
     ), aside
-
-
-def _once(images: Sequence[Image], notes: list[str]) -> list[Image]:
-    """Return images without those that came twice."""
-    unique = {(image.sop_uid or image.item.label, image.frame): image for image in reversed(images)}
-    twice = len(images) - len(unique)
-    if twice:
-        notes.append(f"{twice} image{'s' if twice > 1 else ''} came twice and counted once.")
-    return list(reversed(unique.values()))
-
-
-def _of_one_geometry(images: Sequence[Image], notes: list[str]) -> tuple[list[Image], list[SetAside]]:
-    """Return the images of the most frequent matrix and pixel size, and the others as files set aside."""
-    shapes = Counter((image.rows, image.columns, image.spacing) for image in images)
-    first = shapes.most_common(1)[0][0]
-    aside = [
-        SetAside(
-            image.item.label,
-            f"{image.rows} x {image.columns} pixels of {_size(image.spacing)} in a stack of "
-            f"{first[0]} x {first[1]} of {_size(first[2])}",
-        )
-        for image in images
-        if (image.rows, image.columns, image.spacing) != first
-    ]
-    if aside:
-        notes.append(f"{len(aside)} images of another matrix or pixel size were left out.")
-    return [i for i in images if (i.rows, i.columns, i.spacing) == first], aside
-
-
-def _size(spacing: tuple[float, float] | None) -> str:
-    return f"{spacing[0]:g} x {spacing[1]:g} mm" if spacing else "unknown size"
 
 
 def _decoded(images: Sequence[Image], aside: list[SetAside]) -> list[Decoded]:

@@ -1,6 +1,7 @@
 """Stacks as they come from real examinations: slices scanned again, missing, repeated, or beyond the ventricle."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,27 @@ def test_slices_may_have_other_numbers_of_phases(tmp_path: Path, model: study.Mo
     slice_ = next(s for s in range(1, 7) if sum(f.slice == s for f in result.cine.frames) == 8)
     shown = [result.cine.frames[result.cine.at[slice_, p]].image.trigger_time or 0.0 for p in range(1, 11)]
     assert np.abs(np.subtract(shown, np.arange(10) * 80.0)).max() <= 80
+
+
+@pytest.mark.parametrize(
+    ("lost", "slices", "said"),
+    [
+        (lambda slice_, phase: (slice_, phase) == (3, 2), 7, "1 image without a position left out"),
+        (lambda slice_, phase: slice_ == 3, 6, "16.0 mm instead of 8.0"),
+        (lambda slice_, phase: True, 7, "Positions of slices are unknown"),
+    ],
+)
+def test_positions_may_be_lost(
+    lost: Callable[[int, int], bool], slices: int, said: str, tmp_path: Path, model: study.Model
+) -> None:
+    def change(ds: Dataset, slice_: int, phase: int) -> None:
+        if lost(slice_, phase):
+            del ds.ImagePositionPatient
+
+    result = predicted(classic(tmp_path / "s", HEART, change), model)
+    assert said in " ".join(result.cine.notes)
+    assert (result.cine.slices, result.cine.phases) == (slices, 10)
+    assert result.measurements.ef_percent == pytest.approx(HEART.ef, abs=2.5)
 
 
 def test_repeated_and_odd_images_are_named(tmp_path: Path, model: study.Model) -> None:
