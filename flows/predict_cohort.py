@@ -23,6 +23,7 @@ from flows.outcome import Ending, refusing
 from lvseg.errors import UserError
 from lvseg.files import write_text
 from lvseg.identity import ROOT
+from lvseg.studies.finding import inputs
 
 _SOME_FAILED = 3  # exit status of `lvseg predict`
 # A line of a study without what follows: paths, and the ids of patients, stay on terminals.
@@ -85,15 +86,12 @@ def _listed(studies: Path) -> list[str]:
     Raises:
         UserError: there are none.
     """
-    if studies.is_dir():
-        found = sorted(str(path) for path in studies.iterdir() if not path.name.startswith("."))
-    elif studies.is_file():
-        found = [line.strip() for line in studies.read_text(encoding="utf-8").splitlines() if line.strip()]
-    else:
+    if not studies.exists():
         raise UserError(f"studies: {studies} is no folder and no list that this worker can see")
-    if not found:
-        raise UserError(f"studies: {studies} names no study")
-    return found
+    held = [studies]
+    if studies.is_dir():
+        held = sorted(path for path in studies.iterdir() if not path.name.startswith("."))
+    return [str(path) for path in inputs(held)]
 
 
 def _list(path: Path, studies: list[str]) -> str:

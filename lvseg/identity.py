@@ -33,8 +33,8 @@ def canonical_json(value: Any) -> str:
 
 
 def sha256_text(text: str) -> str:
-    """Return the SHA-256 of `text` in UTF-8, in hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    """Return the SHA-256 of `text` in UTF-8, in hexadecimal; a file's name that is no UTF-8 counts by its bytes."""
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def file_hash(path: Path) -> str:
@@ -203,7 +203,7 @@ def study_name(uid: str, shown: str = "") -> str:
 
 
 def _keyed(text: str) -> str:
-    return hmac.new(_pseudonym_key(), text.encode(), hashlib.sha256).hexdigest()[:12]
+    return hmac.new(_pseudonym_key(), text.encode(errors="surrogateescape"), hashlib.sha256).hexdigest()[:12]
 
 
 def _pseudonym_key() -> bytes:

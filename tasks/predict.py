@@ -50,12 +50,15 @@ def main(
     import sys
 
     from lvseg import params
+    from lvseg.identity import ROOT
     from lvseg.studies import cohort, finding
     from lvseg.studies.order import Order, model_facts
     from lvseg.studies.outputs import Outputs
 
     paths = finding.inputs(studies)
-    threads = params.load().evaluate.threads
+    threads = params.load(
+        ROOT / "params.yaml"
+    ).evaluate.threads  # studies lie anywhere, and so may the caller
     if model:
         facts = model_facts(model)
     else:

@@ -49,8 +49,8 @@ def inputs(arguments: Sequence[Path]) -> list[Path]:
             paths.append(argument)
             continue
         try:
-            lines = argument.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
+            lines = argument.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
+        except OSError as error:
             raise UserError(f"{argument}: not a readable list, one path per line ({error})") from None
         paths += [Path(line.strip()) for line in lines if line.strip()]
     if not paths:

@@ -6,13 +6,14 @@ stands for. An entry is complete only while the outputs are those of its `key`.
 
 import csv
 import json
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from lvseg.errors import UserError
-from lvseg.files import atomic_path, write_text
+from lvseg.files import atomic_path, shown, write_text
 from lvseg.identity import canonical_json, sha256_text, study_name
 from lvseg.reading.archives import Item
 
@@ -97,13 +98,13 @@ class Journal:
         """Take a study's name for an input; return the other input that has it and is still there, if any."""
         holder, own = self._names / study, str(path.resolve())
         try:
-            with holder.open("x", encoding="utf-8") as file:  # of two workers at once one has it
-                file.write(own)
+            with holder.open("xb") as file:  # of two workers at once one has it
+                file.write(os.fsencode(own))
             return None
         except FileExistsError:
-            other = holder.read_text(encoding="utf-8")
+            other = os.fsdecode(holder.read_bytes())
         if other not in ("", own) and Path(other).exists():
-            return other
+            return shown(other)
         write_text(holder, own)
         return None
 
@@ -139,19 +140,19 @@ class Journal:
     def _holds(self, own: str, study: str) -> bool:
         """Return whether no other input has taken a study's name since."""
         try:
-            return (self._names / study).read_text(encoding="utf-8") == own
+            return os.fsdecode((self._names / study).read_bytes()) == own
         except FileNotFoundError:  # the name of an input that could not be read: nobody else can have it
             return True
 
     def _write(self, entry: Entry) -> None:
-        write_text(self._place(entry.input), json.dumps(asdict(entry), ensure_ascii=False) + "\n")
+        write_text(self._place(entry.input), json.dumps(asdict(entry)) + "\n")
 
     def _place(self, own: str) -> Path:
         return self._home / f"{sha256_text(own)[:32]}.json"
 
     def _table(self, name: str, head: list[str], rows: list[list[str]]) -> None:
         with atomic_path(self._out / FOLDER / name) as temporary:
-            with temporary.open("w", newline="", encoding="utf-8") as file:
+            with temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
                 table = csv.writer(file, lineterminator="\n")
                 table.writerow(head)
                 table.writerows(rows)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lvseg.errors import UserError
-from lvseg.files import atomic_path
+from lvseg.files import atomic_path, shown
 from lvseg.identity import study_name
 from lvseg.reading.archives import UnreadableError
 from lvseg.studies import finding, outputs
@@ -141,7 +141,7 @@ def failed(order: Order, path: Path, told: str, reason: str) -> Line:
             folder.mkdir()
             outputs.write_record(folder, facts)
         Journal(order.out).failed(path, name)
-    return Line(name, facts["verdict"], f"{path}: {told}")
+    return Line(name, facts["verdict"], f"{shown(path)}: {told}")
 
 
 def _known(out: Path, name: str) -> Line:

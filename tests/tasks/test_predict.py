@@ -159,6 +159,25 @@ def test_names_may_begin_with_ids_and_one_study_in_two_places_is_refused(lab: La
     assert facts["verdict"] == "ok" and facts["segmentation_missing"] is None
 
 
+def test_names_of_files_may_be_of_any_bytes_and_the_caller_anywhere(lab: Lab) -> None:
+    odd = Path(os.fsdecode(os.fsencode(lab.folder) + b"/caf\xe9 \xc3\xbc"))
+    shutil.copytree(lab.folder / "study-1", odd)
+    first = min(odd.iterdir())
+    first.rename(os.fsdecode(os.fsencode(odd) + b"/im\xe9"))
+    Path(os.fsdecode(os.fsencode(odd) + b"/note\xe9")).write_text("no image")
+    (lab.folder / "odd.txt").write_bytes(b"\xef\xbb\xbf" + os.fsencode(odd) + b"\r\n/gone/\xe9\r\n")
+    command = lab.command("odd", lab.folder / "odd.txt")
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("lvseg")), "predict", *command[3:]],
+        cwd=lab.folder, env=lab.environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 3 and "1 ok, 0 look at it, 1 failed" in done.stdout, done.stderr
+    assert "/gone/\\xe9: there is no such" in done.stdout
+    out = lab.folder / "odd" / "private"
+    assert list(pd.read_csv(out / "sources.csv")["patient"].dropna()) == ["LEAKPAT1"]
+    assert "note" in (out / "set_aside.csv").read_text(encoding="utf-8")
+
+
 def test_a_folder_that_cannot_be_written_ends_the_run_with_one_line(lab: Lab) -> None:
     blocked = lab.folder / "blocked"
     blocked.write_text("a file, no folder")
