@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from lvseg.files import shown
+
 # A classic MR image is well below 16 MiB and compresses at most some tenfold; an all-black one, more.
 BOMB_BYTES = 16 * 2**20
 BOMB_RATIO = 100
@@ -23,6 +25,10 @@ class SetAside:
 
     file: str
     reason: str
+
+    def __post_init__(self) -> None:
+        """Make the name printable: it is read, not opened."""
+        object.__setattr__(self, "file", shown(self.file))
 
 
 @dataclass(frozen=True, order=True)
@@ -45,8 +51,8 @@ class Item:
 
     @property
     def label(self) -> str:
-        """The path a person can follow, archive first."""
-        return f"{self.place}/{self.name}"
+        """The path a person can follow, archive first; it may stand in any text."""
+        return shown(f"{self.place}/{self.name}")
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -138,6 +139,17 @@ def test_private_ids_are_stored_nowhere(raw: Path, tmp_path: Path) -> None:
             assert word.encode("utf-32-le") not in content, (name, word)  # NumPy's own text
     reasons = {entry["reason"] for entry in json.loads(stored["quality/quality.json"])["set_aside"]}
     assert reasons == {"empty file", "image number 2 again", "not a table of patients"}
+
+
+def test_names_of_files_may_be_of_any_bytes(raw: Path, tmp_path: Path) -> None:
+    images = raw / "challenge_training/SC-HF-I-1"
+    images.rename(os.fsdecode(os.fsencode(images) + b"-caf\xe9"))
+    (raw / os.fsdecode(b"caf\xe9.zip")).write_text("no archive")
+    assert "12 of 12 endocardial contours joined" in run(raw, tmp_path)
+    assert "caf\\xe9.zip" in {
+        Path(entry["file"]).name
+        for entry in json.loads((tmp_path / "quality/quality.json").read_text(encoding="utf-8"))["set_aside"]
+    }
 
 
 def test_nothing_usable_is_an_error_and_leaves_the_old_result(raw: Path, tmp_path: Path) -> None:
