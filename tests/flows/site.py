@@ -46,7 +46,9 @@ class Site:
         request = urllib.request.Request(f"{self.api}/{path}", data, {"content-type": "application/json"})
         for _ in range(20):
             try:
-                with urllib.request.urlopen(request, timeout=30) as answer:
+                with urllib.request.urlopen(
+                    request, timeout=90
+                ) as answer:  # SQLite waits a minute for its lock
                     return json.load(answer)
             except urllib.error.HTTPError as error:
                 if error.code != 503:  # SQLite was busy: Prefect's own client tries again, too

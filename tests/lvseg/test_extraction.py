@@ -143,7 +143,9 @@ def test_private_ids_are_stored_nowhere(raw: Path, tmp_path: Path) -> None:
 
 def test_names_of_files_may_be_of_any_bytes(raw: Path, tmp_path: Path) -> None:
     images = raw / "challenge_training/SC-HF-I-1"
-    images.rename(os.fsdecode(os.fsencode(images) + b"-caf\xe9"))
+    for path in sorted(images.iterdir()):
+        (images / os.fsdecode(b"caf\xe9")).mkdir(exist_ok=True)
+        path.rename(images / os.fsdecode(b"caf\xe9") / path.name)
     (raw / os.fsdecode(b"caf\xe9.zip")).write_text("no archive")
     assert "12 of 12 endocardial contours joined" in run(raw, tmp_path)
     assert "caf\\xe9.zip" in {
