@@ -36,7 +36,7 @@ def write(path: Path, result: Result) -> None:
         kind=kind,
         sign=sign,
         verdict=verdict,
-        meaning=meaning if found else "No left ventricle was found.",
+        meaning=meaning,
         volumes=_volumes(result, found),
         facts=_facts(result),
         quality={
