@@ -78,7 +78,7 @@ def test_the_command_fails_on_a_find_and_names_it_by_no_value(
     said = capsys.readouterr().out
     assert re.search(rf"FOUND name L\.\.\. \(P\w+\) in run {run.info.run_id}/data/tags/reader\n", said)
     assert re.search(r"FOUND date 1\.\.\. \(P\w+\) in reports/L\.\.\./page.html\n", said)
-    assert "LEAK" not in said and "1927" not in said
+    assert "LEAK" not in said and "1927-02" not in said
 
 
 def test_deleted_runs_count_until_they_are_gone(store: Store) -> None:
