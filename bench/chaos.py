@@ -17,8 +17,8 @@ from bench.rig import clones
 from bench.rig.clones import TINY
 from bench.rig.process import rig
 from bench.scene import SLOW, SOURCE, Site, problems, scene
-from lvseg.command import run
-from lvseg.errors import UserError
+from lvseg.core.command import run
+from lvseg.core.errors import UserError
 
 SILENCE = 75  # seconds after which a silent flow run counts as crashed; shipped with more patience
 OF_THE_DISK = "disk-full"
@@ -52,7 +52,7 @@ def undisturbed(site: Site) -> dict[str, str]:
     plain = clones.first(site.rig, SOURCE, TINY, SLOW, **settings)
     plain.python("-m", "flows.deploy")
     sooner = (
-        "import os; from datetime import timedelta; from flows.settings import environment;"
+        "import os; from datetime import timedelta; from flows.service.settings import environment;"
         "os.environ.update(environment()); from flows.deploy import heartbeat;"
         f"heartbeat(timedelta(seconds={SILENCE}))"
     )

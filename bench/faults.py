@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from bench.scene import PATIENCE, Scene, Site
-from lvseg.errors import UserError
+from lvseg.core.errors import UserError
 
 Fault = Callable[[Scene], str]
 FAULTS: dict[str, Fault] = {}

@@ -21,8 +21,8 @@ from bench.rig.api import Prefect, moment
 from bench.rig.clones import TINY, Clone
 from bench.rig.process import rig
 from bench.side_by_side import ready, side_by_side
-from lvseg.command import run
-from lvseg.errors import UserError
+from lvseg.core.command import run
+from lvseg.core.errors import UserError
 
 Changes = Sequence[Mapping[str, Mapping[str, Any]]]
 PATIENCE = 3600.0  # seconds

@@ -18,9 +18,10 @@ import numpy as np
 import typer
 
 from bench.peers.environment import asked
-from lvseg import device, params
-from lvseg.command import run
-from lvseg.errors import UserError
+from lvseg import params
+from lvseg.core import backend
+from lvseg.core.command import run
+from lvseg.core.errors import UserError
 
 AT_ONCE = 16  # frames in a batch, as prediction has it
 
@@ -33,10 +34,10 @@ def main(
     if not (model / "model.keras").is_file():
         raise UserError(f"{model} holds no model: run `make repro` first")
     threads = params.load().evaluate.threads
-    print(device.prepare(threads, seed=0))
+    print(backend.prepare(threads, seed=0))
     from lvseg.phantom.dataset import Size, generate
-    from lvseg.studies import study
-    from lvseg.studies.order import model_facts
+    from lvseg.studies.analysis import study
+    from lvseg.studies.cohort.order import model_facts
 
     loaded = study.load(model, model_facts(model))
     with tempfile.TemporaryDirectory() as temporary:
@@ -66,18 +67,21 @@ def main(
 
 def ours(stack: Path, folder: Path, model: Any, repeats: int) -> dict[str, float]:
     """Return the seconds of each part."""
-    from lvseg.prediction import VIEWS
-    from lvseg.studies import finding, outputs, shortaxis, stacking, study
+    from lvseg.dicom import short_axis, stacking
+    from lvseg.inference.segmenter import VIEWS
+    from lvseg.studies.analysis import study
+    from lvseg.studies.cohort import inputs
+    from lvseg.studies.outputs import study_folder
 
-    (found,) = finding.studies(stack)
-    cine, _ = stacking.stacked(shortaxis.choose(found.images))
+    (found,) = inputs.studies(stack)
+    cine, _ = stacking.stacked(short_axis.choose(found.images))
     result, aside = study.segmented("bench", found.images, None, model)
-    kinds, number = outputs.Outputs(all_phases=True, nifti=False, contours=False), iter(range(10_000))
+    kinds, number = study_folder.Outputs(all_phases=True, nifti=False, contours=False), iter(range(10_000))
 
     def write() -> None:
         place = folder / f"written-{next(number)}"
         place.mkdir()
-        outputs.write(place, result, aside, kinds)
+        study_folder.write(place, result, aside, kinds)
 
     segmenter = model.segmenter
     batch = np.stack([segmenter.grid.image(image, cine.spacing_mm) for image in cine.pixels])
@@ -87,8 +91,8 @@ def ours(stack: Path, folder: Path, model: Any, repeats: int) -> dict[str, float
             for start in range(0, len(batch), AT_ONCE):
                 segmenter.network.predict_on_batch(batch[start : start + AT_ONCE])
 
-    reading = taken(lambda: stacking.stacked(shortaxis.choose(finding.studies(stack)[0].images)), repeats)
-    pixels = taken(lambda: stacking.stacked(shortaxis.choose(found.images)), repeats)
+    reading = taken(lambda: stacking.stacked(short_axis.choose(inputs.studies(stack)[0].images)), repeats)
+    pixels = taken(lambda: stacking.stacked(short_axis.choose(found.images)), repeats)
     whole = taken(lambda: study.segmented("bench", found.images, None, model), repeats)
     return {
         "ours: reading": reading,
@@ -125,7 +129,8 @@ def fresh(stack: Path, out: Path, model: Path) -> float:
 
 def against(truth: Path, model: Any) -> None:
     """Print how the phantom's patients are measured, beside the truth."""
-    from lvseg.studies import finding, study
+    from lvseg.studies.analysis import study
+    from lvseg.studies.cohort import inputs
 
     with truth.open(newline="") as file:
         rows = {row["patient"]: row for row in csv.DictReader(file)}
@@ -134,7 +139,7 @@ def against(truth: Path, model: Any) -> None:
     print("\n| phantom | EF, % | true | EDV, ml | true | ED, ES | true |\n|---|---|---|---|---|---|---|")
     apart = []
     for folder in sorted((truth.parent / "SCD_IMAGES_01").iterdir()):
-        found = finding.studies(folder)[0]
+        found = inputs.studies(folder)[0]
         measured = study.segmented("x", found.images, None, model)[0].measurements
         row = rows[original[folder.name]]
         apart.append(abs(measured.ef_percent - float(row["ef_percent"])))

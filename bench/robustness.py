@@ -14,12 +14,14 @@ import numpy as np
 import typer
 from scipy import ndimage
 
-from lvseg import frames, metrics, params
-from lvseg.command import run
-from lvseg.errors import UserError
-from lvseg.evaluation import trained_models
-from lvseg.prediction import Segmenter
-from lvseg.raster import rasterise
+from lvseg import params
+from lvseg.core.command import run
+from lvseg.core.errors import UserError
+from lvseg.data import drawn_frames
+from lvseg.evaluation.scores import trained_models
+from lvseg.imaging.raster import rasterise
+from lvseg.inference.segmenter import Segmenter
+from lvseg.metrics import overlap
 from lvseg.report.build import Sources
 
 Pixels = Callable[[np.ndarray], np.ndarray]
@@ -115,7 +117,7 @@ def mean_dice(segmenter: Segmenter, pictures: Sequence[Picture], batch_size: int
             [picture.image for picture in batch], [np.array(picture.spacing_mm) for picture in batch]
         )
         found += [
-            metrics.dice(prediction.mask, rasterise(picture.contour, picture.image.shape))
+            overlap.dice(prediction.mask, rasterise(picture.contour, picture.image.shape))
             for prediction, picture in zip(predictions, batch, strict=True)
         ]
     return float(np.nanmean(found))
@@ -146,7 +148,7 @@ def main(
     test = sources.select("test", settings.quality.drop_from_test).examples
     pictures = []
     for example in test:
-        frame = frames.load(example)
+        frame = drawn_frames.load(example)
         spacing = (float(frame.spacing_mm[0]), float(frame.spacing_mm[1]))
         pictures.append(Picture(frame.image, frame.contour, spacing))
     batch = settings.evaluate.batch_size

@@ -18,7 +18,7 @@ from bench.rig import clones, servers
 from bench.rig.api import Prefect, mlflow_runs
 from bench.rig.clones import TINY_UNET, Clone
 from bench.rig.process import Child, free_port, marked
-from lvseg.errors import UserError
+from lvseg.core.errors import UserError
 
 SLOW: dict[str, dict[str, Any]] = {"train_dense": {"epochs": 60}, "train_cnn": {"epochs": 40}}
 SOURCE = "undisturbed"  # what all clones are made from

@@ -24,9 +24,10 @@ import typer
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
-from lvseg import device, params
-from lvseg.command import run
-from lvseg.errors import UserError
+from lvseg import params
+from lvseg.core import backend
+from lvseg.core.command import run
+from lvseg.core.errors import UserError
 
 CLIENTS = 4
 START = 120.0  # seconds for the server to answer
@@ -45,18 +46,18 @@ def main(
 ) -> None:
     """Serve the best model, ask it, and print the tables."""
     settings = params.load()
-    where = device.prepare(settings.evaluate.threads, seed=0)
-    from lvseg import frames
-    from lvseg.prediction import load_segmenter
+    where = backend.prepare(settings.evaluate.threads, seed=0)
+    from lvseg.data import drawn_frames
+    from lvseg.inference.segmenter import load_segmenter
     from lvseg.report.build import Sources
-    from tracking.opening import opened
-    from tracking.package import downloaded
-    from tracking.promotion import candidate
+    from tracking.model.package import downloaded
+    from tracking.registry.promotion import candidate
+    from tracking.runs.required import required_store
 
     sources = Sources()
     examples = sources.select("test", settings.quality.drop_from_test).examples
-    pictures = [frames.load(example) for example in examples[:64]]
-    store = opened()
+    pictures = [drawn_frames.load(example) for example in examples[:64]]
+    store = required_store()
     model = candidate(store, sources.models, Path("reports"))
     with tempfile.TemporaryDirectory() as folder:
         home = downloaded(model.data.tags["lvseg.model_uri"], Path(folder))

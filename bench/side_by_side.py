@@ -11,7 +11,7 @@ from bench.rig import clones
 from bench.rig.api import Prefect, moment
 from bench.rig.clones import Clone
 from bench.rig.process import START, Child
-from lvseg.errors import UserError
+from lvseg.core.errors import UserError
 
 TRAININGS = {"train-dense": "train_dense", "train-cnn": "train_cnn"}  # stage: section of params.yaml
 # About a minute each on one core.

@@ -15,9 +15,10 @@ import numpy as np
 import typer
 
 from bench.peers.environment import asked
-from lvseg import device, params
-from lvseg.command import run
-from lvseg.dataset import Example
+from lvseg import params
+from lvseg.core import backend
+from lvseg.core.command import run
+from lvseg.data.examples import Example
 
 TRIAL = 40  # steps that say how long one takes
 AHEAD = 100  # batches between two looks at the clock
@@ -31,7 +32,7 @@ def main(
 ) -> None:
     """Train both and print the tables."""
     settings = params.load().train_unet.chosen()
-    where = device.prepare(settings.threads, settings.seed)
+    where = backend.prepare(settings.threads, settings.seed)
     print(f"{where}; batches of {settings.batch_size} crops of {settings.crop} x {settings.crop}")
     from lvseg.report.build import Sources
 
@@ -63,13 +64,13 @@ def main(
 
 def export(path: Path, learning: list[Example], test: list[Example], settings: Any) -> Path:
     """Write what both learn from and are scored on, on the grid."""
-    from lvseg import frames
-    from lvseg.grid import Grid
+    from lvseg.data import drawn_frames
+    from lvseg.imaging.grid import Grid
 
     grid = Grid(settings.image_size, settings.spacing_mm)
     arrays: dict[str, Any] = {}
     for prefix, examples in (("", learning), ("test_", test)):
-        loaded = [frames.load(example) for example in examples]
+        loaded = [drawn_frames.load(example) for example in examples]
         arrays[f"{prefix}images"] = np.stack([grid.image(f.image, f.spacing_mm)[..., 0] for f in loaded])
         arrays[f"{prefix}masks"] = np.stack([grid.mask(f.endo, f.spacing_mm) for f in loaded])
     np.savez(
@@ -82,22 +83,21 @@ def export(path: Path, learning: list[Example], test: list[Example], settings: A
 def train_ours(learning: list[Example], slices: Path, settings: Any, marks: list[float]) -> dict[str, Any]:
     """Return images per second, Dice at each mark, and operations per image."""
     from lvseg.models import unet
+    from lvseg.training.unet import RECIPE
 
     batch = settings.batch_size
 
     def fit(model: Any, number: int, steps: int) -> float:
         planned = settings.model_copy(update={"images_per_epoch": steps * batch})
         began = time.perf_counter()
-        model.fit(
-            unet.RECIPE.learn(learning, planned).shuffled(settings.seed, number), verbose=0, shuffle=False
-        )
+        model.fit(RECIPE.learn(learning, planned).shuffled(settings.seed, number), verbose=0, shuffle=False)
         return time.perf_counter() - began
 
     trial = unet.build(settings)
     fit(trial, 1, TRIAL // 2)  # compiles
     each = fit(trial, 2, TRIAL // 2) / (TRIAL // 2)
     total = max(int(marks[-1] / each), 1)
-    device.prepare(settings.threads, settings.seed)
+    backend.prepare(settings.threads, settings.seed)
     model = unet.build(settings.model_copy(update={"epochs": 1, "images_per_epoch": total * batch}))
     given = np.load(slices)
     spent, steps, found = 0.0, 0, []
@@ -118,20 +118,20 @@ def train_ours(learning: list[Example], slices: Path, settings: Any, marks: list
 
 def dice(model: Any, images: np.ndarray, masks: np.ndarray) -> float:
     """Return the mean Dice over slices that hold something."""
-    from lvseg import metrics
+    from lvseg.metrics import overlap
 
     scores = []
     for start in range(0, len(images), AT_ONCE):
         answers = np.asarray(model.predict_on_batch(images[start : start + AT_ONCE, ..., None]))
         found = answers[..., 1] > answers[..., 0]
-        scores += [metrics.dice(*pair) for pair in zip(found, masks[start : start + AT_ONCE], strict=True)]
+        scores += [overlap.dice(*pair) for pair in zip(found, masks[start : start + AT_ONCE], strict=True)]
     return float(np.nanmean(scores))
 
 
 def prediction_speed(model: Any, images: np.ndarray, settings: Any, views: int) -> float:
     """Return the slices per second that a segmenter takes from images to masks, the best of three times."""
-    from lvseg.grid import Grid
-    from lvseg.prediction import Segmenter
+    from lvseg.imaging.grid import Grid
+    from lvseg.inference.segmenter import Segmenter
 
     segmenter = Segmenter(model, Grid(settings.image_size, settings.spacing_mm), views, one_region=True)
     spacings = [(settings.spacing_mm, settings.spacing_mm)] * AT_ONCE
@@ -188,9 +188,10 @@ def matmul_peak() -> float:
 
 def input_speed(learning: list[Example], settings: Any) -> float:
     """Return the images per second that one thread prepares."""
-    from lvseg.models import unet
 
-    data = unet.RECIPE.learn(learning, settings).shuffled(settings.seed, 1)
+    from lvseg.training.unet import RECIPE
+
+    data = RECIPE.learn(learning, settings).shuffled(settings.seed, 1)
     began = time.perf_counter()
     count = sum(len(data[number][0]) for number in range(TRIAL))
     return count / (time.perf_counter() - began)

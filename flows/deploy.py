@@ -10,11 +10,11 @@ import sys
 from datetime import timedelta
 from typing import Any
 
-from flows.repository import resolve
-from flows.settings import FLOWS, SILENCE, START, environment, no_server
-from lvseg.command import run
-from lvseg.errors import UserError
-from lvseg.identity import ROOT
+from flows.service.settings import FLOWS, SILENCE, START, environment, no_server
+from flows.workspace.repository import resolve
+from lvseg.core.command import run
+from lvseg.core.errors import UserError
+from lvseg.core.places import ROOT
 
 POOLS = {"local": "Extraction, evaluation, and trainings without a GPU.", "gpu": "Trainings, one per GPU."}
 SILENT = "lvseg: a flow run that fell silent has crashed"

@@ -16,14 +16,14 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.states import Completed, Failed, State
 
-from flows import process
-from flows.commands import Children, Dvc, StageError
-from flows.elsewhere import Elsewhere
-from flows.outcome import Ending, refusing
-from lvseg.errors import UserError
-from lvseg.files import write_text
-from lvseg.identity import ROOT
-from lvseg.studies.finding import inputs
+from flows.pipeline.elsewhere import Elsewhere
+from flows.pipeline.outcome import Ending, refusing
+from flows.process import lines
+from flows.process.commands import Children, Dvc, StageError
+from lvseg.core.errors import UserError
+from lvseg.core.files import write_text
+from lvseg.core.places import ROOT
+from lvseg.studies.cohort.inputs import inputs
 
 _SOME_FAILED = 3  # exit status of `lvseg predict`
 # A line of a study without what follows: paths, and the ids of patients, stay on terminals.
@@ -125,7 +125,7 @@ def _leave(out: Path, said: str) -> None:
     """Create the artifact of a run: what it came to, no study by name."""
     import pandas as pd
 
-    from tracking.predictions import summary
+    from tracking.scores.predictions import summary
 
     figures = summary(pd.read_parquet(out / "measurements.parquet"))
     rows = [f"| {name.removeprefix('predict/')} | {value:.5g} |" for name, value in figures.items()]
@@ -150,7 +150,7 @@ def _predict(studies: str, out: str, model: str | None, version: str) -> str:
             log.info(line)
 
     chosen = ["--model", model] if model else ["--version", version]
-    ended = process.run(
+    ended = lines.run(
         [sys.executable, "-m", "tasks.predict", "--out", out, *chosen, studies],
         cwd=ROOT,
         env=Dvc(ROOT, children).environment(),

@@ -12,14 +12,15 @@ from prefect.futures import PrefectFuture
 from prefect.states import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import graph, promotion, report, repository, snapshot
-from flows.commands import Children, Dvc, InfrastructureError, StageError, run_cache
-from flows.dispatch import Dispatch
-from flows.graph import Node
-from flows.outcome import Ending, cached, refusing, verdict
-from flows.stage import repro
-from flows.workspace import workspace
-from lvseg.errors import UserError
+from flows.pipeline import graph, promotion, report
+from flows.pipeline.dispatch import Dispatch
+from flows.pipeline.graph import Node
+from flows.pipeline.outcome import Ending, cached, refusing, verdict
+from flows.pipeline.stage import repro
+from flows.process.commands import Children, Dvc, InfrastructureError, StageError, run_cache
+from flows.workspace import repository, snapshot
+from flows.workspace.worktree import workspace
+from lvseg.core.errors import UserError
 
 RETRY_AFTER = [10.0, 60.0]  # seconds before a second and a third try
 THREADS = 64  # each stage has one, also while it waits
@@ -102,8 +103,8 @@ def _check_remotes(dvc: Dvc, parameter: str) -> None:
 
 def _deliver_what_waits() -> None:
     """Log what trainings kept while the tracking server was away, those of earlier runs included."""
-    from tracking.delivery import log_waiting
-    from tracking.record import waiting
+    from tracking.runs.delivery import log_waiting
+    from tracking.runs.record import waiting
 
     if waiting():
         try:

@@ -5,12 +5,13 @@ from typing import Any
 from prefect import flow, get_run_logger, task
 from prefect.states import State
 
-from flows import graph, repository
-from flows.commands import Children, Dvc, run_cache
-from flows.outcome import Ending, refusing
-from flows.stage import repro
-from flows.workspace import workspace
-from lvseg.errors import UserError
+from flows.pipeline import graph
+from flows.pipeline.outcome import Ending, refusing
+from flows.pipeline.stage import repro
+from flows.process.commands import Children, Dvc, run_cache
+from flows.workspace import repository
+from flows.workspace.worktree import workspace
+from lvseg.core.errors import UserError
 
 
 @flow(name="run-stage")

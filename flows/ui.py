@@ -19,12 +19,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from flows.leash import PR_SET_PDEATHSIG, prctl
-from flows.repository import git, resolve
-from flows.settings import LOOPBACK, environment, port
-from lvseg.command import run
-from lvseg.errors import UserError
-from lvseg.identity import ROOT, state_home
+from flows.process.leash import PR_SET_PDEATHSIG, prctl
+from flows.service.settings import LOOPBACK, environment, port
+from flows.workspace.repository import git, resolve
+from lvseg.core.command import run
+from lvseg.core.errors import UserError
+from lvseg.core.places import ROOT, state_home
 
 START = 120.0  # seconds for a server to answer
 END = 30.0  # seconds for a process to end by itself

@@ -11,11 +11,12 @@ from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed
 
-from flows import repository, settings, snapshot
-from flows.outcome import Ending, refusing
-from lvseg.command import run
-from lvseg.files import write_text
-from lvseg.identity import state_home
+from flows.pipeline.outcome import Ending, refusing
+from flows.service import settings
+from flows.workspace import repository, snapshot
+from lvseg.core.command import run
+from lvseg.core.files import write_text
+from lvseg.core.places import state_home
 
 EVENT, RESOURCE = "lvseg.raw-data.changed", "lvseg.raw-data"
 

@@ -17,10 +17,10 @@ from typing import Annotated
 import psutil
 import typer
 
-from flows.leash import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, prctl
-from flows.settings import environment, no_server
-from lvseg.command import run
-from lvseg.errors import UserError
+from flows.process.leash import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, prctl
+from flows.service.settings import environment, no_server
+from lvseg.core.command import run
+from lvseg.core.errors import UserError
 
 LOOK = 0.5  # seconds between two looks at what is below: each reads all processes
 PATIENCE = 20.0  # seconds for flow runs to end their stages and to say so

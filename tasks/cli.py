@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from lvseg.errors import reported
+from lvseg.core.errors import reported
 
 FOLDER = Path(__file__).parent
 

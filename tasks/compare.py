@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lvseg.command import run
+from lvseg.core.command import run
 
 
 def main(
@@ -21,18 +21,19 @@ def main(
     """Print means with intervals and paired differences of runs, and write them with pictures to one page."""
     import tempfile
 
-    from lvseg import device, params
+    from lvseg import params
+    from lvseg.core import backend
 
     settings = params.load()
-    device.prepare(settings.evaluate.threads, seed=0)
+    backend.prepare(settings.evaluate.threads, seed=0)
 
     from lvseg.comparison.build import write
+    from lvseg.comparison.comparison_page import terminal
     from lvseg.comparison.content import content
-    from lvseg.comparison.page import terminal
-    from tracking import comparison
-    from tracking.opening import opened
+    from tracking.runs.required import required_store
+    from tracking.scores import comparison
 
-    store = opened()
+    store = required_store()
     found = comparison.results(store, runs or [])
     compared = comparison.entries(store, found)
     told = content(compared)

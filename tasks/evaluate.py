@@ -1,21 +1,22 @@
 """Stage `evaluate`: every trained model on the same held-out patients."""
 
-from lvseg.command import run
+from lvseg.core.command import run
 
 
 def main() -> None:
     """Score all trained models on the test patients; write reports/ and add the scores to their runs."""
     from pathlib import Path
 
-    from lvseg import device, params
-    from lvseg.files import atomic_path
+    from lvseg import params
+    from lvseg.core import backend
+    from lvseg.core.files import atomic_path
 
     settings = params.load()
-    place = device.prepare(settings.evaluate.threads, seed=0)
+    place = backend.prepare(settings.evaluate.threads, seed=0)
     print(f"evaluate: {place}", flush=True)
 
     from lvseg.report.build import Sources, build
-    from tracking.evaluation import log_evaluation
+    from tracking.scores.evaluation import log_evaluation
 
     reports, sources = Path("reports"), Sources()
     with atomic_path(reports) as folder:

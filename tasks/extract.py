@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from lvseg.command import run
+from lvseg.core.command import run
 
 
 def main() -> None:
     """Read the raw data: shards, index and quality report."""
+    from lvseg.data.raw_data import check_tracked
     from lvseg.extraction.run import extract
     from lvseg.params import load
-    from lvseg.rawdata import check_tracked
 
     params = load()
     check_tracked(params)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from lvseg.command import run
-from lvseg.errors import UserError
+from lvseg.core.command import run
+from lvseg.core.errors import UserError
 
 
 def main(
@@ -26,8 +26,8 @@ def main(
         if not path.exists():
             raise UserError(f"{path} does not exist")
 
-    from lvseg.reading.inspection import inspect
-    from lvseg.reading.summary import describe
+    from lvseg.labels.inspection import inspect
+    from lvseg.labels.patient_summary import describe
 
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold anything

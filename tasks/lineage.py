@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from lvseg.command import run
-from lvseg.errors import UserError
+from lvseg.core.command import run
+from lvseg.core.errors import UserError
 
 
 def main(
@@ -14,11 +14,11 @@ def main(
     ],
 ) -> None:
     """Follow a version back to its run, commit, data, parameters and test, and check that each still exists."""
-    from tracking import chain
-    from tracking.opening import opened
-    from tracking.registry import MODEL, version_of
+    from tracking.provenance import chain
+    from tracking.registry.versions import MODEL, version_of
+    from tracking.runs.required import required_store
 
-    store = opened()
+    store = required_store()
     found = version_of(store, version)
     print(f"{MODEL} v{found.version} {' '.join(found.aliases)}".rstrip())
     links = chain.chain(store, found)

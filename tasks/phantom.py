@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-from lvseg.command import run
+from lvseg.core.command import run
 
 
 def main() -> None:
     """Write data/phantom, a synthetic short-axis cine data set, as `phantom` in params.yaml says."""
-    from lvseg.files import atomic_path
+    from lvseg.core.files import atomic_path
     from lvseg.params import load
     from lvseg.phantom.dataset import Size, generate
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lvseg.command import run
+from lvseg.core.command import run
 
 _SOME_FAILED = 3  # exit status; 1 is a run that could not go on
 
@@ -50,19 +50,19 @@ def main(
     import sys
 
     from lvseg import params
-    from lvseg.identity import ROOT
-    from lvseg.studies import cohort, finding
-    from lvseg.studies.order import Order, model_facts
-    from lvseg.studies.outputs import Outputs
+    from lvseg.core.places import ROOT
+    from lvseg.studies.cohort import cohort, inputs
+    from lvseg.studies.cohort.order import Order, model_facts
+    from lvseg.studies.outputs.study_folder import Outputs
 
-    paths = finding.inputs(studies)
+    paths = inputs.inputs(studies)
     threads = params.load(
         ROOT / "params.yaml"
     ).evaluate.threads  # studies lie anywhere, and so may the caller
     if model:
         facts = model_facts(model)
     else:
-        from tracking.champion import fetched
+        from tracking.registry.champion import fetched
 
         found = fetched(version)
         model, facts = found.folder, model_facts(found.folder, found.version)
@@ -72,7 +72,7 @@ def main(
     summary = cohort.predict(paths, order, workers)
     print(cohort.words(summary, out))
     if track:
-        from tracking.predictions import log
+        from tracking.scores.predictions import log
 
         print(f"\nlogged in MLflow as the run {log(out, facts)}")
     sys.exit(_SOME_FAILED if summary.failed else 0)

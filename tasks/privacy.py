@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from lvseg.command import run
+from lvseg.core.command import run
 
 
 def main(
@@ -15,15 +15,15 @@ def main(
     """Look for the patients' data in all that is logged, registered and reported; fail where some is found."""
     from pathlib import Path
 
-    from lvseg.errors import UserError
+    from lvseg.core.errors import UserError
     from lvseg.params import load
     from lvseg.privacy.raw import read_values
     from lvseg.privacy.scan import Scan, files_below
     from lvseg.privacy.search import Search
     from lvseg.privacy.values import Kind
-    from tracking.exposed import days_of, local_paths, shown_in
-    from tracking.opening import opened
-    from tracking.results import find_run
+    from tracking.runs.required import required_store
+    from tracking.scores.results import find_run
+    from tracking.server.contents import days_of, local_paths, shown_in
 
     params = load()
     raw = Path(params.data.raw)
@@ -35,7 +35,7 @@ def main(
     if not found.files:
         raise UserError(f"data.raw: {raw} holds neither DICOM files nor tables: there is nothing to look for")
     print(f"read {found.files:,} files of {raw}, {found.unread:,} cannot be read", flush=True)
-    store = opened()
+    store = required_store()
     one = find_run(store, name) if name else None
     days = days_of(store, one)
     public = found.of_kind(Kind.PATIENT_ID) if params.data.ids_public else set()

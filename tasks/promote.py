@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from lvseg.command import run
+from lvseg.core.command import run
 
 
 def main(
@@ -17,19 +17,19 @@ def main(
     from pathlib import Path
 
     from lvseg import params
-    from tracking import decided, promotion
-    from tracking.opening import opened
-    from tracking.rescoring import rescored
-    from tracking.results import find_run
+    from tracking.registry import last_decision, promotion
+    from tracking.runs.required import required_store
+    from tracking.scores.rescoring import rescored
+    from tracking.scores.results import find_run
 
     settings, here = params.load(), Path()
-    store = opened()
+    store = required_store()
     candidate = (
         find_run(store, name) if name else promotion.candidate(store, here / "models", here / "reports")
     )
     outcome = promotion.promote(store, candidate, settings.promotion, rescored, named=name is not None)
     if name is None:
-        decided.keep(here, outcome)
+        last_decision.keep(here, outcome)
     print(outcome.words)
 
 

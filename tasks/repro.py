@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lvseg.command import run
-from lvseg.errors import UserError
+from lvseg.core.command import run
+from lvseg.core.errors import UserError
+from lvseg.data.raw_data import check_tracked
 from lvseg.params import load
-from lvseg.rawdata import check_tracked
 
 # Head, key in metrics.json and decimals: what is fair first, then the challenge's measures, last what says little.
 _COLUMNS = (

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lvseg.command import run
-from lvseg.errors import UserError
+from lvseg.core.command import run
+from lvseg.core.errors import UserError
 
 if TYPE_CHECKING:
-    from tracking.reproduction import Compared, Plan
+    from tracking.provenance.reproduction import Compared, Plan
 
 
 def main(
@@ -20,13 +20,13 @@ def main(
     ],
 ) -> None:
     """Build a version again from its commit and raw data, without any cache, and compare the weights."""
-    from tracking import reproduction
-    from tracking.opening import opened
-    from tracking.registry import MODEL, version_of
+    from tracking.provenance import reproduction
+    from tracking.registry.versions import MODEL, version_of
+    from tracking.runs.required import required_store
 
     for number in (signal.SIGTERM, signal.SIGHUP):  # so that the worktree goes
         signal.signal(number, lambda number, frame: sys.exit(128 + number))
-    found = version_of(opened(), version)
+    found = version_of(required_store(), version)
     title = f"{MODEL} v{found.version}"
     plan = reproduction.plan(found)
     print(f"{title} is built again:\n{describe(plan)}\n", flush=True)

@@ -1,15 +1,15 @@
 """Bring back the champion before the present one."""
 
-from lvseg.command import run
+from lvseg.core.command import run
 
 
 def main() -> None:
     """Make the champion before the present one champion again; the present one stays as a version."""
-    from tracking.opening import opened
-    from tracking.registry import MODEL
-    from tracking.succession import roll_back
+    from tracking.registry.succession import roll_back
+    from tracking.registry.versions import MODEL
+    from tracking.runs.required import required_store
 
-    gone, back = roll_back(opened())
+    gone, back = roll_back(required_store())
     print(f"{MODEL}: v{back.version} is champion again, v{gone.version} is not; only its name brings it back")
 
 

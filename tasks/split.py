@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from lvseg.command import run
+from lvseg.core.command import run
 
 
 def main() -> None:
     """Divide the patients into train, validation and test."""
     from collections import Counter
 
+    from lvseg.data.split import read_patients, split, write_split
     from lvseg.params import load
-    from lvseg.split import read_patients, split, write_split
 
     params = load()
     patients = read_patients(Path("data/index.csv"))

@@ -1,15 +1,17 @@
 """Stage train-cnn: train the cnn network on the training patients."""
 
-from lvseg.command import run
+from lvseg.core.command import run
 
 
 def main() -> None:
     """Train the cnn network and record the run."""
     from lvseg import params
     from lvseg.models import cnn
-    from tracking.training import tracked_training
+    from lvseg.training.article import article_recipe
+    from lvseg.training.stage import train_stage
+    from tracking.runs.training import TrackedTraining
 
-    tracked_training(cnn.RECIPE, params.load())
+    train_stage(article_recipe("cnn", cnn.build), params.load, TrackedTraining)
 
 
 if __name__ == "__main__":

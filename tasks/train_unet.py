@@ -1,15 +1,16 @@
 """Stage train-unet: train the U-Net on the training patients."""
 
-from lvseg.command import run
+from lvseg.core.command import run
 
 
 def main() -> None:
     """Train the U-Net and record the run."""
     from lvseg import params
-    from lvseg.models import unet
-    from tracking.training import tracked_training
+    from lvseg.training import unet
+    from lvseg.training.stage import train_stage
+    from tracking.runs.training import TrackedTraining
 
-    tracked_training(unet.RECIPE, params.load())
+    train_stage(unet.RECIPE, params.load, TrackedTraining)
 
 
 if __name__ == "__main__":

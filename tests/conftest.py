@@ -7,8 +7,8 @@ import hypothesis
 import numpy as np
 import pytest
 
-from lvseg import shards
-from lvseg.shards import Shard
+from lvseg.data import shards
+from lvseg.data.shards import Shard
 
 # No time limit for an example: a busy machine is not a broken program.
 hypothesis.settings.register_profile("patient", deadline=None)

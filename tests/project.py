@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from bench.rig.clones import TINY_UNET
-from lvseg.identity import file_hash
+from lvseg.core.hashes import file_hash
 
 ROOT = Path(__file__).parent.parent
 TINY: dict[str, dict[str, Any]] = {

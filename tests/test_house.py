@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lvseg.identity import PACKAGES, import_closure
+from lvseg.core.closure import PACKAGES, computing_closure
 from tasks import cli
 
 ROOT = Path(__file__).parent.parent
@@ -109,7 +109,7 @@ def test_code_dependencies_are_the_import_closure(stage: str) -> None:
     """A stage runs again when its own code or the lock file changes, and not when any other code does."""
     deps = [dep if isinstance(dep, str) else next(iter(dep)) for dep in STAGES[stage]["deps"]]
     declared = [dep for dep in deps if dep.split("/")[0] in (*PACKAGES, "requirements", "bench", "tests")]
-    closure = [path.as_posix() for path in import_closure(f"tasks.{stage.replace('-', '_')}")]
+    closure = [path.as_posix() for path in computing_closure(f"tasks.{stage.replace('-', '_')}")]
     wanted = [*closure, "requirements/runtime.lock"]
     assert sorted(declared) == sorted(wanted), f"code deps of {stage} in dvc.yaml must be:\n" + "\n".join(
         f"      - {path}" for path in wanted

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lvseg.errors import UserError
-from lvseg.identity import ROOT, state_home
+from lvseg.core.errors import UserError
+from lvseg.core.places import ROOT, state_home
 
 HERE = Path(__file__).parent
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lvseg.errors import UserError
+from lvseg.core.errors import UserError
 
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 LOOK = 0.5  # seconds

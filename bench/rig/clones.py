@@ -13,8 +13,8 @@ import yaml
 
 from bench.rig.process import Child, child, surroundings
 from bench.rig.servers import Ssh
-from lvseg.errors import UserError
-from lvseg.identity import ROOT
+from lvseg.core.errors import UserError
+from lvseg.core.places import ROOT
 
 TINY_UNET: dict[str, Any] = {
     "epochs": 2,

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psutil
 
-from flows.leash import PR_SET_PDEATHSIG, prctl
-from lvseg.errors import UserError
+from flows.process.leash import PR_SET_PDEATHSIG, prctl
+from lvseg.core.errors import UserError
 
 LOOPBACK = "127.0.0.1"
 MARK = "LVSEG_RIG"  # in the surroundings of every process of a rig, so that what got away is found again

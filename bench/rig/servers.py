@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.rig.process import LOOPBACK, START, Child, answers, child, free_port, program, surroundings
-from lvseg.errors import UserError
+from lvseg.core.errors import UserError
 
 
 @dataclass(frozen=True)

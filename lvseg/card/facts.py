@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lvseg.comparison.statistics import Interval, interval
+from lvseg.data.sunnybrook import official_part
+from lvseg.metrics.statistics import Interval, interval
+from lvseg.pages.numbers import number
 from lvseg.report import tables
-from lvseg.sunnybrook import official_part
 
 FEW = 5  # patients: fewer say little of a group
 WORST = 5  # slices to name
@@ -28,8 +29,8 @@ class Facts:
         tags: of the version, without `lvseg.`: where it comes from.
         metrics: of the run.
         trained: the date of the training, or None if nobody saw it.
-        patients: a row per test patient, as `lvseg.summaries.per_patient` makes them.
-        slices: a row per contoured test slice, as `lvseg.evaluation.table` makes them.
+        patients: a row per test patient, as `lvseg.evaluation.summaries.per_patient` makes them.
+        slices: a row per contoured test slice, as `lvseg.evaluation.scores.table` makes them.
         decision: `promoted`, `reason`, `champion_before`; empty if none was taken.
         licence: the name of the repository's licence file, or None.
     """
@@ -141,8 +142,8 @@ def limits(facts: Facts) -> list[str]:
     if len(known) > 1:
         low = min(known, key=lambda row: row.means[0].mean)
         said.append(
-            f"It does worst on {low.name}: Dice {tables.number(low.means[0].mean)}, "
-            f"{tables.number(every.means[0].mean)} over all patients."
+            f"It does worst on {low.name}: Dice {number(low.means[0].mean)}, "
+            f"{number(every.means[0].mean)} over all patients."
         )
     if every.missed:
         said.append(f"It draws nothing on {every.missed} of {every.slices} slices that hold a ventricle.")
@@ -152,7 +153,7 @@ def limits(facts: Facts) -> list[str]:
         said.append("The images do not say what a pixel measures: there are no millimetres.")
     rendering = facts.slices.groupby("patient")["rendering_dice"].mean().mean()
     said.append(
-        f"Two honest renderings of one and the same manual contour have a Dice of {tables.number(rendering, 3)}: "
+        f"Two honest renderings of one and the same manual contour have a Dice of {number(rendering, 3)}: "
         "finer differences between a model and the expert say nothing."
     )
     return said

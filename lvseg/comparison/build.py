@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lvseg import evaluation, frames
-from lvseg.comparison import page
+from lvseg.comparison import comparison_page
 from lvseg.comparison.content import Entry, disagreements
 from lvseg.comparison.pictures import draw_scatter
-from lvseg.dataset import Example
-from lvseg.evaluation import TrainedModel
-from lvseg.files import atomic_path
+from lvseg.core.files import atomic_path
+from lvseg.data import drawn_frames
+from lvseg.data.examples import Example
+from lvseg.evaluation import scores
+from lvseg.evaluation.scores import TrainedModel
 from lvseg.pictures.overlays import Overlay, draw_overlays
 from lvseg.pictures.samples import caption
 
@@ -39,7 +40,7 @@ def write(
         rows = _overlays(entries, models, examples) if examples else {}
         if any(rows.values()):
             draw_overlays(differ, "where the models differ most", rows)
-        text = page.html(told, scatter, differ if differ.exists() else None)
+        text = comparison_page.html(told, scatter, differ if differ.exists() else None)
         with atomic_path(path) as unfinished:
             unfinished.write_text(text, encoding="utf-8")
 
@@ -56,8 +57,8 @@ def _overlays(
         rows[entry.title] = []
         for row in widest[widest["apart"] > 0].to_dict("records"):
             example = by_place[row["patient"], row["slice"], row["phase"]]
-            frame = frames.load(example)
-            (found,) = evaluation.predicted(segmenter, [example], [frame])
+            frame = drawn_frames.load(example)
+            (found,) = scores.predicted(segmenter, [example], [frame])
             dice = float(row[f"dice_{number}"])
             overlay = Overlay(
                 frame.image, frame.endo, found.mask, float(frame.spacing_mm[1]), dice, caption(example)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from lvseg.comparison.statistics import difference, interval
+from lvseg.metrics.statistics import difference, interval
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,8 @@ class Entry:
 
     Attributes:
         title: its name, different from all others.
-        patients: a row per test patient, as `lvseg.summaries.per_patient` makes them.
-        slices: a row per contoured test slice, as `lvseg.evaluation.table` makes them.
+        patients: a row per test patient, as `lvseg.evaluation.summaries.per_patient` makes them.
+        slices: a row per contoured test slice, as `lvseg.evaluation.scores.table` makes them.
         params: of the training.
         costs: parameters, seconds of training, and what else is known, by what people call it.
     """

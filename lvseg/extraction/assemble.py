@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from lvseg.raster import rasterise
-from lvseg.reading.contours import ENDO, EPI, KINDS, convention
-from lvseg.reading.study import Study
-from lvseg.shards import Shard
-from lvseg.sunnybrook import official_part
+from lvseg.data.shards import Shard
+from lvseg.data.sunnybrook import official_part
+from lvseg.imaging.raster import rasterise
+from lvseg.labels.patient import Study
+from lvseg.labels.sunnybrook_text import ENDO, EPI, KINDS, convention
 
 COLUMNS = (
     "patient", "group", "official_part", "shard", "frame", "slice", "phase", "cycle", "image_number", "rows",

@@ -9,14 +9,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lvseg import shards
+from lvseg.core.files import atomic_path, write_text
+from lvseg.core.hashes import canonical_json, sha256_text
+from lvseg.data import shards
+from lvseg.data.pseudonyms import pseudonym
 from lvseg.extraction.assemble import index_rows, to_shard
 from lvseg.extraction.montage import draw_montage
-from lvseg.files import atomic_path, write_text
-from lvseg.identity import canonical_json, pseudonym, sha256_text
-from lvseg.reading.layouts import PatientFiles
-from lvseg.reading.study import read_study
-from lvseg.reading.summary import summarise
+from lvseg.labels.layouts import PatientFiles
+from lvseg.labels.patient import read_study
+from lvseg.labels.patient_summary import summarise
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from lvseg.identity import pseudonym
+from lvseg.data.pseudonyms import pseudonym
 from lvseg.params import Params
 
 _PRIVATE = ("id", "source", "series", "other_series", "why", "duplicates")

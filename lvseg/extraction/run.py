@@ -9,17 +9,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lvseg.errors import UserError
+from lvseg.core.archives import SetAside
+from lvseg.core.closure import code_hash
+from lvseg.core.errors import UserError
+from lvseg.core.files import atomic_path
+from lvseg.core.parallel import each
+from lvseg.core.places import state_home
 from lvseg.extraction.assemble import COLUMNS
 from lvseg.extraction.patient import Job, extract_patient
 from lvseg.extraction.report import write_report
-from lvseg.files import atomic_path
-from lvseg.identity import code_hash, state_home
-from lvseg.parallel import each
+from lvseg.labels.inspection import summary_line
+from lvseg.labels.layouts import find_patients
 from lvseg.params import Params
-from lvseg.reading.archives import SetAside
-from lvseg.reading.inspection import summary_line
-from lvseg.reading.layouts import find_patients
 
 _KEPT_DAYS = 30  # how long an extracted patient that no run asked for stays in the cache
 

@@ -1,7 +1,5 @@
 """The networks, one file each: `build(settings)` returns a compiled model.
 
-A network takes images (batch, size, size, 1) float32, normalised by `lvseg.grid`, and returns scores
+A network takes images (batch, size, size, 1) float32, normalised by `lvseg.imaging.grid`, and returns scores
 (batch, size, size, 2) for background and cavity; the arg max is the segmentation.
 """
-
-import lvseg.device  # noqa: F401  (before Keras: it keeps TensorFlow's start-up notes off the terminal)

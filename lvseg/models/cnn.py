@@ -1,10 +1,10 @@
 """The article's convolutional network: 1,857,848 parameters, of any image size that 16 divides."""
 
-import keras
-from keras import layers
+from lvseg.core.backend import keras
+from lvseg.models.article import compiled
+from lvseg.models.article_params import TrainParams
 
-from lvseg.models.objective import as_in_the_article, compiled
-from lvseg.params import TrainParams
+layers = keras.layers
 
 
 def build(settings: TrainParams) -> keras.Model:
@@ -26,6 +26,3 @@ def build(settings: TrainParams) -> keras.Model:
     x = layers.Conv2D(2, 1, padding="same", activation=activation, name="classes")(x)
     scores = layers.Conv2DTranspose(2, 31, strides=16, padding="same", name="scores")(x)
     return compiled(keras.Model(image, scores, name="cnn"), settings)
-
-
-RECIPE = as_in_the_article("cnn", build)

@@ -1,10 +1,10 @@
 """The article's dense network: 12,714,048 parameters at 256 x 256, the humble baseline."""
 
-import keras
-from keras import layers
+from lvseg.core.backend import keras
+from lvseg.models.article import compiled
+from lvseg.models.article_params import TrainParams
 
-from lvseg.models.objective import as_in_the_article, compiled
-from lvseg.params import TrainParams
+layers = keras.layers
 
 
 def build(settings: TrainParams) -> keras.Model:
@@ -22,6 +22,3 @@ def build(settings: TrainParams) -> keras.Model:
     scores = layers.Dense(size * size * 2, activation=activation, name="pixels")(hidden)
     scores = layers.Reshape((size, size, 2), name="scores")(scores)
     return compiled(keras.Model(image, scores, name="dense"), settings)
-
-
-RECIPE = as_in_the_article("dense", build)

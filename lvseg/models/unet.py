@@ -6,16 +6,11 @@ as wide, which finds the ventricle far sooner (docs/unet.md).
 
 from typing import Any
 
-import keras
-from keras import layers, ops
+from lvseg.core.backend import keras
+from lvseg.models.keras_metrics import Accuracy, Dice, SmoothedDice
+from lvseg.models.unet_params import UnetSettings
 
-from lvseg.augmentation import Augmented
-from lvseg.batches import Batches, OnGrid
-from lvseg.dataset import Example
-from lvseg.grid import Grid
-from lvseg.models.overlap import Accuracy, Dice, SmoothedDice
-from lvseg.params import Params, UnetSettings
-from lvseg.recipe import Asked, Recipe
+layers, ops = keras.layers, keras.ops
 
 LEVELS = 5  # with the halving before them the lowest sees 32 grid points as one
 _MOST = 8  # times the width: the channels of the lowest levels
@@ -97,36 +92,3 @@ class OverlapLoss(keras.losses.Loss):
         found = ops.sigmoid(margin)
         shared, total = ops.sum(found * covered, (1, 2)), ops.sum(found + covered, (1, 2))
         return ops.mean(entropy, (1, 2)) + 1 - (2 * shared + 1) / (total + 1)
-
-
-def _learn(examples: list[Example], settings: UnetSettings) -> Batches:
-    """Return augmented crops."""
-    view = Augmented(Grid(settings.image_size, settings.spacing_mm), settings.crop, settings.augmentation)
-    return Batches(examples, view, settings.batch_size, settings.images_per_epoch)
-
-
-def _validate(examples: list[Example], settings: UnetSettings) -> Batches:
-    """Return whole images as prediction sees them."""
-    return Batches(examples, OnGrid(Grid(settings.image_size, settings.spacing_mm)), settings.batch_size)
-
-
-def _settings(params: Params) -> UnetSettings:
-    """Return the preset in use."""
-    return params.train_unet.chosen()
-
-
-def _asked(settings: UnetSettings) -> Asked:
-    """Return how the trained network is asked."""
-    return Asked(settings.image_size, settings.spacing_mm, settings.views, one_region=True)
-
-
-RECIPE = Recipe(
-    "unet",
-    _settings,
-    build,
-    _learn,
-    _validate,
-    _asked,
-    learns_empty=True,
-    learns_from_validation=lambda settings: settings.learn_from_validation,
-)

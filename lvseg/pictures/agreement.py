@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from lvseg.metrics.volumes import agreement
 from lvseg.pictures import style
-from lvseg.volumes import agreement
 
 _PANELS = {"edv_ml": "EDV (ml)", "esv_ml": "ESV (ml)", "ef_percent": "EF (%)"}
 

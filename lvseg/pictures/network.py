@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
+from lvseg.core.backend import keras
 from lvseg.pictures import style
 
 _WIDTH = 8.0

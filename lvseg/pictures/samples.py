@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lvseg import frames
-from lvseg.dataset import Example
+from lvseg.data import drawn_frames
+from lvseg.data.examples import Example
 from lvseg.pictures import style
 
 _COLUMNS = 4
@@ -29,7 +29,7 @@ def draw_samples(path: Path, parts: Mapping[str, Sequence[Example]]) -> None:
             for axes in panels.flat:
                 axes.set_axis_off()
             for column, example in enumerate(examples):
-                frame = frames.load(example)
+                frame = drawn_frames.load(example)
                 picture = style.grey(frame.image)
                 style.show(panels[0, column], picture)
                 style.show(panels[1, column], np.maximum(frame.endo, 0.35 * picture))

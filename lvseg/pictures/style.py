@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lvseg.files import atomic_path
+from lvseg.core.files import atomic_path
 
 # Okabe & Ito's palette: told apart with every common colour vision deficiency.
 BLUE, SKY, GREEN, ORANGE = "#0072B2", "#56B4E9", "#009E73", "#E69F00"

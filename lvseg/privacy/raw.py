@@ -14,9 +14,9 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
+from lvseg.core.archives import Item, UnreadableError, walk
+from lvseg.labels.layouts import find_patients
 from lvseg.privacy.values import Kind, Value
-from lvseg.reading.archives import Item, UnreadableError, walk
-from lvseg.reading.layouts import find_patients
 
 _BY_VR = {
     "PN": Kind.NAME,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lvseg.identity import pseudonym
+from lvseg.data.pseudonyms import pseudonym
 from lvseg.privacy.contents import UnopenedError, layers
 from lvseg.privacy.search import Search
 from lvseg.privacy.values import Kind, Value

@@ -8,7 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import permutations
 
-from lvseg.identity import PACKAGES, ROOT
+from lvseg.core.closure import PACKAGES
+from lvseg.core.places import ROOT
 
 # From how many bytes of UTF-8 on a value is looked for, its words joined by spaces: two Chinese letters are a name.
 SHORTEST = 6

@@ -7,10 +7,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lvseg import dataset, evaluation, frames, identity, summaries
-from lvseg.dataset import Example, Selection
-from lvseg.errors import UserError
-from lvseg.evaluation import TrainedModel
+from lvseg.core.errors import UserError
+from lvseg.data import drawn_frames, examples
+from lvseg.data.examples import Example, Selection
+from lvseg.data.testset import hash_of_test_set
+from lvseg.evaluation import summaries
+from lvseg.evaluation.scores import (
+    TrainedModel,
+    drawn_on_empty,
+    predicted,
+    score_slices,
+    table,
+    trained_models,
+)
+from lvseg.inference.segmenter import Segmenter
 from lvseg.params import Params
 from lvseg.pictures.agreement import draw_agreement
 from lvseg.pictures.curves import draw_curves
@@ -18,8 +28,7 @@ from lvseg.pictures.distribution import draw_distribution
 from lvseg.pictures.network import draw_network
 from lvseg.pictures.overlays import Overlay, draw_overlays
 from lvseg.pictures.samples import caption, draw_samples
-from lvseg.prediction import Segmenter
-from lvseg.report import page, tables
+from lvseg.report import report_page, tables
 
 
 @dataclass(frozen=True)
@@ -32,11 +41,11 @@ class Sources:
 
     def select(self, part: str, drop: tuple[str, ...]) -> Selection:
         """Return the contoured slices of one part of the split."""
-        return dataset.examples(self.shards, self.split, part, drop)
+        return examples.select_examples(self.shards, self.split, part, drop)
 
     def empty(self, part: str, drop: tuple[str, ...]) -> list[Example]:
         """Return the slices of one part of the split that are known to hold no ventricle."""
-        every = dataset.examples(self.shards, self.split, part, drop, empty=True).examples
+        every = examples.select_examples(self.shards, self.split, part, drop, empty=True).examples
         return [example for example in every if example.mask is None]
 
 
@@ -49,7 +58,7 @@ def build(folder: Path, sources: Sources, params: Params) -> dict[str, list[Path
     Raises:
         UserError: no model is trained, or no test slice is left.
     """
-    models = evaluation.trained_models(sources.models)
+    models = trained_models(sources.models)
     drop = params.quality.drop_from_test
     every, test = sources.select("test", ()).examples, sources.select("test", drop)
     if not test.examples:
@@ -70,13 +79,13 @@ def build(folder: Path, sources: Sources, params: Params) -> dict[str, list[Path
     empty = sources.empty("test", drop)
     for model in models:
         segmenter = model.load()
-        found = evaluation.score_slices(model.name, segmenter, every, params.evaluate.batch_size)
-        parts.append(evaluation.table(list(found)))
+        found = score_slices(model.name, segmenter, every, params.evaluate.batch_size)
+        parts.append(table(list(found)))
         scores = _without(drop, parts[-1])
         drawn[model.name] = _draw(folder, model, segmenter, test.examples, scores, params)
         facts[model.name] = {
             "parameters": model.run["parameters"],
-            "drawn_on_empty": evaluation.drawn_on_empty(segmenter, empty, params.evaluate.batch_size),
+            "drawn_on_empty": drawn_on_empty(segmenter, empty, params.evaluate.batch_size),
         }
     with_flagged = pd.concat(parts, ignore_index=True)
     slices = _without(drop, with_flagged)
@@ -95,7 +104,7 @@ def build(folder: Path, sources: Sources, params: Params) -> dict[str, list[Path
         facts,
         {
             "empty_slices": len(empty),
-            "hash": identity.test_hash(test.examples),
+            "hash": hash_of_test_set(test.examples),
             "left_out": test.left_out,
         },
     )
@@ -104,8 +113,8 @@ def build(folder: Path, sources: Sources, params: Params) -> dict[str, list[Path
     tables.write_csv(folder / "per_patient.csv", patients)
     tables.write_csv(folder / "by_group.csv", tables.by_division(slices))
     tables.write_csv(folder / "plots/dice_by_rank.csv", tables.dice_by_rank(slices))
-    text = page.render(
-        page.content(
+    text = report_page.render(
+        report_page.content(
             slices, patients, metrics, models, params, pd.read_csv(sources.split, keep_default_na=False)
         ),
         {name: folder / path for name, path in pictures.items()},
@@ -147,8 +156,8 @@ def _draw(
 
 def _overlay(segmenter: Segmenter, example: Example, dice: float) -> Overlay:
     """Predict one slice once more: keeping every mask for the few that are drawn would cost memory."""
-    frame = frames.load(example)
-    mask = evaluation.predicted(segmenter, [example], [frame])[0].mask
+    frame = drawn_frames.load(example)
+    mask = predicted(segmenter, [example], [frame])[0].mask
     return Overlay(frame.image, frame.endo, mask, float(frame.spacing_mm[1]), dice, caption(example))
 
 

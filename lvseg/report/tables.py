@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lvseg import summaries
+from lvseg.evaluation import summaries
 
 _DECIMALS = 6
 _DIVISIONS = {"by_group": "group", "by_phase": "cycle", "by_level": "level"}
@@ -178,8 +178,3 @@ def dice_by_rank(slices: pd.DataFrame) -> pd.DataFrame:
         model: np.pad(dice, (0, length - len(dice)), constant_values=np.nan) for model, dice in models.items()
     }
     return pd.DataFrame({"share": 100 * np.arange(1, length + 1) / max(length, 1), **columns})
-
-
-def number(value: float | None, decimals: int = 2) -> str:
-    """Return a number in the style of the pages; a dash for what is undefined."""
-    return "–" if value is None or math.isnan(value) else f"{value:,.{decimals}f}"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.leash import PR_SET_PDEATHSIG, prctl
+from flows.process.leash import PR_SET_PDEATHSIG, prctl
 from tests.flows.site import Site
 from tests.project import working_copy
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lvseg.identity import tree_hash
+from lvseg.core.hashes import tree_hash
 from tests.flows.site import FlowRun, Site, wait_for
 from tests.lvseg.studies.hearts import Heart, bright_model, classic
 

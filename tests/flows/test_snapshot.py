@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.snapshot import override
-from lvseg.errors import UserError
+from flows.workspace.snapshot import override
+from lvseg.core.errors import UserError
 from tests.project import Project, working_copy
 
 PARAMS = (Path(__file__).parents[2] / "params.yaml").read_text()
@@ -77,9 +77,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def ask(project: Project, code: str, fails: bool = False) -> str:
     """Run code in the project and return what it printed, or the last line that it said if it fails."""
-    prelude = (
-        "from flows import repository, snapshot; from flows.workspace import Workspace; import pathlib\n"
-    )
+    prelude = "from flows import repository, snapshot; from flows.workspace.worktree import Workspace; import pathlib\n"
     said = project.python("-c", prelude + code, fails=fails).strip()
     return said.splitlines()[-1] if fails else said
 
@@ -137,7 +135,7 @@ def test_branch_grows_by_every_run_at_once(project: Project) -> None:
 def test_branch_that_cannot_get_a_commit_is_refused(project: Project, tmp_path: Path) -> None:
     git(project, "worktree", "add", "--quiet", "-b", "somebody", str(tmp_path / "theirs"))
     code = (
-        "from lvseg.errors import UserError\n"
+        "from lvseg.core.errors import UserError\n"
         "for name in ('somebody', 'a..b', '-x', '@{-1}', 'somebody/else', 'free/one'):\n"
         "    try:\n        repository.check_branch(name)\n        print(name, 'is fine')\n"
         "    except UserError as error:\n        print(error)"

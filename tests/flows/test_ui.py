@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows.leash import PR_SET_PDEATHSIG, prctl
+from flows.process.leash import PR_SET_PDEATHSIG, prctl
 from tests.flows.site import Site, wait_for
 from tests.project import Project, working_copy
 

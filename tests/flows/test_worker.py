@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from flows import settings
+from flows.service import settings
 from tests.flows.conftest import process
 from tests.flows.site import FlowRun, Site, wait_for
 
@@ -90,7 +90,7 @@ def test_a_run_that_falls_silent_becomes_crashed(stand_in: Site, tmp_path: Path)
     """Its process and its worker were killed, or its machine is gone: nobody is left to say so."""
     expect_silence(stand_in, SILENCE)
     script = (
-        "import os; from flows.settings import environment; os.environ.update(environment());"
+        "import os; from flows.service.settings import environment; os.environ.update(environment());"
         f"from flows.run_stage import run_stage; run_stage('alone', {str(tmp_path)!r})"
     )
     with process(

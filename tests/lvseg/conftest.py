@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lvseg.studies import study
-from lvseg.studies.order import model_facts
+from lvseg.studies.analysis import study
+from lvseg.studies.cohort.order import model_facts
 from tests.lvseg.studies.hearts import bright_model
 
 

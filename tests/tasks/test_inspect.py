@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.lvseg.reading.scd import Cine, write_layout
+from tests.lvseg.labels.scd import Cine, write_layout
 
 
 def inspect(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lvseg.identity import ROOT, tree_hash
+from lvseg.core.hashes import tree_hash
+from lvseg.core.places import ROOT
 from tests.lvseg.studies.hearts import Heart, bright_model, classic, enhanced
 
 SMALL = {"slices": 5, "phases": 4, "end_systole": 3}

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from mlflow.entities import Run
 
+from lvseg.evaluation.summaries import per_patient
 from lvseg.report.tables import write_csv
-from lvseg.summaries import per_patient
 from tests.conftest import REPOSITORY
-from tests.lvseg import scored
+from tests.lvseg.evaluation import scored
 from tests.tracking import stub
-from tracking.store import QUIET, Store, open_store
+from tracking.runs.store import QUIET, Store, open_store
 
 EXPERIMENT = "lv-segmentation"
 GROUPS = ["HF-I", "HF-NI", "HYP", "N"] * 2
@@ -71,7 +71,7 @@ def project(
     monkeypatch.setenv("LVSEG_HOME", str(folder / ".lvseg"))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow' / 'mlflow.db'}")
     monkeypatch.setenv("STUB_MODEL", str(saved_model))
-    monkeypatch.setitem(sys.modules, "lvseg.training", None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "lvseg.training.loop", None)  # type: ignore[arg-type]
     stub.install()
     stub.calls.clear()
     return folder

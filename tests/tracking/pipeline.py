@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 from mlflow.entities.model_registry import ModelVersion, ModelVersionTag
 
-from lvseg.identity import file_hash, tree_hash
-from tracking.checkout import dvc, surroundings
+from lvseg.core.hashes import file_hash, tree_hash
+from tracking.provenance.checkout import dvc, surroundings
 
 RAW, KEY = "data/raw", "0123"
 STAGES: dict[str, dict[str, Any]] = {
@@ -94,7 +94,7 @@ def version(tags: dict[str, str]) -> ModelVersion:
 
 def main() -> None:
     """Build the version of the repository that the arguments name again, until somebody ends that."""
-    from tracking.reproduction import build_again, plan
+    from tracking.provenance.reproduction import build_again, plan
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     folder = Path(sys.argv[1])

@@ -1,4 +1,4 @@
-"""A training that learns nothing: it stands in for `lvseg.training` where only its record matters.
+"""A training that learns nothing: it stands in for `lvseg.training.loop` where only its record matters.
 
 `python -m tests.tracking.stub` runs it as a stage would, so that a test can end the process. Environment:
 `STUB_MODEL` (a saved model to pass off as trained), `STUB_HOLD` (wait for ever after this epoch), `STUB_PAUSE`
@@ -16,8 +16,9 @@ from typing import Any
 
 import lvseg
 from lvseg import params
-from lvseg.identity import sha256_text, state_home
-from lvseg.recipe import Recipe
+from lvseg.core.hashes import sha256_text
+from lvseg.core.places import state_home
+from lvseg.training.recipe import Recipe
 
 EPOCHS = 3
 calls: list[str] = []
@@ -76,22 +77,26 @@ def write_outs(result: Any, models_dir: Path, training_dir: Path) -> None:
 
 
 def install() -> None:
-    """Take the place of `lvseg.training`."""
-    module = ModuleType("lvseg.training")
+    """Take the place of `lvseg.training.loop`."""
+    module = ModuleType("lvseg.training.loop")
     module.train, module.write_outs = train, write_outs  # type: ignore[attr-defined]
-    sys.modules["lvseg.training"] = module
-    lvseg.training = module  # type: ignore[attr-defined]
+    sys.modules["lvseg.training.loop"] = module
+    lvseg.training.loop = module  # type: ignore[attr-defined]
 
 
 def run_stage(seed: int = 1) -> None:
     """Run the stage train-cnn in the current directory."""
-    from tracking.training import tracked_training
+    from lvseg.training.stage import train_stage
+    from tracking.runs.training import TrackedTraining
 
-    settings = params.load()
-    own = settings.train_cnn.model_copy(update={"seed": seed})
+    def read_params() -> params.Params:
+        written = params.load()
+        train_cnn = written.train_cnn.model_copy(update={"seed": seed})
+        return written.model_copy(update={"train_cnn": train_cnn})
+
     nothing: Any = None  # the stand-in builds no network and shows it nothing
     recipe = Recipe("cnn", lambda now: now.train_cnn, nothing, nothing, nothing, nothing)
-    tracked_training(recipe, settings.model_copy(update={"train_cnn": own}))
+    train_stage(recipe, read_params, TrackedTraining)
 
 
 if __name__ == "__main__":

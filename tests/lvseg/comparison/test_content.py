@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from lvseg.comparison.build import write
+from lvseg.comparison.comparison_page import terminal
 from lvseg.comparison.content import Entry, content, differing, disagreements
-from lvseg.comparison.page import terminal
-from lvseg.summaries import per_patient
-from tests.lvseg import scored
+from lvseg.evaluation.summaries import per_patient
+from tests.lvseg.evaluation import scored
 
 FIRST = {"P1": ("N", 0.9), "P2": ("HYP", 0.8), "P3": ("HYP", 0.7)}
 SECOND = {"P1": ("N", 0.9), "P2": ("HYP", 0.5), "P3": ("HYP", 0.0)}

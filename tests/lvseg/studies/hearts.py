@@ -11,9 +11,10 @@ import pydicom
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from lvseg.model_file import save_model
-from lvseg.studies import finding, study
-from lvseg.studies.result import Result
+from lvseg.models.keras_file import save_model
+from lvseg.studies.analysis import study
+from lvseg.studies.analysis.result import StudyResult
+from lvseg.studies.cohort import inputs
 
 MR, ENHANCED = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1"
 OBLIQUE = (0.62, 0.58, 0.53, -0.38, 0.81, -0.45)  # about a short axis; made orthonormal below
@@ -210,7 +211,7 @@ def bright_model(folder: Path, aside: int = 0) -> Path:
     return folder
 
 
-def predicted(path: Path, model: study.Model) -> Result:
+def predicted(path: Path, model: study.Model) -> StudyResult:
     """Return the one study of an input, segmented and measured."""
-    (found,) = finding.studies(path)
+    (found,) = inputs.studies(path)
     return study.segmented("S", found.images, None, model)[0]

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lvseg.reading.archives import Item
-from lvseg.reading.dicom import Image
-from lvseg.reading.stack import Frame
-from lvseg.studies.cine import Cine
-from lvseg.studies.result import OK, Assessment, Measurements, ModelFacts, Result
+from lvseg.core.archives import Item
+from lvseg.dicom.cine import Cine
+from lvseg.dicom.header import Image
+from lvseg.dicom.phases import PlacedImage
+from lvseg.studies.analysis.result import OK, Assessment, Measurements, ModelFacts, StudyResult
 
 CENTRE = (40.0, 34.0)  # column and row, in pixels
 DISTANCE_MM = 10.0
@@ -34,7 +34,7 @@ def result(
     verdict: str = OK,
     words: Sequence[str] = ("CINESAX", "the only one", "a note", "a reason"),
     name: str = "study-1",
-) -> Result:
+) -> StudyResult:
     """Return a study.
 
     Args:
@@ -56,7 +56,7 @@ def result(
     for place, count in enumerate(held or [phases] * slices):
         for phase in range(count):
             inside = radius(place, slices, phase / count)
-            frames.append(Frame(image(size, spacing, place), len(frames) + 1, place + 1, phase + 1))
+            frames.append(PlacedImage(image(size, spacing, place), len(frames) + 1, place + 1, phase + 1))
             picture = np.where(apart < inside, 600, np.where(apart < inside + 6, 100, 250))
             pixels.append(picture + noise.normal(0, 10, size))
             drawn = inside if found else 0.0
@@ -80,7 +80,7 @@ def result(
     )
     measured = measurements(area * np.prod(spacing or math.nan), beat_ms, found)
     quality = {"slices_found": float((area > 0).any(axis=1).sum()), "jump": 0.1234, "unknown": math.nan}
-    return Result(
+    return StudyResult(
         name=name,
         cine=cine,
         masks=np.array(masks, np.uint8),

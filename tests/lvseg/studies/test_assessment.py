@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lvseg.studies.assessment import assess
-from lvseg.studies.result import FAILED, LOOK, OK, Assessment, Measurements
+from lvseg.studies.analysis.assessment import assess
+from lvseg.studies.analysis.result import FAILED, LOOK, OK, Assessment, Measurements
 from tests.lvseg.studies.results import result
 
 TAPERED = np.array([0.0, 1700, 1800, 1700, 1500, 1200, 700, 0])  # mm2, base first

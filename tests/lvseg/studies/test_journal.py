@@ -7,12 +7,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lvseg.errors import UserError
-from lvseg.studies import study, tables
-from lvseg.studies.journal import Entry, Journal
-from lvseg.studies.order import Order
-from lvseg.studies.outputs import Outputs
-from lvseg.studies.worker import Line, Worker
+from lvseg.core.errors import UserError
+from lvseg.studies.analysis import study
+from lvseg.studies.cohort.journal import Entry, Journal
+from lvseg.studies.cohort.order import Order
+from lvseg.studies.cohort.worker import Line, Worker
+from lvseg.studies.outputs import table
+from lvseg.studies.outputs.study_folder import Outputs
 from tests.lvseg.studies.hearts import Heart, classic
 
 SMALL = {"slices": 5, "phases": 3, "end_systole": 2}
@@ -31,7 +32,7 @@ def run(tmp_path: Path, model: study.Model, monkeypatch: pytest.MonkeyPatch) -> 
         kinds = Outputs(all_phases, nifti=False, contours=False)
         lines = Worker(Order(out, tmp_path, model.facts, 2, None, kinds, with_ids)).predict(path)
         journal.write_tables()
-        tables.write(out)
+        table.write(out)
         return lines
 
     return predict

@@ -10,11 +10,12 @@ import pydicom
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
-from lvseg.outline import area
-from lvseg.reading import contours
-from lvseg.reading.archives import Item
-from lvseg.studies import nifti, scd, segmentation, study
-from lvseg.studies.result import Result
+from lvseg.core.archives import Item
+from lvseg.imaging.outline import area
+from lvseg.labels import sunnybrook_text
+from lvseg.studies.analysis import study
+from lvseg.studies.analysis.result import StudyResult
+from lvseg.studies.outputs import contours_text, dicom_seg, nifti
 from tests.lvseg.studies.hearts import Heart, classic, enhanced, predicted
 from tests.lvseg.studies.test_study import series_each
 
@@ -26,16 +27,16 @@ READER = Path(sys.executable).parent / "segimage2itkimage"
 @pytest.fixture(scope="module", params=["classic", "enhanced", "a series per slice"])
 def result(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model: study.Model
-) -> Result:
+) -> StudyResult:
     folder = tmp_path_factory.mktemp("outputs") / "s"
     if request.param == "enhanced":
         return predicted(enhanced(folder, HEART, phases_first=True), model)
     return predicted(classic(folder, HEART, series_each if request.param != "classic" else None), model)
 
 
-def test_another_reader_finds_every_mask_where_it_was_drawn(result: Result, tmp_path: Path) -> None:
+def test_another_reader_finds_every_mask_where_it_was_drawn(result: StudyResult, tmp_path: Path) -> None:
     """Voxel by voxel in the patient's own coordinates, by the reader of dcmqi and ITK."""
-    assert segmentation.write(tmp_path / "x.dcm", result, PHASES) is None
+    assert dicom_seg.write(tmp_path / "x.dcm", result, PHASES) is None
     command = [
         READER,
         "--inputDICOM",
@@ -61,8 +62,8 @@ def test_another_reader_finds_every_mask_where_it_was_drawn(result: Result, tmp_
         assert drawn == int((held > 0).sum()) > 0, "and nothing beside them"
 
 
-def test_each_frame_refers_to_its_own_image(result: Result, tmp_path: Path) -> None:
-    segmentation.write(tmp_path / "x.dcm", result, PHASES)
+def test_each_frame_refers_to_its_own_image(result: StudyResult, tmp_path: Path) -> None:
+    dicom_seg.write(tmp_path / "x.dcm", result, PHASES)
     ds = pydicom.dcmread(tmp_path / "x.dcm")
     places = {
         tuple(np.round(result.cine.frames[result.cine.at[s, 1]].image.position or (), 3)): s
@@ -83,8 +84,8 @@ def test_each_frame_refers_to_its_own_image(result: Result, tmp_path: Path) -> N
     assert listed == {(frame.image.series_uid, frame.image.sop_uid) for frame in result.cine.frames}
 
 
-def test_the_object_says_what_it_is_and_who_drew_it(result: Result, tmp_path: Path) -> None:
-    segmentation.write(tmp_path / "x.dcm", result, [1, 3])
+def test_the_object_says_what_it_is_and_who_drew_it(result: StudyResult, tmp_path: Path) -> None:
+    dicom_seg.write(tmp_path / "x.dcm", result, [1, 3])
     ds = pydicom.dcmread(tmp_path / "x.dcm")
     first, second = ds.SegmentSequence
     kind = first.SegmentedPropertyTypeCodeSequence[0]
@@ -98,18 +99,18 @@ def test_the_object_says_what_it_is_and_who_drew_it(result: Result, tmp_path: Pa
     assert ds.PatientID == "PAT-1" and ds.StudyInstanceUID == result.cine.frames[0].image.study_uid
 
 
-def test_the_same_result_gives_the_same_bytes(result: Result, tmp_path: Path) -> None:
+def test_the_same_result_gives_the_same_bytes(result: StudyResult, tmp_path: Path) -> None:
     for name in ("a", "b"):
-        segmentation.write(tmp_path / f"{name}.dcm", result, PHASES)
+        dicom_seg.write(tmp_path / f"{name}.dcm", result, PHASES)
         nifti.write(tmp_path / f"{name}.nii.gz", result)
     assert (tmp_path / "a.dcm").read_bytes() == (tmp_path / "b.dcm").read_bytes()
     assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
 
 
 @pytest.mark.skipif(not shutil.which("dciodvfy"), reason="dciodvfy is not installed (Debian: dicom3tools)")
-def test_the_object_follows_the_standard(result: Result, tmp_path: Path) -> None:
+def test_the_object_follows_the_standard(result: StudyResult, tmp_path: Path) -> None:
     for phases in (PHASES, [1, 3]):
-        segmentation.write(tmp_path / "x.dcm", result, phases)
+        dicom_seg.write(tmp_path / "x.dcm", result, phases)
         said = subprocess.run(["dciodvfy", "-new", str(tmp_path / "x.dcm")], capture_output=True, text=True)
         assert "Error" not in said.stdout + said.stderr, said.stderr
         assert "Segmentation" in said.stdout + said.stderr
@@ -126,10 +127,10 @@ def test_sources_without_place_or_with_nothing_drawn_give_no_object(
 
     for change in (placeless, flat):
         found = predicted(classic(tmp_path / change.__name__, HEART, change), model)
-        assert "where the images lie" in str(segmentation.write(tmp_path / "x.dcm", found, PHASES))
+        assert "where the images lie" in str(dicom_seg.write(tmp_path / "x.dcm", found, PHASES))
         assert nifti.write(tmp_path / "x.nii.gz", found), "which is read as lying anywhere"
     empty = predicted(classic(tmp_path / "b", Heart(widest=0.0)), model)
-    assert segmentation.write(tmp_path / "x.dcm", empty, PHASES) == "there is no mask"
+    assert dicom_seg.write(tmp_path / "x.dcm", empty, PHASES) == "there is no mask"
     assert not (tmp_path / "x.dcm").exists()
 
 
@@ -138,11 +139,11 @@ def test_dates_of_zeros_do_not_stand_in_the_way(tmp_path: Path, model: study.Mod
         ds.PatientBirthDate = ds.StudyDate = "00000000"
 
     found = predicted(classic(tmp_path / "a", HEART, zeros), model)
-    assert segmentation.write(tmp_path / "x.dcm", found, [1]) is None
+    assert dicom_seg.write(tmp_path / "x.dcm", found, [1]) is None
     assert pydicom.dcmread(tmp_path / "x.dcm").ContentDate, "which an object must have"
 
 
-def test_nifti_lies_on_the_patient_and_in_time(result: Result, tmp_path: Path) -> None:
+def test_nifti_lies_on_the_patient_and_in_time(result: StudyResult, tmp_path: Path) -> None:
     assert nifti.write(tmp_path / "x.nii.gz", result)
     image = sitk.ReadImage(str(tmp_path / "x.nii.gz"))  # ITK gives coordinates as DICOM does
     assert image.GetSize() == (64, 64, 5, 4)
@@ -157,8 +158,8 @@ def test_nifti_lies_on_the_patient_and_in_time(result: Result, tmp_path: Path) -
         assert np.allclose(place, (affine @ (20, 11, 0, 1))[:3], atol=1e-3)
 
 
-def test_contours_as_text_come_back(result: Result, tmp_path: Path) -> None:
-    scd.write(tmp_path / "c", result)
+def test_contours_as_text_come_back(result: StudyResult, tmp_path: Path) -> None:
+    contours_text.write(tmp_path / "c", result)
     drawn = {
         f.number: line
         for f, line in zip(result.cine.frames, result.contours, strict=True)
@@ -168,7 +169,7 @@ def test_contours_as_text_come_back(result: Result, tmp_path: Path) -> None:
     assert [file.name for file in files] == [f"IM-0001-{n:04d}-icontour-auto.txt" for n in sorted(drawn)]
     for file in files:
         item = Item(str(file.parent), file.name, file.stat().st_size, -1, 0)
-        read = contours.read(item, first_pixel=1)
+        read = sunnybrook_text.read(item, first_pixel=1)
         own = drawn[int(file.name.split("-")[2])]
         assert abs(area(read)) == pytest.approx(abs(area(own)), rel=0.002)
         assert max(np.abs(own - point).max(axis=1).min() for point in read) <= 0.006

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lvseg.studies import curve, montage, movie, page, tiles
-from lvseg.studies.result import FAILED, LOOK, OK, Result
+from lvseg.studies.analysis.result import FAILED, LOOK, OK, StudyResult
+from lvseg.studies.outputs import curve, montage, movie, study_page, tiles
 from tests.lvseg.studies.results import CENTRE, radius, result
 
 NAN = float("nan")
 HOSTILE = "<script>alert('x')</script><img src=http://evil.example/a.png>\"&"
 
 
-def html(told: Result, folder: Path) -> str:
-    page.write(folder / "report.html", told)
+def html(told: StudyResult, folder: Path) -> str:
+    study_page.write(folder / "report.html", told)
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
@@ -87,7 +87,7 @@ def test_the_verdict_needs_no_colour(verdict: str, words: str, tmp_path: Path) -
     ],
     ids=["ordinary", "one frame", "nothing found", "no spacing and no time", "irregular"],
 )
-def test_the_page_stands_alone_and_invents_nothing(told: Result, tmp_path: Path) -> None:
+def test_the_page_stands_alone_and_invents_nothing(told: StudyResult, tmp_path: Path) -> None:
     content = html(told, tmp_path)
     plain = re.sub(r"base64,[^\"]*", "", content)
     assert not re.search(r"\b(nan|NaN|None|inf)\b", plain)
@@ -95,7 +95,7 @@ def test_the_page_stands_alone_and_invents_nothing(told: Result, tmp_path: Path)
     loaded = re.findall(r"(?:src|href)\s*=\s*[\"']?([^\"'> ]{0,5})", content)
     assert loaded and set(loaded) == {"data:"}
     assert not re.search(r"https?:|url\(|@import|<script", content)
-    page.write(tmp_path / "again.html", told)
+    study_page.write(tmp_path / "again.html", told)
     assert (tmp_path / "again.html").read_text(encoding="utf-8") == content
 
 
@@ -201,7 +201,7 @@ def test_the_curve_fits_its_field() -> None:
     [(result(), 40), (result(3, 16), 50), (result(beat_ms=NAN), 40), (result(2, 25, held=(25, 10)), 32)],
     ids=["ordinary", "few slices", "no time", "irregular"],
 )
-def test_the_film_runs_through_the_beat(told: Result, duration: int, tmp_path: Path) -> None:
+def test_the_film_runs_through_the_beat(told: StudyResult, duration: int, tmp_path: Path) -> None:
     movie.write(tmp_path / "cine.webp", told)
     with Image.open(tmp_path / "cine.webp") as film:
         assert (film.format, film.n_frames, film.info["loop"]) == ("WEBP", told.cine.phases, 0)
@@ -226,7 +226,7 @@ LONG = "A sentence that goes on and on to say what was odd and how it was handle
 SIZES = {"ordinary": result(), "one frame": result(1, 1), "most": result(16, 40, verdict=LOOK)}
 
 
-def talkative() -> Result:
+def talkative() -> StudyResult:
     told = result(16, 40, verdict=LOOK, words=(LONG,) * 4, name="n" * 200)
     quality = {f"number_{place}": place / 7 for place in range(40)}
     return replace(
@@ -237,7 +237,7 @@ def talkative() -> Result:
 
 
 @pytest.mark.parametrize("told", [*SIZES.values(), talkative()], ids=[*SIZES, "talkative"])
-def test_it_prints_on_one_page_of_which_nothing_is_cut_off(told: Result, tmp_path: Path) -> None:
+def test_it_prints_on_one_page_of_which_nothing_is_cut_off(told: StudyResult, tmp_path: Path) -> None:
     """A page's height is fixed in print: what the text does not leave to the montage would be cut off in silence."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from lvseg.studies import finding, study
+from lvseg.studies.analysis import study
+from lvseg.studies.cohort import inputs
 from tests.lvseg.studies.hearts import Heart, classic, predicted
 
 HEART = Heart()
@@ -97,7 +98,7 @@ def test_repeated_and_odd_images_are_named(tmp_path: Path, model: study.Model) -
         ds.PixelData = b"\0" * 2048
 
     classic(folder / "odd", HEART, larger)
-    (found,) = finding.studies(folder)
+    (found,) = inputs.studies(folder)
     result, aside = study.segmented("S", found.images, None, model)
     assert len(result.cine.frames) == 70
     assert "70 images came twice" in result.cine.notes[0]

@@ -12,10 +12,11 @@ from pydicom.dataset import Dataset
 from pydicom.fileset import FileSet
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
-from lvseg.raster import rasterise
-from lvseg.reading.archives import UnreadableError
-from lvseg.studies import finding, study
-from lvseg.studies.result import FAILED
+from lvseg.core.archives import UnreadableError
+from lvseg.imaging.raster import rasterise
+from lvseg.studies.analysis import study
+from lvseg.studies.analysis.result import FAILED
+from lvseg.studies.cohort import inputs
 from tests.lvseg.studies.hearts import Heart, bright_model, classic, enhanced, predicted
 
 HEART = Heart()
@@ -177,7 +178,7 @@ def test_a_person_may_name_the_series(wanted: str, tmp_path: Path, model: study.
     folder = classic(tmp_path / "s", HEART)
     other = Heart(slices=1, phases=6)
     classic(folder / "lax", other, series=301, description="CINE LAX 4CH")
-    (found,) = finding.studies(folder)
+    (found,) = inputs.studies(folder)
     if wanted == "2.25":
         wanted = next(image.series_uid for image in found.images if image.series_number == 301)
     result, _ = study.segmented("S", found.images, wanted, model)
@@ -190,30 +191,30 @@ def test_a_person_may_name_the_series(wanted: str, tmp_path: Path, model: study.
 def test_two_patients_are_refused_by_name_and_stored_without(tmp_path: Path) -> None:
     folder = classic(tmp_path / "s", HEART)
     classic(folder / "other", Heart(patient="PAT-2"))
-    with pytest.raises(finding.RefusedError, match=r"2 patients \(PAT-1, PAT-2\)") as refused:
-        finding.studies(folder)
+    with pytest.raises(inputs.RefusedError, match=r"2 patients \(PAT-1, PAT-2\)") as refused:
+        inputs.studies(folder)
     assert "PAT" not in refused.value.reason
 
 
 def test_nothing_to_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(finding.RefusedError, match="empty"):
-        finding.studies(tmp_path / "empty")
-    with pytest.raises(finding.RefusedError, match="no such"):
-        finding.studies(tmp_path / "gone")
+    with pytest.raises(inputs.RefusedError, match="empty"):
+        inputs.studies(tmp_path / "empty")
+    with pytest.raises(inputs.RefusedError, match="no such"):
+        inputs.studies(tmp_path / "gone")
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "readme.txt").write_text("hello")
-    with pytest.raises(finding.RefusedError, match="no readable MR image among 1 files"):
-        finding.studies(tmp_path / "notes")
+    with pytest.raises(inputs.RefusedError, match="no readable MR image among 1 files"):
+        inputs.studies(tmp_path / "notes")
 
 
 def test_a_damaged_medium_and_missing_files(tmp_path: Path) -> None:
     path = medium(tmp_path)
     victim = next(p for p in sorted(path.parent.rglob("*")) if p.is_file() and p != path)
     victim.unlink()
-    (found,) = finding.studies(path)
+    (found,) = inputs.studies(path)
     assert len(found.images) == 69
     assert any("not there" in entry.reason for entry in found.aside)
     path.write_bytes(b"DICM" * 100)
-    with pytest.raises(finding.RefusedError, match="damaged DICOMDIR"):
-        finding.studies(path)
+    with pytest.raises(inputs.RefusedError, match="damaged DICOMDIR"):
+        inputs.studies(path)

@@ -1,0 +1,147 @@
+"""What a run leaves in Prefect to read: the comparison, the parameters, the hashes that went in and came out."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prefect.artifacts import create_link_artifact, create_markdown_artifact
+from prefect.states import State
+
+from flows.pipeline import promotion
+from flows.workspace.snapshot import Kept
+from flows.workspace.worktree import Workspace
+from tracking.server import addresses
+from tracking.server.addresses import RunAddress
+
+SCORES = {
+    "dice_slice_mean": "Dice, contours",
+    "dice_patient_mean": "Dice, patients",
+    "dm": "DM",
+    "apd_mm": "APD, mm",
+    "good_percent": "good contours, %",
+    "ef_mae_pp": "EF error, points",
+    "accuracy": "accuracy",
+}
+
+
+def write(
+    place: Workspace,
+    states: Mapping[str, State[Any]],
+    before: Mapping[str, str],
+    kept: Kept,
+) -> None:
+    """Create the artifacts of a run: `comparison`, `params`, `dvc-lock`, and `report` where a server has it.
+
+    Args:
+        before: DVC's hashes when the run began, as `hashes` returns them.
+        kept: the git ref and commit that hold the run.
+    """
+    runs = {folder.name: addresses.run_of(place.path, folder) for folder in addresses.models(place.path)}
+    page = next((run.report for run in runs.values() if run and run.report), None)
+    parts = [
+        _models(place.path, runs),
+        _champion(states),
+        f"[The report: curves, overlays, every slice]({page})" if page else _where(place.path),
+        _stages(states),
+        _hashes(before, hashes(place.path)),
+        f"Commit `{kept.commit}`, git ref `{kept.ref}`"
+        + (f", branch `{kept.branch}`" if kept.branch else ""),
+    ]
+    create_markdown_artifact(
+        "\n\n".join(part for part in parts if part), key="comparison", description="The models, compared"
+    )
+    for key, name in (("params", "params.yaml"), ("dvc-lock", "dvc.lock")):
+        if (place.path / name).is_file():
+            text = (place.path / name).read_text(encoding="utf-8")
+            create_markdown_artifact(f"```yaml\n{text}```\n", key=key, description=f"{name} of this run")
+    if page:
+        create_link_artifact(page, key="report", link_text="the report of the evaluation")
+
+
+def hashes(workspace: Path) -> dict[str, str]:
+    """Return DVC's hash of every out that a stage or a `.dvc` file has, by path."""
+    found: dict[str, str] = {}
+    lock = workspace / "dvc.lock"
+    stages = (
+        (yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {}) if lock.is_file() else {}
+    )
+    for stage in stages.values():
+        found |= {out["path"]: out.get("md5", "") for out in stage.get("outs", [])}
+    for pointer in sorted(workspace.glob("data/**/*.dvc")):
+        for out in yaml.safe_load(pointer.read_text(encoding="utf-8")).get("outs", []):
+            path = (pointer.parent / out["path"]).relative_to(workspace).as_posix()
+            found[path] = out.get("md5", "")
+    return found
+
+
+def _models(workspace: Path, runs: Mapping[str, RunAddress | None]) -> str:
+    """Return the table of models, each with its MLflow run."""
+    path = workspace / "reports" / "metrics.json"
+    if not path.is_file():
+        return "No evaluation yet."
+    metrics = json.loads(path.read_text(encoding="utf-8"))
+    rows = [
+        [
+            name,
+            *(_number(scores.get(key)) for key in SCORES),
+            f"{scores['parameters']:,}",
+            _link(runs.get(name)),
+        ]
+        for name, scores in metrics["models"].items()
+    ]
+    test = metrics["test"]
+    tested = (
+        f"Tested on {test['slices']} contoured slices of {test['patients']} patients (`{test['hash'][:12]}`)."
+    )
+    return f"{_table(['model', *SCORES.values(), 'parameters', 'MLflow run'], rows)}\n\n{tested}"
+
+
+def _champion(states: Mapping[str, State[Any]]) -> str:
+    """Return what the promotion decided; nothing where there was none."""
+    state = states.get(promotion.STEP)
+    return f"## Champion\n\n{state.message}" if state and state.message else ""
+
+
+def _stages(states: Mapping[str, State[Any]]) -> str:
+    """Return the table of stages and of what follows them: what each did."""
+    return "## Stages\n\n" + _table(
+        ["stage", "state", "what happened"],
+        [[name, state.name or "", _cell(state.message or "")] for name, state in states.items()],
+    )
+
+
+def _hashes(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """Return the table of DVC's hashes that went in and came out."""
+    rows = [
+        [path, f"`{before.get(path, '')[:12]}`" if path in before else "-", f"`{value[:12]}`"]
+        for path, value in sorted(after.items())
+    ]
+    return "## Data, by DVC's hashes\n\n" + _table(["path", "before", "after"], rows) if rows else ""
+
+
+def _where(workspace: Path) -> str:
+    """Return where the report lies if no server shows it."""
+    return f"The report: `{workspace.name}/reports/index.html` in the folder of workspaces."
+
+
+def _link(run: RunAddress | None) -> str:
+    if run is None:
+        return "-"
+    return f"[{run.title}]({run.page})" if run.page else f"{run.title} (`{run.id}`)"
+
+
+def _number(value: float | None) -> str:
+    """Return a score, or a dash where it is undefined."""
+    return "-" if value is None or value != value else f"{value:.4f}"
+
+
+def _cell(text: str) -> str:
+    """Return a text that does not end its cell."""
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

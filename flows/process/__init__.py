@@ -1,0 +1,1 @@
+"""Commands as children that never outlive their run."""

@@ -1,0 +1,1 @@
+"""Servers and workers: their addresses and surroundings."""

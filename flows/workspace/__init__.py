@@ -1,0 +1,1 @@
+"""Where a run works: a git worktree of its own, and the commits made of it."""

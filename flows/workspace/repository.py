@@ -1,0 +1,154 @@
+"""git in this repository: commits made without a checkout, refs, and the other repository that holds them too.
+
+No file here may have the name of a library: Prefect puts this folder on the path when it loads a flow.
+"""
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lvseg.core.errors import UserError
+from lvseg.core.places import ROOT
+
+REMOTE = "origin"
+_IDENTITY = {
+    f"GIT_{role}_{what}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "lvseg"), ("EMAIL", "lvseg@localhost"))
+}
+# Nobody is there to type a password, or to say yes to an unknown host: the run would wait for ever.
+_NO_QUESTIONS = {"GIT_TERMINAL_PROMPT": "0", "SSH_ASKPASS": "false", "SSH_ASKPASS_REQUIRE": "force"}
+# The hooks of `dvc install` would check out and push the data of a checkout that is being prepared.
+_NO_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
+_FAULT = re.compile(r"(fatal|error|ssh|remote): | ! \[")
+_NONE = "0" * 40
+
+
+def git(*arguments: str, cwd: Path = ROOT, content: bytes | None = None, index: Path | None = None) -> str:
+    """Run git and return what it prints, without the space around it.
+
+    Args:
+        content: for its stdin.
+        index: an index other than that of the checkout.
+
+    Raises:
+        UserError: git failed; the message is its reason.
+    """
+    return _run(arguments, cwd, content, index).decode(errors="replace").strip()
+
+
+def _run(arguments: Sequence[str], cwd: Path, content: bytes | None, index: Path | None) -> bytes:
+    """Run git and return the bytes that it prints."""
+    # Variables such as GIT_DIR, which a hook sets, would lead to another repository.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or "SSH" in name}
+    environment = {**kept, **_IDENTITY, **_NO_QUESTIONS}
+    if index:
+        environment["GIT_INDEX_FILE"] = str(index)
+    done = subprocess.run(
+        ["git", *_NO_HOOKS, *arguments], cwd=cwd, env=environment, input=content or b"", capture_output=True
+    )
+    if done.returncode:
+        raise UserError(f"git {arguments[0]}: {_reason(done.stderr) or f'status {done.returncode}'}")
+    return done.stdout
+
+
+def _reason(said: bytes) -> str:
+    """Return the line that says what went wrong, rather than the advice that follows it; no credentials."""
+    lines = said.decode(errors="replace").strip().splitlines()
+    reason = next((line for line in lines if _FAULT.match(line)), lines[-1] if lines else "")
+    return re.sub(r"//[^/@\s]*@", "//", " ".join(reason.split()))
+
+
+def resolve(revision: str | None) -> str:
+    """Return the commit of a revision; None means the one that this code is at.
+
+    Raises:
+        UserError: there is no such revision.
+    """
+    name = revision or "HEAD"
+    try:
+        return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    except UserError:
+        raise UserError(f"revision: {name} is no commit, branch or tag of this repository") from None
+
+
+def read_file(commit: str, path: str) -> str | None:
+    """Return a file as a commit has it, or None."""
+    try:
+        return _run(("cat-file", "blob", f"{commit}:{path}"), ROOT, None, None).decode(errors="replace")
+    except UserError:
+        return None
+
+
+def commit_files(parent: str, files: Mapping[str, bytes], message: str) -> str:
+    """Return a commit that has these files on top of `parent`, which it is itself if nothing differs.
+
+    No checkout changes.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        index = Path(folder) / "index"
+        git("read-tree", parent, index=index)
+        for path, content in sorted(files.items()):
+            blob = git("hash-object", "-w", "--stdin", content=content)
+            git("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", index=index)
+        tree = git("write-tree", index=index)
+    if tree == git("rev-parse", f"{parent}^{{tree}}"):
+        return parent
+    return git("commit-tree", tree, "-p", parent, "-m", message)
+
+
+def set_ref(ref: str, commit: str) -> None:
+    """Let a ref point to a commit."""
+    git("update-ref", ref, commit)
+
+
+def push_ref(ref: str, remote: str = REMOTE) -> None:
+    """Send a ref to another repository, under the same name."""
+    git("push", "--quiet", remote, f"{ref}:{ref}")
+
+
+def fetch_ref(ref: str, remote: str = REMOTE) -> str:
+    """Get a ref from another repository, and return its commit."""
+    git("fetch", "--quiet", remote, f"+{ref}:{ref}")
+    return resolve(ref)
+
+
+def check_branch(branch: str) -> None:
+    """Refuse a branch that cannot get a commit.
+
+    Raises:
+        UserError: the name is none for a branch, or somebody has it checked out and would be confused.
+    """
+    try:
+        git("check-ref-format", f"refs/heads/{branch}")
+        git("check-ref-format", "--branch", branch)
+    except UserError:
+        raise UserError(f"branch: {branch!r} is no name for a branch") from None
+    if f"branch refs/heads/{branch}" in git("worktree", "list", "--porcelain").splitlines():
+        raise UserError(
+            f"branch: {branch} is checked out; name one that nobody works on, such as lvseg/retrain"
+        )
+    try:  # rehearsed, since a branch `lvseg` leaves no room for `lvseg/retrain`
+        update = f"start\nupdate refs/heads/{branch} {resolve(None)}\nprepare\nabort\n"
+        git("update-ref", "--stdin", content=update.encode())
+    except UserError as error:
+        raise UserError(f"branch: {branch} cannot be written ({error})") from None
+
+
+def advance_branch(branch: str, files: Mapping[str, bytes], base: str, message: str) -> str:
+    """Put a commit of these files on top of a branch, made at `base` if it is missing; return the commit."""
+    check_branch(branch)
+    ref = f"refs/heads/{branch}"
+    while True:
+        tip = git("for-each-ref", "--format=%(objectname)", ref)
+        commit = commit_files(tip or base, files, message)
+        try:
+            git("update-ref", ref, commit, tip or _NONE)
+        except UserError:
+            if git("for-each-ref", "--format=%(objectname)", ref) == tip:
+                raise
+        else:  # nobody else has advanced it meanwhile
+            return commit

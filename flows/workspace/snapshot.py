@@ -1,0 +1,114 @@
+"""What a run is made from and what came of it, as git commits: params.yaml before, dvc.lock after."""
+
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.workspace import repository
+from flows.workspace.worktree import Workspace
+from lvseg import params
+from lvseg.core.errors import UserError
+
+RUNS = "refs/lvseg/runs"
+PARAMS, LOCK = "params.yaml", "dvc.lock"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Where git holds a run: commit, ref, and branch if one was asked for."""
+
+    commit: str
+    ref: str
+    branch: str | None
+
+
+def with_overrides(base: str, overrides: Sequence[str]) -> str:
+    """Return a commit whose params.yaml has these values: `base` itself if nothing differs.
+
+    A commit rather than an edited file, so that a model leads back to exactly what made it.
+
+    Raises:
+        UserError: a key is no parameter, or its value is none for it.
+    """
+    text = repository.read_file(base, PARAMS)
+    if text is None:
+        raise UserError(f"revision: {base[:12]} has no {PARAMS}")
+    if not overrides:
+        return base
+    message = f"Parameters of a run: {', '.join(overrides)}"
+    return repository.commit_files(base, {PARAMS: override(text, overrides).encode()}, message)
+
+
+def override(text: str, overrides: Sequence[str]) -> str:
+    """Return params.yaml with values replaced, as `dvc exp run -S` does it, validated.
+
+    Args:
+        text: the file.
+        overrides: such as `train_cnn.epochs=5` or `params.yaml:train_cnn.epochs=5`.
+
+    Raises:
+        UserError: the message names the override and what is wrong with it.
+    """
+    import yaml
+    from dvc.exceptions import DvcException
+    from dvc.utils.hydra import apply_overrides
+    from omegaconf.errors import OmegaConfBaseException
+
+    plain = [_one_value(one.removeprefix(f"{PARAMS}:")) for one in overrides]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / PARAMS
+        path.write_text(text, encoding="utf-8")
+        try:
+            apply_overrides(path, plain)
+            params.load(path)
+        except (DvcException, OmegaConfBaseException) as error:
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise UserError(f"overrides: {', '.join(overrides)}: {reason}") from None
+        except UserError as error:
+            raise UserError(f"overrides: {str(error).removeprefix(f'{path}: ')}") from None
+        changed = path.read_text(encoding="utf-8")
+    # DVC writes lists in another style: that alone is no change.
+    return text if yaml.safe_load(changed) == yaml.safe_load(text) else changed
+
+
+def _one_value(one: str) -> str:
+    """Return an override that sets one key to one value, checked, in a form that lets unknown keys in.
+
+    `override` refuses those after all, and names the nearest valid one.
+    """
+    from dvc.utils.hydra import to_hydra_overrides
+    from hydra.errors import OverrideParseException
+
+    if re.match(r"\+{0,2}[A-Za-z_][\w.]*=", one):
+        setting = f"++{one.lstrip('+')}"
+        try:
+            (parsed,) = to_hydra_overrides([setting])
+        except OverrideParseException as error:
+            raise UserError(f"overrides: {one!r}: {str(error).splitlines()[0]}") from None
+        if not parsed.is_sweep_override():
+            return setting
+        raise UserError(f"overrides: {one!r} is several values; a run takes one, so start a run for each")
+    raise UserError(f"overrides: {one!r} must read section.key=value, such as train_cnn.epochs=5")
+
+
+def keep(run_id: str, place: Workspace, branch: str | None) -> Kept:
+    """Commit the parameters and the dvc.lock of a run, under a ref of its own and, if asked for, on a branch."""
+    files = {
+        name: (place.path / name).read_bytes() for name in (PARAMS, LOCK) if (place.path / name).is_file()
+    }
+    commit = repository.commit_files(place.commit, files, f"Run {run_id}")
+    ref = f"{RUNS}/{run_id}"
+    repository.set_ref(ref, commit)
+    if branch:
+        repository.advance_branch(branch, files, place.commit, f"Run {run_id}")
+    return Kept(commit, ref, branch)
+
+
+def last_run() -> str | None:
+    """Return the commit of the newest run, or None before the first."""
+    newest = repository.git(
+        "for-each-ref", "--sort=-committerdate", "--count=1", "--format=%(objectname)", RUNS
+    )
+    return newest or None

@@ -1,0 +1,1 @@
+"""The data set between extraction and training: shards, examples, splits, pseudonyms, the ranges of its patients."""

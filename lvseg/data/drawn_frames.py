@@ -1,0 +1,86 @@
+"""The frames that an evaluation looks at, one at a time."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from lvseg.core.errors import UserError
+from lvseg.data import shards
+from lvseg.data.examples import Example
+from lvseg.imaging.outline import area
+
+
+@dataclass(frozen=True)
+class FrameImage:
+    """What a network is shown.
+
+    Attributes:
+        image: (H, W), original type.
+        spacing_mm: (2,) float64, between rows and between columns; NaN where the source does not say.
+    """
+
+    image: np.ndarray
+    spacing_mm: np.ndarray
+
+
+@dataclass(frozen=True)
+class DrawnFrame(FrameImage):
+    """A contoured frame and what an expert drew on it.
+
+    Attributes:
+        endo: (H, W) uint8, 1 inside the endocardium.
+        contour: (n, 2) float64, the endocardium: x (column) and y (row) in pixels.
+        epi_contour: (m, 2) float64, the epicardium, or None where it was not drawn.
+        slice_distance_mm: from slice to slice, thickness and gap together; NaN where the source does not say.
+    """
+
+    endo: np.ndarray
+    contour: np.ndarray
+    epi_contour: np.ndarray | None
+    slice_distance_mm: float
+
+
+def load_image(example: Example) -> FrameImage:
+    """Read the image of one example, contoured or not."""
+    shard = shards.read(example.shard)
+    return FrameImage(np.asarray(shard.pixels[example.frame]), shard.spacing_mm)
+
+
+def load(example: Example) -> DrawnFrame:
+    """Read one example."""
+    shard = shards.read(example.shard)
+    epi = _contour(shard, example.frame, "ocontour")
+    endo = _contour(shard, example.frame, "icontour")
+    if endo is None:
+        raise UserError(
+            f"{example.shard}, frame {example.frame}: a mask without contour: run `dvc repro extract`"
+        )
+    return DrawnFrame(
+        image=np.asarray(shard.pixels[example.frame]),
+        endo=np.asarray(shard.endo[example.mask]),
+        contour=endo,
+        epi_contour=epi,
+        spacing_mm=shard.spacing_mm,
+        slice_distance_mm=slice_distance(shard),
+    )
+
+
+def _contour(shard: shards.Shard, frame: int, kind: str) -> np.ndarray | None:
+    """Return the largest contour of a kind on a frame."""
+    own = np.flatnonzero((shard.contour_frame == frame) & (shard.contour_kind == kind))
+    return max((shard.contour(int(i)) for i in own), key=lambda line: abs(area(line)), default=None)
+
+
+def slice_distance(shard: shards.Shard) -> float:
+    """Return the distance from slice to slice in mm: thickness and gap, or else the positions of the slices.
+
+    NaN where the source says neither.
+    """
+    stated = float(shard.thickness_mm + shard.gap_mm)
+    if not np.isnan(stated):
+        return stated
+    numbers, first = np.unique(shard.slice, return_index=True)
+    steps = np.linalg.norm(np.diff(shard.affine[first, :3, 3], axis=0), axis=1)
+    steps = steps[(np.diff(numbers) == 1) & (steps > 0)]
+    return float(np.median(steps)) if steps.size else math.nan

@@ -1,0 +1,118 @@
+"""Patients divided into train, validation and test; a patient is in one part only, whatever its slices are."""
+
+import csv
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lvseg.core.errors import UserError
+from lvseg.core.files import atomic_path
+from lvseg.data.split_params import SplitParams
+from lvseg.labels.layouts import key_of
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A patient with at least one endocardial contour."""
+
+    name: str
+    group: str
+    official_part: str
+
+
+def read_patients(index: Path) -> list[Patient]:
+    """Return the contoured patients of the index, sorted by name.
+
+    Raises:
+        UserError: the index is missing, or two patients are one but for the padding of the id.
+    """
+    try:
+        with index.open(newline="", encoding="utf-8") as file:
+            found = {
+                Patient(row["patient"], row["group"], row["official_part"])
+                for row in csv.DictReader(file)
+                if row["endo"] == "1"
+            }
+    except FileNotFoundError:
+        raise UserError(f"{index} is missing: run `dvc repro extract`") from None
+    spellings: dict[str, str] = {}
+    for patient in sorted(found, key=lambda patient: patient.name):
+        other = spellings.setdefault(key_of(patient.name), patient.name)
+        if other != patient.name:
+            raise UserError(f"{index}: {other} and {patient.name} are one patient: run `dvc repro extract`")
+    return sorted(found, key=lambda patient: patient.name)
+
+
+def split(patients: Sequence[Patient], params: SplitParams) -> dict[str, str]:
+    """Return the part of each patient by name.
+
+    `official` follows the published results on the challenge's patients: those of validation and online test,
+    those of training are cut into train and validation here. With folds, fold number `fold` of the training
+    patients is the validation part. `random` is stratified by group; with folds, fold number `fold` of all
+    patients is the test part. `auto` is official if all ids are the challenge's and both sides are there.
+
+    Raises:
+        UserError: a part would stay empty.
+    """
+    named = {patient.official_part for patient in patients}
+    both_sides = "training" in named and bool(named & {"validation", "online"})
+    official = params.method == "official" or (params.method == "auto" and "" not in named and both_sides)
+    rng = random.Random(params.seed)
+    if official:
+        strangers = [patient.name for patient in patients if not patient.official_part]
+        if strangers:
+            raise UserError(
+                f"split.method: official, but {strangers[0]} is no patient of the challenge: use random"
+            )
+        learning = [patient for patient in patients if patient.official_part == "training"]
+        test = [patient for patient in patients if patient.official_part != "training"]
+        held = (
+            _fold(learning, params, rng)
+            if params.folds
+            else _share(learning, params.validation_fraction, rng)
+        )
+    else:
+        test = _fold(patients, params, rng) if params.folds else _share(patients, params.test_fraction, rng)
+        learning = [patient for patient in patients if patient not in test]
+        held = _share(learning, params.validation_fraction, rng)
+    parts = {patient.name: TRAIN for patient in learning}
+    parts |= {patient.name: VALIDATION for patient in held}
+    parts |= {patient.name: TEST for patient in test}
+    for part in (TRAIN, VALIDATION, TEST):
+        if part not in parts.values():
+            raise UserError(
+                f"split: {len(patients)} contoured patients leave no one for {part}: change split or add data"
+            )
+    return dict(sorted(parts.items()))
+
+
+def _by_group(patients: Sequence[Patient], rng: random.Random) -> list[Patient]:
+    """Return the patients group after group, shuffled within each: even steps through them are stratified."""
+    order = sorted(patients, key=lambda patient: patient.name)
+    rng.shuffle(order)
+    return sorted(order, key=lambda patient: patient.group)
+
+
+def _share(patients: Sequence[Patient], fraction: float, rng: random.Random) -> list[Patient]:
+    """Return about `fraction` of the patients, at least one, stratified by group."""
+    order = _by_group(patients, rng)
+    count = max(round(fraction * len(order)), 1)
+    start = rng.random()
+    return [order[int((n + start) * len(order) / count)] for n in range(count)]
+
+
+def _fold(patients: Sequence[Patient], params: SplitParams, rng: random.Random) -> list[Patient]:
+    """Return fold number `fold`; the folds of one seed are disjoint and cover all patients."""
+    return _by_group(patients, rng)[params.fold :: params.folds]
+
+
+def write_split(path: Path, patients: Sequence[Patient], parts: dict[str, str]) -> None:
+    """Write the table patient, group, part."""
+    groups = {patient.name: patient.group for patient in patients}
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(("patient", "group", "part"))
+        table.writerows((name, groups[name], part) for name, part in parts.items())

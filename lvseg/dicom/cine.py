@@ -1,0 +1,87 @@
+"""The short-axis cine of one study, as it is segmented and measured."""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lvseg.dicom.phases import PlacedImage
+
+
+@dataclass(frozen=True)
+class Cine:
+    """N frames in S parallel slices of up to T phases; every frame has H x W pixels of one size.
+
+    A slice may have fewer frames than T: they are spread over the beat by their times.
+
+    Attributes:
+        frames: (N,) sorted by slice and phase, both from 1. A slice's number is its place along the normal of the
+            image plane; `phase` counts within the slice.
+        pixels: (N, H, W) float32, of the scanner's values (rescale slope and intercept applied), high is bright.
+        phases: T, of most slices.
+        depths_mm: (S,) of the slices along the normal, ascending.
+        distance_mm: usual distance from slice to slice; NaN where there is one slice, or positions are unknown.
+        thickness_mm: of a slice; NaN where the source does not say.
+        beat_ms: duration of the heart beat; NaN where the source does not say.
+        series: what was chosen, in words that name no patient.
+        why: the evidence for that choice.
+        others: what else the study holds, in the same words.
+        notes: what was odd and how it was handled, a sentence each, that name no patient.
+    """
+
+    frames: tuple[PlacedImage, ...]
+    pixels: np.ndarray
+    phases: int
+    depths_mm: tuple[float, ...]
+    distance_mm: float
+    thickness_mm: float
+    beat_ms: float
+    series: str
+    why: str
+    others: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def spacing_mm(self) -> tuple[float, float]:
+        """Millimetres between rows and between columns; NaN where the source does not say."""
+        return self.frames[0].image.spacing or (np.nan, np.nan)
+
+    @property
+    def slices(self) -> int:
+        """S."""
+        return len(self.depths_mm)
+
+    @functools.cached_property
+    def times_ms(self) -> np.ndarray:
+        """(T,) of the phases after the R wave; NaN where the source does not say."""
+        full = next(held for held in self._held.values() if len(held) == self.phases)
+        return np.array([self.frames[i].image.trigger_time for i in full], np.float64)
+
+    @functools.cached_property
+    def at(self) -> Mapping[tuple[int, int], int]:
+        """Position in `frames` of what is shown at (slice, phase), for every slice and every phase up to T.
+
+        Where a slice has another number of frames than T, it is the one nearest in the beat.
+        """
+        places = {}
+        for slice_, held in self._held.items():
+            times = np.array([self.frames[i].image.trigger_time for i in held], np.float64)
+            for phase in range(self.phases):
+                nearest = phase
+                if len(held) != self.phases:
+                    apart = np.abs(times - self.times_ms[phase])
+                    if np.isfinite(self.beat_ms):
+                        apart = np.minimum(apart, np.abs(self.beat_ms - apart))
+                    known = np.isfinite(apart).all()
+                    nearest = int(apart.argmin()) if known else phase * len(held) // self.phases
+                places[slice_, phase + 1] = held[nearest]
+        return places
+
+    @functools.cached_property
+    def _held(self) -> dict[int, list[int]]:
+        """Positions in `frames` by slice."""
+        held: dict[int, list[int]] = {}
+        for position, frame in enumerate(self.frames):
+            held.setdefault(frame.slice, []).append(position)
+        return held

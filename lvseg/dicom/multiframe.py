@@ -1,0 +1,141 @@
+"""Enhanced MR objects: one file that holds all frames of a series (PS3.3 A.36), as many single images."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pydicom
+from pydicom.dataset import Dataset
+
+from lvseg.core.archives import Item, UnreadableError
+from lvseg.dicom.header import Image, MultiFrameError, locate, read_image, stored_type
+
+_LARGEST = 256 * 2**20  # bytes of the pixels of one object, unpacked
+
+
+def read_images(item: Item) -> list[Image]:
+    """Read the header of a file: one image, or one for each frame of an enhanced object.
+
+    Raises:
+        UnreadableError: as `dicom.read_image`, or an object that does not say where its frames lie.
+    """
+    try:
+        return [read_image(item)]
+    except MultiFrameError:
+        pass
+    header, offset, length = locate(item)
+    try:
+        whole = pydicom.dcmread(io.BytesIO(item.read()), stop_before_pixels=True, force=True)
+        return _frames(item, whole, stored_type(header), offset, length)
+    except UnreadableError:
+        raise
+    except Exception as error:  # a parser may fail in any way on damaged bytes
+        raise UnreadableError(f"damaged multi-frame object ({type(error).__name__})") from None
+
+
+def _frames(item: Item, whole: Dataset, dtype: str | None, offset: int, length: int) -> list[Image]:
+    """Return an image for each frame."""
+    count, rows, columns = int(whole.NumberOfFrames), int(whole.Rows), int(whole.Columns)
+    shared = _first(whole, "SharedFunctionalGroupsSequence")
+    groups = whole.get("PerFrameFunctionalGroupsSequence") or []
+    if not groups:
+        raise UnreadableError("multi-frame object that does not say where its frames lie")
+    if len(groups) != count:
+        raise UnreadableError(f"multi-frame object of {count} frames that describes {len(groups)}")
+    size = rows * columns * int(whole.BitsAllocated) // 8
+    if not rows or not columns or count * size > _LARGEST:
+        raise UnreadableError(f"multi-frame object of {count} x {rows} x {columns} pixels")
+    if int(whole.get("SamplesPerPixel", 1)) > 1:
+        raise UnreadableError("colour pictures, not measured images")
+    if dtype and length < count * size:
+        raise UnreadableError(
+            f"truncated: {length:,} bytes of pixel data for {count} x {rows} x {columns} pixels"
+        )
+    common: dict[str, Any] = {
+        "item": item,
+        "rows": rows,
+        "columns": columns,
+        "patient_id": str(whole.get("PatientID", "") or ""),
+        "sop_uid": str(whole.get("SOPInstanceUID", "")),
+        "series_uid": str(whole.get("SeriesInstanceUID", "")),
+        "series_number": _whole_number(whole, "SeriesNumber"),
+        "description": str(whole.get("SeriesDescription", "") or ""),
+        "phases": None,
+        "inverted": whole.get("PhotometricInterpretation") == "MONOCHROME1",
+        "dtype": dtype,
+        "study_uid": str(whole.get("StudyInstanceUID", "")),
+        "modality": str(whole.get("Modality", "") or ""),
+        "protocol": str(whole.get("ProtocolName", "") or ""),
+    }
+    return [
+        Image(
+            **common,
+            **_own(whole, shared, group),
+            number=n + 1,
+            frame=n,
+            offset=offset + n * size if dtype else offset,
+        )
+        for n, group in enumerate(groups)
+    ]
+
+
+def _own(whole: Dataset, shared: Dataset, group: Dataset) -> dict[str, Any]:
+    """Return what belongs to one frame: its own functional groups come before the shared ones."""
+
+    def part(name: str) -> Dataset:
+        return _first(group, name) or _first(shared, name)
+
+    measures, content = part("PixelMeasuresSequence"), part("FrameContentSequence")
+    heart, scale = part("CardiacSynchronizationSequence"), part("PixelValueTransformationSequence")
+    kind = part("MRImageFrameTypeSequence")
+    spacing = _numbers(measures, "PixelSpacing", 2)
+    acquisition = _whole_number(content, "FrameAcquisitionNumber")
+    return {
+        "image_type": (
+            *(str(word).upper() for word in _values(kind.get("FrameType") or whole.get("ImageType"))),
+            str(kind.get("ComplexImageComponent", "")).upper(),
+        ),
+        "orientation": _numbers(part("PlaneOrientationSequence"), "ImageOrientationPatient", 6),
+        "position": _numbers(part("PlanePositionSequence"), "ImagePositionPatient", 3),
+        "spacing": spacing if spacing and min(spacing) > 0 else None,
+        "thickness": _number(measures, "SliceThickness"),
+        "slice_spacing": _number(measures, "SpacingBetweenSlices"),
+        "trigger_time": _number(heart, "NominalCardiacTriggerDelayTime"),
+        "slope": _number(scale, "RescaleSlope") or 1.0,
+        "intercept": _number(scale, "RescaleIntercept") or 0.0,
+        "beat_ms": _number(heart, "RRIntervalTimeNominal") or None,
+        "inversion_time": _number(part("MRModifierSequence"), "InversionTimes"),
+        "acquisition": acquisition,
+        "acquired": str(content.get("FrameAcquisitionDateTime", "") or ""),
+    }
+
+
+def _first(group: Dataset, name: str) -> Dataset:
+    """Return the first item of a sequence; an empty one where there is none."""
+    sequence = group.get(name)
+    return sequence[0] if sequence else Dataset()
+
+
+def _values(value: Any) -> Sequence[Any]:
+    """Return the values of an element, of which there may be one or none."""
+    if value is None or value == "":
+        return ()
+    return [value] if isinstance(value, str | int | float) else list(value)
+
+
+def _numbers(group: Dataset, name: str, count: int) -> tuple[float, ...] | None:
+    """Return exactly `count` plausible numbers, or None."""
+    numbers = tuple(float(value) for value in _values(group.get(name)))
+    return numbers if len(numbers) == count and all(np.abs(numbers) < 1e9) else None
+
+
+def _number(group: Dataset, name: str) -> float | None:
+    """Return the first number of an element, or None."""
+    values = _values(group.get(name))
+    return float(values[0]) if values and abs(float(values[0])) < 1e9 else None
+
+
+def _whole_number(group: Dataset, name: str) -> int | None:
+    number = _number(group, name)
+    return None if number is None else int(number)

@@ -1,0 +1,1 @@
+"""Scores of models on a test set, their summaries, and the rules of promotion."""

@@ -1,0 +1,158 @@
+"""When a model may take the place of the one in use: hard gates, and a paired comparison patient by patient."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from lvseg.evaluation.promotion_params import PromotionParams
+from lvseg.metrics.statistics import CONFIDENCE, Difference, difference
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model that was evaluated, and what a decision needs to know of it.
+
+    Attributes:
+        title: as people call it.
+        patients: a row per test patient, as `lvseg.evaluation.summaries.per_patient` makes them.
+        parameters: how many weights it learnt: what a prediction costs.
+        flaw: why it may never be champion, such as code that no commit holds; empty if nothing is wrong.
+    """
+
+    title: str
+    patients: pd.DataFrame
+    parameters: int
+    flaw: str = ""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A limit that a champion must keep; an undefined value does not keep it."""
+
+    name: str
+    value: float
+    limit: str
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a model becomes champion, why, and on what evidence.
+
+    Attributes:
+        promoted: whether it does.
+        reason: one sentence.
+        gates: the hard limits.
+        dice: challenger minus champion, mean Dice of each patient; None for a first champion, or without comparison.
+        groups: the same by group of patients, means alone.
+    """
+
+    promoted: bool
+    reason: str
+    gates: tuple[Gate, ...]
+    dice: Difference | None = None
+    groups: Mapping[str, float] | None = None
+
+    def evidence(self) -> dict[str, Any]:
+        """Return the decision as JSON takes it; what is undefined is None."""
+        facts: dict[str, Any] = _plain(asdict(self))
+        return facts
+
+
+def decide(challenger: Contender, champion: Contender | None, rules: PromotionParams) -> Decision:
+    """Decide whether a challenger takes the place of the champion.
+
+    Args:
+        challenger: the candidate.
+        champion: the model in use, scored on the same test patients; None if there is none yet.
+        rules: see `params.yaml`.
+    """
+    gates = _gates(challenger.patients, rules)
+    if challenger.flaw:
+        return Decision(False, challenger.flaw, gates)
+    fallen = [f"{gate.name} {_told(gate.value)} ({gate.limit})" for gate in gates if not gate.holds]
+    if fallen:
+        return Decision(False, f"it misses {' and '.join(fallen)}", gates)
+    if champion is None:
+        return Decision(True, "the first model that keeps all limits", gates)
+    dice, groups = _against(challenger.patients, champion.patients)
+    worse = {group: apart for group, apart in groups.items() if not apart >= -rules.group_margin}
+    told = f"Dice {dice.mean:+.4f} [{dice.low:+.4f} to {dice.high:+.4f}] against {champion.title}"
+    if worse:
+        group, apart = min(worse.items(), key=lambda item: item[1])
+        reason = (
+            f"patients of group {group or 'none'} lose {-apart:.4f} Dice, more than {rules.group_margin:g}"
+        )
+        return Decision(False, reason, gates, dice, groups)
+    if dice.low > 0:
+        return Decision(True, f"better: {told}", gates, dice, groups)
+    cheaper = challenger.parameters < champion.parameters
+    if cheaper and dice.low > -rules.margin:
+        saved = 1 - challenger.parameters / champion.parameters
+        return Decision(True, f"as good, with {saved:.0%} fewer parameters: {told}", gates, dice, groups)
+    return Decision(False, f"not surely better: {told}", gates, dice, groups)
+
+
+def _gates(patients: pd.DataFrame, rules: PromotionParams) -> tuple[Gate, ...]:
+    """Return the hard limits and whether they hold."""
+    # The challenge does not count contours that its evaluator cannot judge as bad: a network that draws nonsense
+    # everywhere has 100 % good ones by its rule.
+    unjudged = 100 * patients["unjudged"] / patients["slices"]
+    good = float((patients["good_percent"] - unjudged).mean(skipna=False))
+    # Where the expert has an ejection fraction and the model none, that is a failure, not a patient to leave out.
+    known = patients[patients["manual_ef_percent"].notna()]
+    error = float((known["ef_percent"] - known["manual_ef_percent"]).abs().mean(skipna=False))
+    return (
+        Gate(
+            "good contours, %", good, f"at least {rules.min_good_percent:g}", good >= rules.min_good_percent
+        ),
+        Gate("EF error, points", error, f"at most {rules.max_ef_error:g}", error <= rules.max_ef_error),
+    )
+
+
+def _against(challenger: pd.DataFrame, champion: pd.DataFrame) -> tuple[Difference, dict[str, float]]:
+    """Return challenger minus champion in mean Dice by patient, and by group."""
+    one, other = (table.set_index("patient").sort_index() for table in (challenger, champion))
+    if not one.index.equals(other.index):
+        raise ValueError("challenger and champion were not tested on the same patients")
+    apart = (one["dice_mean"] - other["dice_mean"]).groupby(one["group"]).mean()
+    return (
+        difference(one["dice_mean"].tolist(), other["dice_mean"].tolist()),
+        {str(group): float(value) for group, value in apart.items()},
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Return nested facts with None for NaN."""
+    if isinstance(value, dict):
+        return {key: _plain(own) for key, own in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(own) for own in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _told(value: float) -> str:
+    """Return the value of a gate as people read it."""
+    return "undefined" if math.isnan(value) else f"{value:.1f}"
+
+
+def in_words(title: str, champion: str | None, decision: Decision) -> str:
+    """Return a decision and its evidence as Markdown."""
+    verdict = "becomes champion" if decision.promoted else "does not become champion"
+    lines = [f"**{title} {verdict}**: {decision.reason}.", ""]
+    lines += [f"Champion until then: {champion or 'none'}.", ""]
+    lines += ["| gate | value | limit | holds |", "|---|---|---|---|"]
+    lines += [
+        f"| {gate.name} | {_told(gate.value)} | {gate.limit} | {'yes' if gate.holds else 'no'} |"
+        for gate in decision.gates
+    ]
+    if decision.dice and decision.groups is not None:
+        own = decision.dice
+        lines += ["", f"Mean Dice of {own.patients} patients, challenger minus champion: {own.mean:+.4f}, "
+                  f"{CONFIDENCE:.0%} interval {own.low:+.4f} to {own.high:+.4f}, p = {own.p:.3f}.", "",
+                  "| group | Dice, challenger minus champion |", "|---|---|"]  # fmt: skip
+        lines += [f"| {group or 'none'} | {apart:+.4f} |" for group, apart in decision.groups.items()]
+    return "\n".join(lines) + "\n"

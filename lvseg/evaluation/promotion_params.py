@@ -1,0 +1,17 @@
+"""`promotion` in params.yaml."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lvseg.core.section import Section
+
+
+class PromotionParams(Section):
+    """When a model becomes the one in use."""
+
+    automatic: bool
+    min_good_percent: Annotated[float, Field(ge=0, le=100)]
+    max_ef_error: Annotated[float, Field(ge=0, le=100)]
+    margin: Annotated[float, Field(ge=0, le=1)]
+    group_margin: Annotated[float, Field(ge=0, le=1)]

@@ -1,0 +1,242 @@
+"""Scores of trained models on held-out slices, on the original grid of every image."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lvseg.core.errors import UserError
+from lvseg.data.drawn_frames import DrawnFrame, FrameImage, load, load_image
+from lvseg.data.examples import Example
+from lvseg.imaging.outline import area
+from lvseg.imaging.raster import rasterise, with_border
+from lvseg.inference.segmenter import Prediction, Segmenter, load_segmenter
+from lvseg.metrics import challenge2009, overlap
+from lvseg.metrics.surfaces import surface_distances
+
+LEVELS = ("base", "mid", "apex")
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A trained model on disk: its name, its folder, and what its `run.json` tells of the training."""
+
+    name: str
+    folder: Path
+    run: dict[str, Any]
+
+    def load(self) -> Segmenter:
+        """Load the network."""
+        return load_segmenter(self.folder / "model.keras", self.run["prediction"])
+
+
+@dataclass(frozen=True)
+class SliceScore:
+    """One model on one slice. Millimetres are those that the image's spacing says.
+
+    Attributes:
+        loss: mean cross-entropy per pixel in nats.
+        accuracy: share of pixels with the right class.
+        dice: Dice coefficient; 0 for a missed contour, NaN where both masks are empty.
+        dice_smoothed: the article's (2 intersection + 1) / (sum of areas + 1).
+        contour_dice: Dice of the areas inside both contours; NaN where the model draws nothing. The model's contour is
+            that of its largest region: the challenge's DM is made of it.
+        apd_mm: average perpendicular distance of the contours; NaN where the official evaluator has none.
+        apd_px: the same in pixels, which an image of unknown spacing has as well.
+        judged: whether the official evaluator judges the predicted contour at all.
+        good: whether it is judged and its APD is below 5 mm.
+        hd_mm: Hausdorff distance of the masks' borders; NaN where either mask is empty.
+        hd95_mm: its 95th percentile.
+        surface_mm: mean distance of the borders.
+        rendering_dice: Dice of two honest renderings of the manual contour (see `lvseg.imaging.raster`): finer
+            differences between a model and the expert say nothing.
+        manual_mm2: area of the manual contour.
+        predicted_mm2: area of the predicted contour.
+        epi_mm2: area of the manual epicardial contour; NaN where it was not drawn.
+        slice_distance_mm: from slice to slice; NaN where the source does not say.
+        manual_pixels: area of the manual mask.
+        predicted_pixels: area of the predicted mask.
+    """
+
+    model: str
+    patient: str
+    group: str
+    slice: int
+    phase: int
+    cycle: str
+    image_number: int
+    loss: float
+    accuracy: float
+    dice: float
+    dice_smoothed: float
+    contour_dice: float
+    apd_mm: float
+    apd_px: float
+    judged: bool
+    good: bool
+    hd_mm: float
+    hd95_mm: float
+    surface_mm: float
+    rendering_dice: float
+    manual_mm2: float
+    predicted_mm2: float
+    epi_mm2: float
+    slice_distance_mm: float
+    manual_pixels: int
+    predicted_pixels: int
+    pixels: int
+    flags: str
+
+
+def trained_models(folder: Path) -> list[TrainedModel]:
+    """Return the models in the subfolders of `folder`, by name.
+
+    Raises:
+        UserError: there is none, or one lacks a file.
+    """
+    models = []
+    for path in sorted(folder.glob("[!.]*/model.keras")):  # a folder half written has a hidden name
+        record = path.with_name("run.json")
+        try:
+            run = json.loads(record.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise UserError(
+                f"{record} is missing or damaged: run `dvc repro` to train the model again"
+            ) from None
+        models.append(TrainedModel(path.parent.name, path.parent, run))
+    if not models:
+        raise UserError(f"{folder}/ holds no trained model: run `dvc repro` to train them")
+    return models
+
+
+def score_slices(
+    name: str, segmenter: Segmenter, examples: Sequence[Example], batch_size: int
+) -> Iterator[SliceScore]:
+    """Yield the score of a model on every example, in order; one batch of images is in memory at a time.
+
+    Raises:
+        UserError: an image cannot be used.
+    """
+    for start in range(0, len(examples), batch_size):
+        batch = examples[start : start + batch_size]
+        frames = [load(example) for example in batch]
+        for example, frame, prediction in zip(
+            batch, frames, predicted(segmenter, batch, frames), strict=True
+        ):
+            yield SliceScore(
+                model=name,
+                patient=example.patient,
+                group=example.group,
+                slice=example.slice,
+                phase=example.phase,
+                cycle=example.cycle,
+                image_number=example.image_number,
+                flags=" ".join(example.flags),
+                **scored(frame, prediction),
+            )
+
+
+def scored(frame: DrawnFrame, prediction: Prediction) -> dict[str, Any]:
+    """Return all measures of a `SliceScore`: how a prediction compares with what the expert drew."""
+    return _overlap(frame, prediction) | _contours(frame, prediction)
+
+
+def predicted(
+    segmenter: Segmenter, examples: Sequence[Example], pictures: Sequence[FrameImage]
+) -> list[Prediction]:
+    """Segment some examples whose images were loaded as `pictures`.
+
+    Raises:
+        UserError: an image cannot be used; the message names it.
+    """
+    try:
+        return segmenter.predict([own.image for own in pictures], [own.spacing_mm for own in pictures])
+    except ValueError as error:
+        for example, own in zip(examples, pictures, strict=True):
+            if not np.isfinite(own.image.astype(np.float32)).all():
+                raise UserError(f"{example.shard}, frame {example.frame}: {error}") from None
+        raise
+
+
+def drawn_on_empty(segmenter: Segmenter, examples: Sequence[Example], batch_size: int) -> int:
+    """Return on how many slices that hold no ventricle a model draws one."""
+    count = 0
+    for start in range(0, len(examples), batch_size):
+        batch = examples[start : start + batch_size]
+        found = predicted(segmenter, batch, [load_image(example) for example in batch])
+        count += sum(bool(prediction.mask.any()) for prediction in found)
+    return count
+
+
+def _overlap(frame: DrawnFrame, prediction: Prediction) -> dict[str, Any]:
+    """Return the scores of a mask, pixel by pixel."""
+    return {
+        "loss": overlap.cross_entropy(prediction.margin, frame.endo),
+        "accuracy": overlap.accuracy(prediction.mask, frame.endo),
+        "dice": overlap.dice(prediction.mask, frame.endo),
+        "dice_smoothed": overlap.dice_smoothed(prediction.mask, frame.endo),
+        "rendering_dice": overlap.dice(with_border(frame.contour, frame.endo.shape), frame.endo),
+        "manual_pixels": int(frame.endo.sum()),
+        "predicted_pixels": int(prediction.mask.sum()),
+        "pixels": frame.endo.size,
+    }
+
+
+def _contours(frame: DrawnFrame, prediction: Prediction) -> dict[str, Any]:
+    """Return distances between the contours, and their areas."""
+    spacing = (float(frame.spacing_mm[0]), float(frame.spacing_mm[1]))
+    pixel = spacing[0] * spacing[1]
+    distances = surface_distances(prediction.mask, frame.endo, spacing)
+    drawn = prediction.contour()
+    found = {
+        "contour_dice": math.nan,
+        "apd_mm": math.nan,
+        "apd_px": math.nan,
+        "judged": False,
+        "predicted_mm2": 0.0,
+        "hd_mm": distances.hausdorff,
+        "hd95_mm": distances.hausdorff_95,
+        "surface_mm": distances.mean,
+        "manual_mm2": abs(area(frame.contour)) * pixel,
+        "epi_mm2": math.nan if frame.epi_contour is None else abs(area(frame.epi_contour)) * pixel,
+        "slice_distance_mm": frame.slice_distance_mm,
+    }
+    if drawn is not None:
+        shape = (frame.image.shape[0], frame.image.shape[1])
+        found |= {
+            "contour_dice": overlap.dice(rasterise(drawn, shape), frame.endo),
+            "apd_mm": challenge2009.average_perpendicular_distance(drawn, frame.contour, spacing),
+            "apd_px": challenge2009.average_perpendicular_distance(drawn, frame.contour),
+            "predicted_mm2": abs(area(drawn)) * pixel,
+        }
+        found["judged"] = challenge2009.judged(drawn, shape) and not math.isnan(found["apd_px"])
+    return found | {"good": bool(found["judged"] and found["apd_mm"] < challenge2009.GOOD_MM)}
+
+
+def table(scores: Sequence[SliceScore]) -> pd.DataFrame:
+    """Return one row per model and slice: the fields of `SliceScore`, and `level` (base, mid or apex)."""
+    slices = pd.DataFrame([asdict(score) for score in scores])
+    levels = {str(patient): _levels(own) for patient, own in slices.groupby("patient")}
+    named = [levels[score.patient][score.slice] for score in scores]
+    slices.insert(list(slices.columns).index("cycle") + 1, "level", named)
+    return slices
+
+
+def _levels(slices: pd.DataFrame) -> dict[int, str]:
+    """Return the level of each contoured slice of one patient: thirds of the stack.
+
+    The base is the end with the larger cavity: stacks run either way.
+    """
+    areas = slices.groupby("slice")["manual_mm2"].max().sort_index()
+    third = max(len(areas) // 3, 1)
+    order = list(
+        areas.index if areas.iloc[:third].mean() >= areas.iloc[-third:].mean() else areas.index[::-1]
+    )
+    if len(order) == 1:
+        return {order[0]: "mid"}
+    return {slice_: LEVELS[place * len(LEVELS) // len(order)] for place, slice_ in enumerate(order)}

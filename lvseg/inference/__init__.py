@@ -1,0 +1,1 @@
+"""From frames to masks on their own grid, with a trained network."""

@@ -1,0 +1,151 @@
+"""One frame per request: the forms in which it may come, and the answer."""
+
+import base64
+import binascii
+import math
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from lvseg.core.archives import UnreadableError
+from lvseg.core.errors import UserError
+from lvseg.dicom.sandbox import LARGEST, Decoder
+from lvseg.imaging.outline import area
+from lvseg.inference.segmenter import Prediction, Segmenter
+
+AT_ONCE = 16  # frames in a batch
+SPACINGS_MM = (0.01, 100.0)  # outside, resampling would take hours, or all memory
+_UNKNOWN = (math.nan, math.nan)
+_DECODER = Decoder()
+
+Frame = tuple[np.ndarray, tuple[float, float]]
+
+
+def segment(segmenter: Segmenter, requests: Sequence[Mapping[Any, Any]]) -> list[dict[str, Any]]:
+    """Return one answer per request, in order.
+
+    Args:
+        segmenter: the trained network.
+        requests: each with `dicom`, a DICOM file in base64, or with `pixels`, rows of numbers, and where it is known
+            `spacing_mm`, millimetres between rows and between columns. What is None or NaN counts as absent.
+
+    Returns:
+        Of each frame `rows` and `columns`; `found`, whether there is a ventricle; `contour`, its outline as [x, y] in
+        pixels whose first centre is (0, 0); `area_mm2`, of that outline, None where the spacing is unknown;
+        `mask`, [start, length, ...] of the runs of cavity pixels, counted row by row from 0.
+
+    Raises:
+        UserError: a request cannot be understood; the message says which, and why.
+    """
+    if not requests:
+        raise UserError("no frame: each is a row with `dicom` or `pixels`")
+    frames = (_frame(number, request) for number, request in enumerate(requests))
+    answers: list[dict[str, Any]] = []
+    while batch := list(islice(frames, AT_ONCE)):  # small files may hold large frames: never all at once
+        found = segmenter.predict([image for image, _ in batch], [spacing for _, spacing in batch])
+        answers += [
+            _answer(prediction, spacing) for prediction, (_, spacing) in zip(found, batch, strict=True)
+        ]
+    return answers
+
+
+def runs(mask: np.ndarray) -> list[int]:
+    """Return [start, length, ...] of the runs of ones in a mask (H, W), row by row."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.ravel() != 0, [0]])))
+    edges[1::2] -= edges[::2]
+    return [int(edge) for edge in edges]
+
+
+def _answer(prediction: Prediction, spacing_mm: tuple[float, float]) -> dict[str, Any]:
+    """Return what is said of one frame."""
+    contour = prediction.contour()
+    pixel = spacing_mm[0] * spacing_mm[1]
+    mm2 = 0.0 if contour is None else abs(area(contour)) * pixel
+    return {
+        "rows": prediction.mask.shape[0],
+        "columns": prediction.mask.shape[1],
+        "found": contour is not None,
+        "contour": [] if contour is None else contour.round(2).tolist(),
+        "area_mm2": None if math.isnan(pixel) else round(mm2, 2),
+        "mask": runs(prediction.mask),
+    }
+
+
+def _frame(number: int, request: Mapping[Any, Any]) -> Frame:
+    """Return the image (H, W) and the spacing of one request."""
+    given = {name: value for name, value in request.items() if not _absent(value)}
+    if not given.keys() <= {"pixels", "spacing_mm", "dicom"} or ("dicom" in given) == ("pixels" in given):
+        raise UserError(
+            f"frame {number}: give either `dicom` or `pixels` (with `spacing_mm` where it is known), "
+            f"not {', '.join(map(str, sorted(given))) or 'nothing'}"
+        )
+    try:
+        frame = _of_dicom(given) if "dicom" in given else _of_numbers(given)
+        if not np.isfinite(frame[0]).all():
+            raise ValueError("pixels hold NaN or infinity")
+    except (ValueError, TypeError, OverflowError, UnreadableError) as error:
+        raise UserError(f"frame {number}: {error}") from None
+    return frame
+
+
+def _absent(value: Any) -> bool:
+    """Return whether a value stands for none: tables fill their gaps with NaN."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _check(rows: int, columns: int, spacing_mm: tuple[float, float]) -> None:
+    """Refuse a frame that nobody measured; an unknown spacing passes."""
+    if not 1 <= min(rows, columns) <= max(rows, columns) <= LARGEST:
+        raise ValueError(f"{rows} x {columns} pixels, from 1 to {LARGEST} are taken")
+    low, high = SPACINGS_MM
+    if min(spacing_mm) < low or max(spacing_mm) > high:
+        raise ValueError(
+            f"a spacing of {spacing_mm[0]:g} and {spacing_mm[1]:g} mm is impossible: "
+            f"from {low:g} to {high:g} are taken"
+        )
+
+
+def _numbers(values: Any, dimensions: int, wanted: str) -> np.ndarray:
+    """Return values as an array of numbers; text that looks like a number is none."""
+    try:
+        array = np.array(values)
+    except ValueError:  # of unequal lengths
+        raise ValueError(wanted) from None
+    if array.ndim != dimensions or (array.size and array.dtype.kind not in "iuf"):
+        raise ValueError(wanted)
+    return array
+
+
+def _of_numbers(given: Mapping[Any, Any]) -> Frame:
+    """Return the frame that `pixels` and `spacing_mm` describe."""
+    wanted = "`pixels` must be rows of numbers, all of one length"
+    try:
+        image = _numbers([list(row) for row in given["pixels"]], 2, wanted)
+    except TypeError:
+        raise ValueError(wanted) from None
+    (rows, columns), spacing = image.shape, _UNKNOWN
+    if "spacing_mm" in given:
+        wanted = "`spacing_mm` must be two numbers: between rows, between columns"
+        lengths = _numbers(given["spacing_mm"], 1, wanted)
+        if lengths.shape != (2,) or not np.isfinite(lengths).all():
+            raise ValueError(wanted)
+        spacing = (float(lengths[0]), float(lengths[1]))
+    _check(rows, columns, spacing)
+    with np.errstate(over="ignore"):  # becomes infinity, which is refused
+        return image.astype(np.float32), spacing
+
+
+def _of_dicom(given: Mapping[Any, Any]) -> Frame:
+    """Return the frame of a DICOM file, read as the pipeline reads files."""
+    if "spacing_mm" in given:
+        raise ValueError("`spacing_mm` belongs to `pixels`; a DICOM file has its own")
+    try:
+        content = base64.b64decode(given["dicom"], validate=True)
+    except (binascii.Error, ValueError, TypeError):
+        raise ValueError("`dicom` is not base64") from None
+    pixels, spacing = _DECODER.read(content)
+    rows, columns = pixels.shape
+    _check(rows, columns, spacing or _UNKNOWN)
+    return pixels, spacing or _UNKNOWN

@@ -1,0 +1,279 @@
+"""One patient, read: the chosen cine, its contours joined to their images, ED and ES, and the quality flags."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+
+import numpy as np
+import shapely
+
+from lvseg.core.archives import Item, SetAside, UnreadableError
+from lvseg.dicom import header, phases
+from lvseg.dicom.header import Image
+from lvseg.dicom.phases import PlacedImage
+from lvseg.dicom.pixels import read_pixels
+from lvseg.imaging import contour_quality
+from lvseg.labels import drawn_series, sunnybrook_text
+from lvseg.labels.layouts import Copy, PatientFiles
+from lvseg.labels.sunnybrook_text import ENDO, EPI
+
+_EIGHT_BIT = 255
+
+
+@dataclass
+class Study:
+    """What is known of one patient after reading.
+
+    Attributes:
+        id: the patient's id as it is shown on a terminal.
+        group: HF-I, HF-NI, HYP, N or empty.
+        series: name of the chosen series; empty where there are no images.
+        why: the evidence for that choice.
+        source: where the images came from.
+        other_series: images by series that was not chosen.
+        rescaled: whether the pixels are an 8-bit export, not what the scanner stored.
+        frames: sorted by slice and phase.
+        pixels: (rows, columns) by image number; all frames, or only the contoured ones.
+        points: contour points (n, 2) by (image number, kind), those without an image included.
+        phases: phases of the cine.
+        cycle: ED or ES by phase.
+        flags: evidence by flag and image number.
+        aside: files that were not used.
+        duplicates: other copies of this patient, and why this one was kept.
+    """
+
+    id: str
+    group: str
+    series: str = ""
+    why: str = "no images"
+    source: str = ""
+    other_series: dict[str, int] = field(default_factory=dict)
+    rescaled: bool = False
+    frames: list[PlacedImage] = field(default_factory=list)
+    pixels: dict[int, np.ndarray] = field(default_factory=dict)
+    points: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
+    phases: int = 0
+    cycle: dict[int, str] = field(default_factory=dict)
+    flags: dict[str, dict[int, str]] = field(default_factory=dict)
+    aside: list[SetAside] = field(default_factory=list)
+    duplicates: list[str] = field(default_factory=list)
+
+    @property
+    def endo(self) -> dict[int, np.ndarray]:
+        """Endocardial contours by image number."""
+        return {number: points for (number, kind), points in self.points.items() if kind == ENDO}
+
+    @property
+    def joined(self) -> list[PlacedImage]:
+        """The frames that have an endocardial contour."""
+        return [frame for frame in self.frames if (frame.number, ENDO) in self.points]
+
+    def flag(self, name: str, number: int, evidence: str) -> None:
+        """Raise a flag on one image."""
+        self.flags.setdefault(name, {})[number] = evidence
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """One copy of the images with the contours that lie nearest to it."""
+
+    images: Copy
+    contours: Copy | None
+    points: dict[tuple[int, str], np.ndarray]
+    choice: drawn_series.DrawnSeries
+    others: dict[str, int]
+    deep: bool
+
+    @property
+    def rank(self) -> tuple[float, bool, int]:
+        numbers = [number for number, kind in self.points if kind == ENDO]
+        return self.choice.series.coverage(numbers), self.deep, len(self.choice.series.images)
+
+
+def read_study(files: PatientFiles, first_pixel: int, all_pixels: bool) -> Study:
+    """Read one patient; whatever cannot be read is set aside, never raised.
+
+    Args:
+        files: every copy of the patient's images and contours.
+        first_pixel: coordinate of the centre of the first pixel in the contour files.
+        all_pixels: read the pixels of every frame, not only of the contoured ones.
+    """
+    study = Study(files.id, files.group)
+    sets = _complementary(files.contours, sunnybrook_text.parse_name)
+    drawn = {copy.folder: _read_contours(copy, first_pixel, study.aside) for copy in sets}
+    copies = _complementary(files.images, drawn_series.number_in_name)
+    found = (_candidate(copy, sets, drawn, study.aside) for copy in copies)
+    candidates = [candidate for candidate in found if candidate]
+    if not candidates:
+        fullest = max(sets, key=lambda copy: len(drawn[copy.folder]), default=None)
+        study.points = drawn[fullest.folder] if fullest else {}
+        _report_duplicates(study, sets, [fullest])
+    else:
+        best = max(candidates, key=lambda candidate: candidate.rank)
+        _report_duplicates(study, [*copies, *sets], [best.images, best.contours])
+        study.points = best.points
+        study.series, study.why = best.choice.series.name, best.choice.why
+        study.source, study.rescaled = best.images.label, not best.deep
+        study.other_series = best.others
+        _take_frames(study, best.choice.series.images, all_pixels)
+    study.cycle = find_cycle(study.joined, study.endo)
+    _raise_flags(study)
+    return study
+
+
+def _read_contours(copy: Copy, first_pixel: int, aside: list[SetAside]) -> dict[tuple[int, str], np.ndarray]:
+    """Return the readable contours of one copy by image number and kind."""
+    found: dict[tuple[int, str], np.ndarray] = {}
+    for item in copy.items:
+        try:
+            points = sunnybrook_text.read(item, first_pixel)
+        except UnreadableError as error:
+            aside.append(SetAside(item.label, str(error)))
+            continue
+        key = sunnybrook_text.parse_name(item)
+        if key in found:
+            aside.append(SetAside(item.label, f"second {key[1]} of image {key[0]}: the first one is kept"))
+        else:
+            found[key] = points
+    return found
+
+
+def _candidate(
+    copy: Copy,
+    drawn: Sequence[Copy],
+    points: Mapping[tuple[str, ...], dict[tuple[int, str], np.ndarray]],
+    aside: list[SetAside],
+) -> _Candidate | None:
+    """Read the headers of one copy of the images and choose its series."""
+    images = []
+    for item in copy.items:
+        try:
+            images.append(header.read_image(item))
+        except UnreadableError as error:
+            aside.append(SetAside(item.label, str(error)))
+    found, doubles = drawn_series.group(images)
+    aside += doubles
+    nearest = max(
+        drawn,
+        key=lambda other: (_endo(points[other.folder]), _shared(copy.folder, other.folder)),
+        default=None,
+    )
+    own = points[nearest.folder] if nearest else {}
+    choice = drawn_series.choose(
+        found, {number: line for (number, kind), line in own.items() if kind == ENDO}
+    )
+    if choice is None:
+        return None
+    chosen = {id(image) for image in choice.series.images.values()}
+    others: Counter[str] = Counter()
+    for one in found:
+        others[one.name] += sum(id(image) not in chosen for image in one.images.values())
+    return _Candidate(copy, nearest, own, choice, dict(+others), _is_deep(choice.series.images.values()))
+
+
+def _shared(one: Sequence[str], other: Sequence[str]) -> int:
+    """Return how many folders two paths have in common from the top."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def _is_deep(images: Iterable[Image]) -> bool:
+    """Return whether any of three images holds more than an 8-bit export can."""
+    for image in list(images)[:3]:
+        try:
+            if read_pixels(image).max(initial=0) > _EIGHT_BIT:
+                return True
+        except UnreadableError:
+            continue
+    return False
+
+
+def _endo(points: Mapping[tuple[int, str], np.ndarray]) -> int:
+    return sum(kind == ENDO for _, kind in points)
+
+
+def _complementary(copies: Sequence[Copy], number: Callable[[Item], object]) -> list[Copy]:
+    """Join copies that hold no number twice: halves of one patient in two places, not duplicates."""
+    joined: list[Copy] = []
+    for copy in copies:
+        numbers = {number(item) for item in copy.items}
+        half = next((one for one in joined if not numbers & {None, *map(number, one.items)}), None)
+        if half is None:
+            joined.append(copy)
+        else:
+            joined[joined.index(half)] = Copy(half.folder, half.items + copy.items)
+    return joined
+
+
+def _report_duplicates(study: Study, copies: Sequence[Copy], kept: Sequence[Copy | None]) -> None:
+    """Set the copies that are not kept aside, one line each."""
+    first = next((copy.label for copy in kept if copy), "")
+    for copy in copies:
+        if copy not in kept:
+            reason = f"{len(copy.items)} files not used: same patient as {first}, which is kept"
+            study.aside.append(SetAside(copy.label, reason))
+            study.duplicates.append(copy.label)
+
+
+def _take_frames(study: Study, images: Mapping[int, Image], all_pixels: bool) -> None:
+    """Read pixels, drop what cannot be decoded or has another matrix, and arrange the rest."""
+    size = Counter((image.rows, image.columns) for image in images.values()).most_common(1)[0][0]
+    contoured = study.endo.keys() | {number for number, kind in study.points if kind == EPI}
+    usable: dict[int, Image] = {}
+    for number, image in images.items():
+        try:
+            if (image.rows, image.columns) != size:
+                raise UnreadableError(
+                    f"{image.rows} x {image.columns} pixels in a stack of {size[0]} x {size[1]}"
+                )
+            if all_pixels or number in contoured:
+                study.pixels[number] = read_pixels(image)
+            usable[number] = image
+        except UnreadableError as error:
+            study.aside.append(SetAside(image.item.label, str(error)))
+    if usable:
+        study.frames, study.phases = phases.arrange(usable)
+
+
+def find_cycle(joined: Sequence[PlacedImage], endo: Mapping[int, np.ndarray]) -> dict[int, str]:
+    """Return ED for the contoured phase with the larger cavity and ES for the other; no order is assumed.
+
+    Of more than two contoured phases the two with the most contours count. Areas are compared on the slices
+    that both phases share.
+    """
+    areas: dict[int, dict[int, float]] = {}
+    for frame in joined:
+        areas.setdefault(frame.phase, {})[frame.slice] = shapely.Polygon(endo[frame.number]).area
+    phases = sorted(areas, key=lambda phase: (-len(areas[phase]), phase))[:2]
+    if len(phases) < 2:
+        return {}
+    shared = areas[phases[0]].keys() & areas[phases[1]].keys()
+    if not shared:
+        return {}
+    ed, es = sorted(phases, key=lambda phase: -sum(areas[phase][slice_] for slice_ in shared))
+    return {ed: "ED", es: "ES"}
+
+
+def _raise_flags(study: Study) -> None:
+    """Raise the quality flags on every contoured image."""
+    frames = {frame.number: frame for frame in study.frames}
+    fits: dict[int, float] = {}
+    for (number, kind), points in sorted(study.points.items()):
+        if number not in frames:
+            study.flag("no-image", number, f"{kind} without an image in the chosen series")
+            continue
+        if kind not in (ENDO, EPI):
+            continue
+        for name, evidence in contour_quality.shape_flags(points, study.pixels[number].shape).items():
+            study.flag(name, number, f"{kind}: {evidence}")
+        if kind == ENDO:
+            fits[number] = contour_quality.anatomy_fit(study.pixels[number], points)
+            epi = study.points.get((number, EPI))
+            fault = None if epi is None else contour_quality.epi_flag(points, epi)
+            if fault:
+                study.flag("epi-not-around-endo", number, fault)
+    measured = [fit for fit in fits.values() if np.isfinite(fit)]
+    if measured and np.median(measured) < contour_quality.ANATOMY_FIT:
+        evidence = f"the patient's contours fit their images by {np.median(measured):.2f} in the median"
+        for number in fits:
+            study.flag("off-anatomy", number, f"{evidence} (sound: above {contour_quality.ANATOMY_FIT})")

@@ -1,0 +1,64 @@
+"""A study in numbers and words: what `inspect` prints and the quality report keeps."""
+
+from collections import Counter
+from typing import Any
+
+from lvseg.labels.patient import Study
+from lvseg.labels.sunnybrook_text import ENDO
+
+
+def summarise(study: Study) -> dict[str, Any]:
+    """Return the facts of one study as JSON values; image numbers in ascending order."""
+    kinds = Counter(kind for _, kind in study.points)
+    phases = {name: phase for phase, name in study.cycle.items()}
+    spacing = study.frames[0].image.spacing if study.frames else None
+    return {
+        "id": study.id,
+        "group": study.group,
+        "series": study.series,
+        "why": study.why,
+        "source": study.source,
+        "rescaled_to_8_bit": study.rescaled,
+        "other_series": study.other_series,
+        "frames": len(study.frames),
+        "slices": len({frame.slice for frame in study.frames}),
+        "phases": study.phases,
+        "spacing_mm": list(spacing) if spacing else None,
+        "contours": dict(sorted(kinds.items())),
+        "contours_joined": len(study.joined),
+        "ed_phase": phases.get("ED"),
+        "es_phase": phases.get("ES"),
+        "flags": {name: sorted(found) for name, found in sorted(study.flags.items())},
+        "evidence": {
+            name: {str(number): text for number, text in sorted(found.items())}
+            for name, found in sorted(study.flags.items())
+        },
+        "duplicates": study.duplicates,
+    }
+
+
+def describe(facts: dict[str, Any]) -> str:
+    """Return the facts of one study as a few lines of text."""
+    contours = ", ".join(f"{count} {kind}" for kind, count in facts["contours"].items()) or "none"
+    size = f"{facts['frames']} frames, {facts['slices']} slices x {facts['phases']} phases"
+    spacing = facts["spacing_mm"]
+    if spacing:
+        size += f", {spacing[0]:.4g} x {spacing[1]:.4g} mm"
+    lines = [
+        ("", size + (", pixels rescaled to 8 bit" if facts["rescaled_to_8_bit"] else "")),
+        ("series", f"{facts['series'] or '-'}: {facts['why']}"),
+        (
+            "contours",
+            f"{contours}; {facts['contours_joined']} of {facts['contours'].get(ENDO, 0)} {ENDO} joined",
+        ),
+        ("cycle", f"ED phase {facts['ed_phase'] or '?'}, ES phase {facts['es_phase'] or '?'}"),
+    ]
+    if facts["other_series"]:
+        others = ", ".join(f"{name} ({count})" for name, count in facts["other_series"].items())
+        lines.append(("not chosen", others))
+    for name, numbers in facts["flags"].items():
+        shown = ", ".join(map(str, numbers[:6])) + (", ..." if len(numbers) > 6 else "")
+        lines.append((name, f"image {shown}: {facts['evidence'][name][str(numbers[0])]}"))
+    lines += [("also in", place) for place in facts["duplicates"]]
+    head = f"{facts['id']}  {facts['group']}".rstrip()
+    return "\n".join([head, *(f"  {name:<11} {text}" for name, text in lines)])

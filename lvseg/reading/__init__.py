@@ -1,1 +1,0 @@
-"""From files as received to one short-axis cine with its contours per patient."""

@@ -1,0 +1,1 @@
+"""Thousands of studies: inputs, workers, and the journal of what was done."""

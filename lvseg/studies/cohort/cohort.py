@@ -1,0 +1,119 @@
+"""Thousands of studies: one process per worker, one input at a time, nothing held in memory of those that are done."""
+
+import multiprocessing
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError, TimeoutError
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from lvseg.core.errors import UserError
+from lvseg.studies.analysis.result import FAILED, LOOK, OK
+from lvseg.studies.cohort import worker
+from lvseg.studies.cohort.journal import Journal
+from lvseg.studies.cohort.order import Order
+from lvseg.studies.outputs import table
+
+_PATIENCE = 1800  # s for one input, a DICOMDIR of many studies perhaps; a decoder that hangs ends then
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run came to."""
+
+    verdicts: Counter[str]
+    seconds: float
+
+    @property
+    def failed(self) -> int:
+        """Studies without an ejection fraction."""
+        return self.verdicts[FAILED]
+
+
+def predict(paths: Sequence[Path], order: Order, workers: int) -> Summary:
+    """Predict the studies behind all paths, say a line of each, and write the tables.
+
+    A study that fails, even one that ends its process, stops no other. A run that was killed is gone on with by the
+    same call.
+
+    Raises:
+        UserError: the output folder cannot be written, or the model cannot be read.
+    """
+    begin, verdicts = time.perf_counter(), Counter[str]()
+    journal = Journal(order.out)
+    with worker.writing(order.out):
+        order.out.mkdir(parents=True, exist_ok=True)
+        journal.open()
+        _sweep(order.out)
+    with tqdm(total=len(paths), desc="predict", unit="study", disable=not sys.stderr.isatty()) as bar:
+        try:
+            for lines in _each(paths, order, workers):
+                for line in lines:
+                    verdicts[line.verdict] += 1
+                    bar.write(f"{line.study}  {line.verdict:<10}  {line.told}", file=sys.stdout)
+                bar.update()
+                sys.stdout.flush()
+        finally:
+            with worker.writing(order.out):
+                journal.write_tables()
+                table.write(order.out)
+    return Summary(verdicts, time.perf_counter() - begin)
+
+
+def _sweep(out: Path) -> None:
+    """Remove what runs that were killed left half-written, long enough ago to be no other machine's work."""
+    for left in out.glob(".*.tmp"):
+        if time.time() - left.stat().st_mtime > _PATIENCE:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _each(paths: Sequence[Path], order: Order, workers: int) -> Iterator[list[worker.Line]]:
+    """Yield what became of each input, in their order."""
+    from pebble import ProcessExpired, ProcessPool
+
+    pool = ProcessPool(
+        max_workers=min(workers, len(paths)),
+        initializer=worker.start,
+        initargs=[order],
+        context=multiprocessing.get_context("spawn"),  # a fork of a process with threads may hang
+    )
+    with pool:
+        results = pool.map(worker.predict, paths, timeout=_PATIENCE).result()
+        for path in paths:
+            try:
+                lines = next(results)
+            except UserError:
+                pool.stop()
+                raise
+            except (KeyboardInterrupt, CancelledError):
+                pool.stop()
+                raise
+            except TimeoutError:
+                lines = [_lost(order, path, f"it took more than {_PATIENCE // 60} minutes")]
+            except ProcessExpired:
+                lines = [_lost(order, path, "its files crash a decoder")]
+            except Exception as error:
+                lines = [_lost(order, path, f"a fault of this program, please report it: {error!r}")]
+            yield lines
+
+
+def _lost(order: Order, path: Path, reason: str) -> worker.Line:
+    """Record an input that its process did not come back from; it is tried again next time."""
+    return worker.failed(order, path, reason, reason)
+
+
+def words(summary: Summary, out: Path) -> str:
+    """Return what a run came to, for a person."""
+    total = sum(summary.verdicts.values())
+    parts = ", ".join(f"{summary.verdicts[verdict]} {verdict}" for verdict in (OK, LOOK, FAILED))
+    return (
+        f"\n{total} stud{'y' if total == 1 else 'ies'} in {summary.seconds:.0f} s: {parts}\n\n"
+        f"{out}/measurements.csv     a row per study; the same in measurements.parquet\n"
+        f"{out}/<study>/report.html  to look at before the numbers are used\n"
+        f"{out}/private              which patient and which folder a study is"
+    )

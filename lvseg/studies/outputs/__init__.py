@@ -1,0 +1,1 @@
+"""What is written of a study: page, film, DICOM Segmentation, NIfTI, contours, tables."""

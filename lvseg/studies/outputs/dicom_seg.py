@@ -1,0 +1,214 @@
+"""Masks as a DICOM Segmentation object, which viewers and archives file with the study that they belong to.
+
+Each phase is a segment of its own: viewers take all frames of a segment for one volume, so phases that shared a segment
+would lie on top of one another. All segments share one tracking identifier, since they are the same cavity.
+"""
+
+import copy
+import hashlib
+import io
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
+from pydicom.valuerep import DA, DT, TM
+
+from lvseg.core.files import atomic_path
+from lvseg.dicom.header import Image
+from lvseg.studies.analysis.result import StudyResult
+
+# SNOMED CT names the ventricle with its wall, the Foundational Model of Anatomy the cavity alone.
+_CAVITY = Code("FMA9466", "FMA", "Cavity of left ventricle")
+_VENTRICLE = Code("87878005", "SCT", "Left ventricle")
+_STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")
+_AI = Code("123110", "DCM", "Artificial Intelligence")
+_MOMENTS = {"DA": DA, "TM": TM, "DT": DT}
+_SERIES = 9300  # far from what scanners number
+_MAKER = "lvseg"
+
+
+def write(path: Path, result: StudyResult, phases: Sequence[int]) -> str | None:
+    """Write the masks of some phases, from 1, as one object; the same result gives the same bytes.
+
+    Returns:
+        Why nothing was written, or None: there is no mask, the source does not say where its images lie, or its
+        header is beyond what the standard allows.
+    """
+    cine = result.cine
+    if any(f.image.position is None or f.image.normal is None or not f.image.spacing for f in cine.frames):
+        return "the files do not say where the images lie"
+    shown = [p for p in phases if any(result.masks[cine.at[s, p]].any() for s in range(1, cine.slices + 1))]
+    if not shown:
+        return "there is no mask"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they repeat names of patients
+            segmentation = _object(result, shown)
+    except Exception as error:  # headers of strangers break rules that highdicom holds, in any way
+        return f"the header of the source does not allow it ({type(error).__name__})"
+    with atomic_path(path) as temporary:
+        segmentation.save_as(temporary)
+    return None
+
+
+def _object(result: StudyResult, phases: Sequence[int]) -> Dataset:
+    from highdicom import PixelMeasuresSequence, PlaneOrientationSequence, PlanePositionSequence
+    from highdicom.seg import Segmentation
+
+    cine = result.cine
+    slices = range(1, cine.slices + 1)
+    used = sorted({cine.at[slice_, phase] for slice_ in slices for phase in phases})
+    sources = _headers([cine.frames[position].image for position in used])
+    series = {str(source.SOPInstanceUID): str(source.SeriesInstanceUID) for source in sources}
+    for source in (
+        sources
+    ):  # highdicom wants one series and one frame of reference; some scanners give each slice its own
+        source.SeriesInstanceUID = sources[0].SeriesInstanceUID
+        if "FrameOfReferenceUID" in sources[0]:
+            source.FrameOfReferenceUID = sources[0].FrameOfReferenceUID
+    planes = [cine.frames[cine.at[slice_, phases[0]]].image for slice_ in slices]
+    identity = [result.model.weights, phases, sorted({cine.frames[i].image.sop_uid for i in used})]
+    segmentation = Segmentation(
+        source_images=sources,
+        pixel_array=np.stack(
+            [np.stack([result.masks[cine.at[s, p]] for p in phases], axis=-1) for s in slices]
+        ).astype(bool),
+        segmentation_type="BINARY",
+        segment_descriptions=[_segment(result, n, phase, identity) for n, phase in enumerate(phases, 1)],
+        series_instance_uid=_uid("series", identity),
+        series_number=_SERIES,
+        sop_instance_uid=_uid("instance", identity),
+        instance_number=1,
+        manufacturer=_MAKER,
+        manufacturer_model_name=result.model.name,
+        software_versions=(result.model.code,),
+        device_serial_number=result.model.weights[:16],
+        content_label="LV_CAVITY",
+        content_description="Cavity of the left ventricle",
+        series_description=f"LV cavity, {result.model.words}",
+        plane_positions=[
+            PlanePositionSequence("PATIENT", image_position=image.position or ()) for image in planes
+        ],
+        plane_orientation=PlaneOrientationSequence("PATIENT", image_orientation=planes[0].orientation or ()),
+        pixel_measures=PixelMeasuresSequence(
+            pixel_spacing=cine.spacing_mm,
+            slice_thickness=_thickness(result),
+            spacing_between_slices=cine.distance_mm if np.isfinite(cine.distance_mm) else None,
+        ),
+    )
+    positions = {_place(image.position): slice_ for slice_, image in zip(slices, planes, strict=True)}
+    shared = segmentation.SharedFunctionalGroupsSequence[0]
+    for group in segmentation.PerFrameFunctionalGroupsSequence:
+        # What all frames have in common, the one segment or the one slice, is said once.
+        place = group.get("PlanePositionSequence") or shared.PlanePositionSequence
+        own = group.get("SegmentIdentificationSequence") or shared.SegmentIdentificationSequence
+        slice_ = positions[_place(place[0].ImagePositionPatient)]
+        phase = phases[int(own[0].ReferencedSegmentNumber) - 1]
+        _refer(group, cine.frames[cine.at[slice_, phase]].image)
+    segmentation.ReferencedSeriesSequence = _by_series(segmentation.ReferencedSeriesSequence, series)
+    _without_clock(segmentation, sources[0], identity)
+    return segmentation
+
+
+def _by_series(referenced: Sequence[Dataset], series: Mapping[str, str]) -> list[Dataset]:
+    """Return the references to instances under the series that each belongs to."""
+    items: dict[str, Dataset] = {}
+    for instance in (one for item in referenced for one in item.ReferencedInstanceSequence):
+        own = series[instance.ReferencedSOPInstanceUID]
+        if own not in items:
+            items[own] = Dataset()
+            items[own].SeriesInstanceUID = own
+            items[own].ReferencedInstanceSequence = []
+        items[own].ReferencedInstanceSequence.append(instance)
+    return list(items.values())
+
+
+def _without_clock(segmentation: Dataset, source: Dataset, identity: object) -> None:
+    """Give dates and UIDs that differ from run to run what the source and the model decide: same masks, same bytes."""
+    for kind, none in (("Date", "19000101"), ("Time", "000000")):  # an object must have some
+        known = [source.get(name + kind) for name in ("Study", "Series", "Acquisition")]
+        stated = next(filter(None, known), none)
+        for name in ("InstanceCreation", "Series", "Content"):
+            setattr(segmentation, name + kind, stated)
+    for equipment in segmentation.ContributingEquipmentSequence:
+        equipment.pop("ContributionDateTime", None)
+    organization = _uid("dimensions", identity)
+    for item in (*segmentation.DimensionOrganizationSequence, *segmentation.DimensionIndexSequence):
+        item.DimensionOrganizationUID = organization
+
+
+def _headers(images: Sequence[Image]) -> list[Dataset]:
+    """Return the headers of the files of some frames, each once, without dates that are none, such as zeros."""
+    headers = []
+    for item in dict.fromkeys(image.item for image in images):
+        header = pydicom.dcmread(io.BytesIO(item.read()), stop_before_pixels=True, force=True)
+        for element in [*header]:
+            if element.VR in _MOMENTS and not _is_moment(element.VR, str(element.value or "")):
+                header[element.tag].value = None
+        headers.append(header)
+    return headers
+
+
+def _is_moment(kind: str, text: str) -> bool:
+    """Return whether text is a date or time of DICOM, or empty."""
+    try:
+        _MOMENTS[kind](text)
+    except ValueError:
+        return False
+    return True
+
+
+def _segment(result: StudyResult, number: int, phase: int, identity: object) -> Dataset:
+    from highdicom import AlgorithmIdentificationSequence
+    from highdicom.seg import SegmentDescription
+
+    measured, model = result.measurements, result.model
+    end = {measured.ed_phase: ", end-diastole", measured.es_phase: ", end-systole"}.get(phase, "")
+    return SegmentDescription(
+        segment_number=number,
+        segment_label=f"LV cavity, phase {phase} of {result.cine.phases}{end}",
+        segmented_property_category=_STRUCTURE,
+        segmented_property_type=_CAVITY,
+        algorithm_type="AUTOMATIC",
+        algorithm_identification=AlgorithmIdentificationSequence(
+            name=f"{_MAKER} {model.name}",
+            family=_AI,
+            version=f"{model.code} {model.version} {model.weights[:12]}".replace("  ", " "),
+            parameters={"weights_sha256": model.weights},
+        ),
+        tracking_id=f"LV cavity {result.name}",
+        tracking_uid=_uid("cavity", identity),
+        anatomic_regions=[_VENTRICLE],
+    )
+
+
+def _thickness(result: StudyResult) -> float:
+    """Return the thickness of a slice; the distance of slices where it is not said, for the standard wants one."""
+    cine = result.cine
+    known = [value for value in (cine.thickness_mm, cine.distance_mm) if np.isfinite(value)]
+    return known[0] if known else 1.0
+
+
+def _refer(group: Dataset, image: Image) -> None:
+    """Let a frame refer to the very image that it was drawn on."""
+    group.DerivationImageSequence = copy.deepcopy(group.DerivationImageSequence)  # segments share one
+    references = group.DerivationImageSequence[0].SourceImageSequence
+    own = references[0]
+    own.ReferencedSOPInstanceUID = image.sop_uid
+    if image.frame is not None:
+        own.ReferencedFrameNumber = image.frame + 1
+    del references[1:]
+
+
+def _place(position: Sequence[float] | None) -> tuple[float, ...]:
+    return tuple(round(float(value), 3) for value in position or ())
+
+
+def _uid(kind: str, identity: object) -> str:
+    """Return a UID under 2.25 that is the same for the same source, model and phases."""
+    digest = hashlib.sha256(repr((_MAKER, kind, identity)).encode()).digest()
+    return f"2.25.{int.from_bytes(digest[:16])}"

@@ -1,0 +1,1 @@
+"""How a network is trained: batches, augmentation, the loop, checkpoints, the input fingerprint."""

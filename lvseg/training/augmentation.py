@@ -1,0 +1,107 @@
+"""Training images as other scanners and other bodies would have given them."""
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from scipy import ndimage
+
+from lvseg.imaging.grid import Grid
+from lvseg.models.unet_params import Augmentation
+
+_NODES = 5  # in each direction, whose shifts bend a crop; between them it bends smoothly
+_BLURRED = 0.3  # of the images
+_FEWER = 1.25  # a source this much finer than the crop is smoothed first, or fine texture turns to noise
+
+
+@dataclass(frozen=True)
+class Augmented:
+    """Crops around the ventricle: turned, mirrored, scaled, shifted, bent, with other contrast, shading and noise.
+
+    A crop and its mask come from the original pixels in one interpolation. The mask says how far each grid point is
+    covered, so that the network learns where between two points the border runs.
+
+    Attributes:
+        grid: that the trained network will look at: its spacing, and what images are normalised by.
+        crop: grid points in each direction.
+        chance: how much of each kind of change there is.
+    """
+
+    grid: Grid
+    crop: int
+    chance: Augmentation
+
+    def __call__(
+        self, image: np.ndarray, mask: np.ndarray, spacing_mm: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return image (crop, crop, 1) and mask (crop, crop), both float32.
+
+        Raises:
+            ValueError: the image is empty, or holds NaN or infinity.
+        """
+        pixels = self.grid.normalised(image, spacing_mm)
+        steps = np.array(self.grid.steps(image.shape, spacing_mm))
+        matrix = self._turn(rng) / steps[:, None]
+        centre = np.array(ndimage.center_of_mass(mask) if mask.any() else (np.array(mask.shape) - 1) / 2)
+        reach = self.chance.shift_mm / self._step_mm
+        centre += rng.uniform(-reach, reach, 2) / steps
+        places = self._places(rng) - (self.crop - 1) / 2
+        sources = np.tensordot(matrix, places, 1) + centre[:, None, None]
+        step = math.sqrt(abs(np.linalg.det(matrix)))
+        covered = mask.astype(np.float32)
+        if step > _FEWER:
+            sigma = 0.5 * math.sqrt(step**2 - 1)
+            pixels, covered = (ndimage.gaussian_filter(values, sigma) for values in (pixels, covered))
+        seen = ndimage.map_coordinates(pixels, sources, order=1, cval=float(pixels.min()))
+        drawn = ndimage.map_coordinates(covered, sources, order=1)
+        return self._as_another_scanner(seen, rng)[..., np.newaxis], drawn
+
+    @property
+    def _step_mm(self) -> float:
+        """The grid's spacing."""
+        assert self.grid.spacing_mm is not None, "changes in mm need a grid in mm"
+        return self.grid.spacing_mm
+
+    def _turn(self, rng: np.random.Generator) -> np.ndarray:
+        """Return the matrix (2, 2) from steps on the crop to steps on the grid."""
+        limit = math.radians(self.chance.rotation_degrees)
+        angle = rng.uniform(-limit, limit)
+        scale = math.exp(rng.uniform(-1, 1) * math.log(self.chance.scale))
+        mirror = -1.0 if self.chance.mirror and rng.random() < 0.5 else 1.0
+        turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        return np.asarray(turn @ np.diag([1.0, mirror]) * scale)
+
+    def _places(self, rng: np.random.Generator) -> np.ndarray:
+        """Return the points (2, crop, crop) of the crop, in its steps, bent where they are meant to be."""
+        places = np.mgrid[: self.crop, : self.crop].astype(np.float64)
+        if self.chance.elastic_mm:
+            shifts = rng.normal(0.0, self.chance.elastic_mm / self._step_mm, (2, _NODES, _NODES))
+            between = _between_nodes(self.crop)
+            places += between @ shifts @ between.T
+        return places
+
+    def _as_another_scanner(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return an image (n, n) with another gamma, brightness, contrast, shading and sharpness, and with noise.
+
+        Its mean stays about 0.
+        """
+        mean, deviation = float(image.mean()), float(image.std())
+        low, high = float(image.min()), float(image.max())
+        bent = ((image - low) / max(high - low, 1e-6)) ** math.exp(rng.uniform(-1, 1) * self.chance.gamma)
+        bent = (bent - bent.mean()) / max(float(bent.std()), 1e-6) * deviation + mean
+        gain = math.exp(rng.uniform(-1, 1) * self.chance.contrast)
+        bent = bent * gain + rng.uniform(-1, 1) * self.chance.contrast
+        down, across = np.meshgrid(*[np.linspace(-1, 1, count) for count in image.shape], indexing="ij")
+        tilt = rng.uniform(-self.chance.shading, self.chance.shading, 3)
+        bent *= np.exp(tilt[0] * across + tilt[1] * down + tilt[2] * across * down)
+        if rng.random() < _BLURRED:
+            bent = ndimage.gaussian_filter(bent, rng.uniform(0.0, self.chance.blur_mm) / self._step_mm)
+        noise = rng.normal(0.0, rng.uniform(0.0, 1.0) * self.chance.noise + 1e-9, image.shape)
+        return (bent + noise).astype(np.float32)
+
+
+@cache
+def _between_nodes(count: int) -> np.ndarray:
+    """Return the matrix (count, nodes) of cubic interpolation: as a product it takes a hundredth of `zoom`'s time."""
+    return np.asarray(ndimage.zoom(np.eye(_NODES), (count / _NODES, 1), order=3))

@@ -1,0 +1,134 @@
+"""Examples as batches: read, shown as a network wants them and stacked as they are needed, never all in memory."""
+
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+
+from lvseg.core.backend import keras
+from lvseg.core.errors import UserError
+from lvseg.data import shards
+from lvseg.data.examples import Example
+from lvseg.imaging.grid import Grid
+
+_OPEN_SHARDS = 64  # files kept open; their pixels are mapped, not loaded
+_THREADS = 2  # that prepare batches while the network learns; more than one makes Keras prepare ahead at all
+
+
+class View(Protocol):
+    """How a network is shown an example."""
+
+    def __call__(
+        self, image: np.ndarray, mask: np.ndarray, spacing_mm: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return image (size, size, 1) and mask (size, size), both float32.
+
+        Args:
+            image: (H, W), original type.
+            mask: (H, W) uint8.
+            spacing_mm: between rows and between columns.
+            rng: of this example in this epoch, for what is left to chance.
+        """
+
+
+class OnGrid:
+    """Examples as they are, on a grid."""
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
+
+    def __call__(
+        self, image: np.ndarray, mask: np.ndarray, spacing_mm: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return image and mask; nothing is left to chance."""
+        return self._grid.image(image, spacing_mm), self._grid.mask(mask, spacing_mm).astype(np.float32)
+
+
+class Batches:
+    """The examples of one part, ready for `keras.Model.fit` on any backend.
+
+    Attributes:
+        failure: why the last batches ended early, or None. TensorFlow turns whatever is raised while it
+            reads into an error of its own, so the reader's words are kept here.
+    """
+
+    def __init__(
+        self, examples: list[Example], view: View, batch_size: int, per_epoch: int | None = None
+    ) -> None:
+        """Take examples for epochs of `per_epoch` images; by default each comes once in an epoch."""
+        self._examples = examples
+        self._view = view
+        self._batch_size = batch_size
+        self._per_epoch = per_epoch or len(examples)
+        self._shard = lru_cache(_OPEN_SHARDS)(shards.read)  # opening one takes longer than preparing an image
+        self.failure: UserError | None = None
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def in_order(self) -> keras.utils.PyDataset:
+        """Return images (batch, size, size, 1) and masks (batch, size, size), both float32, in list order."""
+        return _Epoch(self, np.arange(len(self._examples)), (0, 0))
+
+    def shuffled(self, seed: int, epoch: int) -> keras.utils.PyDataset:
+        """Return the batches of one epoch (from 1), which follow from (seed, epoch) and nothing else.
+
+        All examples come once before any comes again, across epochs too.
+        """
+        count = len(self._examples)
+        first = (epoch - 1) * self._per_epoch
+        rounds = range(first // count, (first + self._per_epoch - 1) // count + 1)
+        order = np.concatenate(
+            [np.random.default_rng([seed, number + 1]).permutation(count) for number in rounds]
+        )
+        start = first - rounds[0] * count
+        return _Epoch(self, order[start : start + self._per_epoch], (seed, epoch))
+
+    def batch(self, indices: np.ndarray, first: int, key: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the images and masks of some examples; keep the reason if one cannot be read.
+
+        Args:
+            indices: of the examples.
+            first: place of the first of them in the epoch.
+            key: seed and epoch; with the place they are the source of all chance.
+        """
+        pairs = [
+            self._prepared(self._examples[index], np.random.default_rng([*key, first + place]))
+            for place, index in enumerate(indices)
+        ]
+        images, masks = zip(*pairs, strict=True)
+        return np.stack(images), np.stack(masks)
+
+    @property
+    def batch_size(self) -> int:
+        """Images in a batch; the last of an epoch may have fewer."""
+        return self._batch_size
+
+    def _prepared(self, example: Example, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return one image and mask as the network is shown them."""
+        try:
+            shard = self._shard(example.shard)
+            pixels = np.asarray(shard.pixels[example.frame])
+            drawn = np.zeros(pixels.shape, np.uint8) if example.mask is None else shard.endo[example.mask]
+            return self._view(pixels, drawn, shard.spacing_mm, rng)
+        except UserError as error:
+            self.failure = error
+            raise
+        except ValueError as error:
+            self.failure = UserError(f"{example.shard}, frame {example.frame}: {error}")
+            raise self.failure from None
+
+
+class _Epoch(keras.utils.PyDataset):
+    """The batches of one epoch, made ahead by threads, in a fixed order."""
+
+    def __init__(self, source: Batches, order: np.ndarray, key: tuple[int, int]) -> None:
+        super().__init__(workers=_THREADS, use_multiprocessing=False, max_queue_size=4)
+        self._source, self._order, self._key = source, order, key
+
+    def __len__(self) -> int:
+        return -(-len(self._order) // self._source.batch_size)
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        first = number * self._source.batch_size
+        return self._source.batch(self._order[first : first + self._source.batch_size], first, self._key)

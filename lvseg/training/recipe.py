@@ -1,0 +1,81 @@
+"""What sets one network's training apart from another's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lvseg.data.examples import Example
+
+if TYPE_CHECKING:
+    import keras
+
+    from lvseg.params import Params
+    from lvseg.training.batches import Batches
+
+
+class Settings(Protocol):
+    """What every training is told."""
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of the first weights, the order of examples and the augmentation."""
+
+    @property
+    def threads(self) -> int:
+        """Number of threads of one operation: sums are split by it, so it changes the weights."""
+
+
+@dataclass(frozen=True)
+class PredictionSettings:
+    """What `run.json` tells whoever predicts with a trained network; see `lvseg.inference.segmenter.Segmenter`.
+
+    Attributes:
+        size: rows and columns of the square that the network looks at, in grid points.
+        spacing_mm: of the grid; None where images are scaled to fit.
+        views: how many turned and mirrored views of a frame are averaged.
+        one_region: whether one connected region is kept, without holes.
+    """
+
+    size: int
+    spacing_mm: float | None
+    views: int
+    one_region: bool
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One network and how it is trained.
+
+    Attributes:
+        name: of the model, such as `cnn`; its stage is `train-cnn`, its parameters are in `train_cnn`.
+        settings: returns its settings from all parameters.
+        build: returns the compiled network; all its randomness follows from the settings' seed.
+        learn: returns the batches to learn from.
+        validate: returns the batches to measure after each epoch.
+        prediction: returns what prediction with the trained network needs.
+        learns_empty: whether it also learns from slices that are known to hold no ventricle.
+        learns_from_validation: whether it learns from the validation patients as well.
+    """
+
+    name: str
+    settings: Callable[["Params"], Any]
+    build: Callable[[Any], "keras.Model"]
+    learn: Callable[[list[Example], Any], "Batches"]
+    validate: Callable[[list[Example], Any], "Batches"]
+    prediction: Callable[[Any], PredictionSettings]
+    learns_empty: bool = False
+    learns_from_validation: Callable[[Any], bool] = lambda settings: False
+
+    @property
+    def stage(self) -> str:
+        """Name of the stage in dvc.yaml."""
+        return f"train-{self.name}"
+
+    @property
+    def section(self) -> str:
+        """Name of its parameters in params.yaml, and of its module in `tasks`."""
+        return f"train_{self.name}"

@@ -1,0 +1,47 @@
+"""How the U-Net is trained: augmented patches to learn from, whole images to validate on."""
+
+from typing import TYPE_CHECKING
+
+from lvseg.data.examples import Example
+from lvseg.imaging.grid import Grid
+from lvseg.models import unet
+from lvseg.models.unet_params import UnetSettings
+from lvseg.training.augmentation import Augmented
+from lvseg.training.batches import Batches, OnGrid
+from lvseg.training.recipe import PredictionSettings, Recipe
+
+if TYPE_CHECKING:
+    from lvseg.params import Params
+
+
+def _learn(examples: list[Example], settings: UnetSettings) -> Batches:
+    """Return augmented patches."""
+    view = Augmented(Grid(settings.image_size, settings.spacing_mm), settings.crop, settings.augmentation)
+    return Batches(examples, view, settings.batch_size, settings.images_per_epoch)
+
+
+def _validate(examples: list[Example], settings: UnetSettings) -> Batches:
+    """Return whole images as prediction sees them."""
+    return Batches(examples, OnGrid(Grid(settings.image_size, settings.spacing_mm)), settings.batch_size)
+
+
+def _settings(params: "Params") -> UnetSettings:
+    """Return the preset in use."""
+    return params.train_unet.chosen()
+
+
+def _prediction(settings: UnetSettings) -> PredictionSettings:
+    """Return what prediction with the trained network needs."""
+    return PredictionSettings(settings.image_size, settings.spacing_mm, settings.views, one_region=True)
+
+
+RECIPE = Recipe(
+    "unet",
+    _settings,
+    unet.build,
+    _learn,
+    _validate,
+    _prediction,
+    learns_empty=True,
+    learns_from_validation=lambda settings: settings.learn_from_validation,
+)

@@ -1,0 +1,105 @@
+"""The rules by which a model takes the place of another."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lvseg.evaluation.promotion import Contender, decide, in_words
+from lvseg.evaluation.promotion_params import PromotionParams
+
+RULES = PromotionParams(
+    automatic=True, min_good_percent=90.0, max_ef_error=6.0, margin=0.005, group_margin=0.03
+)
+GROUPS = ["HF-I", "HF-NI", "HYP", "N"] * 4
+NOISE = np.random.default_rng(4).normal(0, 0.01, len(GROUPS))
+
+
+def contender(dice: Any = 0.9, parameters: int = 100, flaw: str = "", **columns: Any) -> Contender:
+    """Return a model with these scores, one value for all patients or one for each."""
+    table = pd.DataFrame({"patient": [f"P{n:02d}" for n in range(len(GROUPS))], "group": GROUPS})
+    scores = {
+        "dice_mean": dice,
+        "slices": 20,
+        "unjudged": 0,
+        "good_percent": 97.0,
+        "ef_percent": 57.0,
+        "manual_ef_percent": 55.0,
+    } | columns
+    return Contender(f"model of {parameters}", table.assign(**scores), parameters, flaw)
+
+
+def test_the_first_champion_needs_the_limits_only() -> None:
+    assert decide(contender(dice=0.5), None, RULES).promoted
+
+
+@pytest.mark.parametrize(
+    ("columns", "named"),
+    [
+        ({"good_percent": 89.0}, "good contours"),
+        ({"good_percent": math.nan}, "good contours"),
+        ({"good_percent": 100.0, "unjudged": 20}, "good contours"),
+        ({"ef_percent": 62.0}, "EF error"),
+        ({"ef_percent": 48.0}, "EF error"),
+        ({"ef_percent": math.nan}, "EF error"),
+    ],
+)
+def test_limits_hold_whoever_is_champion(columns: dict[str, float], named: str) -> None:
+    for champion in (None, contender(dice=0.1)):
+        decision = decide(contender(**columns), champion, RULES)
+        assert not decision.promoted and named in decision.reason
+        assert [gate.holds for gate in decision.gates].count(False) == 1
+
+
+def test_a_patient_without_ejection_fraction_is_a_failure_only_where_the_expert_has_one() -> None:
+    one_lacks = np.where(np.arange(len(GROUPS)) == 3, np.nan, 57.0)
+    decision = decide(contender(ef_percent=one_lacks), None, RULES)
+    assert not decision.promoted and "EF error, points undefined" in decision.reason
+    expert_lacks = np.where(np.arange(len(GROUPS)) == 3, np.nan, 55.0)
+    assert decide(contender(ef_percent=one_lacks, manual_ef_percent=expert_lacks), None, RULES).promoted
+
+
+def test_a_flaw_outweighs_everything() -> None:
+    decision = decide(contender(dice=1.0, flaw="no commit holds its code"), None, RULES)
+    assert not decision.promoted and decision.reason == "no commit holds its code"
+
+
+def test_a_better_one_wins_and_says_by_how_much() -> None:
+    decision = decide(contender(0.92 + NOISE), contender(0.9), RULES)
+    assert decision.promoted and decision.dice is not None
+    assert decision.dice.low > 0 and f"{decision.dice.mean:+.4f}" in decision.reason
+    assert "| HYP |" in in_words("new", "old", decision)
+
+
+def test_a_gain_within_the_noise_does_not_win() -> None:
+    assert not decide(contender(0.902 + 10 * NOISE), contender(0.9), RULES).promoted
+
+
+def test_an_equal_one_wins_only_if_it_is_smaller() -> None:
+    assert not decide(contender(0.9), contender(0.9), RULES).promoted
+    assert not decide(contender(0.9, parameters=200), contender(0.9), RULES).promoted
+    assert decide(contender(0.9, parameters=50), contender(0.9), RULES).promoted
+    assert not decide(contender(0.9 - 0.006, parameters=50), contender(0.9), RULES).promoted
+
+
+def test_no_group_pays_for_the_others() -> None:
+    dice = np.where(np.array(GROUPS) == "HYP", 0.86, 0.99)
+    decision = decide(contender(dice), contender(0.9), RULES)
+    assert not decision.promoted and "HYP" in decision.reason
+
+
+@given(st.lists(st.floats(0, 1), min_size=len(GROUPS), max_size=len(GROUPS)), st.floats(1e-6, 0.5))
+def test_a_model_that_is_worse_for_everybody_never_wins(dice: list[float], lost: float) -> None:
+    worse = contender(np.array(dice) - lost - RULES.margin, parameters=1)
+    assert not decide(worse, contender(dice), RULES).promoted
+
+
+def test_other_patients_are_no_comparison() -> None:
+    other = contender()
+    other = Contender("other", other.patients.iloc[1:], 100)
+    with pytest.raises(ValueError, match="the same patients"):
+        decide(contender(), other, RULES)

@@ -1,0 +1,44 @@
+"""Contours of score maps."""
+
+import numpy as np
+import pytest
+
+from lvseg.imaging.outline import area, outline
+from lvseg.imaging.raster import rasterise
+
+
+def disc(radius: float, x: float, y: float, size: int = 64) -> np.ndarray:
+    """Return radius minus distance from (x, y), positive inside a disc."""
+    rows, columns = np.mgrid[:size, :size]
+    return radius - np.hypot(columns - x, rows - y)
+
+
+def test_a_disc_comes_back_between_the_pixels() -> None:
+    found = outline(disc(10.3, 30.2, 25.7))
+    assert found is not None
+    assert np.hypot(*(found - (30.2, 25.7)).T) == pytest.approx(10.3, abs=0.05)
+    assert abs(area(found)) == pytest.approx(np.pi * 10.3**2, rel=0.01)
+
+
+def test_the_outline_encloses_the_pixels_it_came_from() -> None:
+    margin = disc(9.4, 33.0, 31.0)
+    found = outline(margin)
+    assert found is not None
+    assert (rasterise(found, margin.shape) == (margin > 0)).all()
+
+
+def test_of_several_regions_the_largest_counts() -> None:
+    found = outline(np.maximum(disc(4, 10, 10), disc(12, 40, 40)))
+    assert found is not None
+    assert found.mean(axis=0) == pytest.approx((40, 40), abs=0.5)
+
+
+def test_a_region_at_the_border_is_closed() -> None:
+    found = outline(disc(10, 0, 20))
+    assert found is not None
+    assert abs(area(found)) == pytest.approx(np.pi * 100 / 2, rel=0.15)
+
+
+def test_nothing_positive_has_no_outline() -> None:
+    assert outline(np.full((8, 8), -1.0)) is None
+    assert outline(np.zeros((8, 8))) is None

@@ -1,0 +1,46 @@
+"""Volumes and their agreement, computed by hand."""
+
+import math
+
+import pytest
+
+from lvseg.metrics.volumes import agreement, mass_g, volumes
+
+
+def test_a_stack_by_hand() -> None:
+    found = volumes({1: 1000.0, 2: 1500.0}, {1: 400.0, 2: 600.0}, slice_distance_mm=10.0)
+    assert (found.edv_ml, found.esv_ml, found.stroke_ml) == pytest.approx((25.0, 10.0, 15.0))
+    assert found.ef_percent == pytest.approx(60.0)
+
+
+def test_a_slice_without_both_phases_counts_nothing() -> None:
+    whole = volumes({1: 1000.0, 2: 1500.0, 3: 300.0}, {1: 400.0, 2: 600.0, 4: 9.0}, 10.0)
+    assert whole == volumes({1: 1000.0, 2: 1500.0}, {1: 400.0, 2: 600.0}, 10.0)
+
+
+def test_a_cavity_that_is_gone_at_systole_still_counts() -> None:
+    assert volumes({1: 1000.0, 2: 500.0}, {1: 400.0, 2: 0.0}, 10.0).esv_ml == pytest.approx(4.0)
+
+
+def test_without_volume_there_is_no_ejection_fraction() -> None:
+    assert math.isnan(volumes({}, {1: 5.0}, 10.0).ef_percent)
+
+
+def test_mass_by_hand() -> None:
+    assert mass_g({1: 3000.0, 2: 3500.0, 5: 9.0}, {1: 1000.0, 2: 1500.0}, 8.0) == pytest.approx(4 * 8 * 1.05)
+
+
+def test_agreement_by_hand() -> None:
+    found = agreement([51.0, 63.0, 39.0, 70.0], [50.0, 60.0, 40.0, math.nan])
+    assert found.patients == 3
+    assert found.bias == pytest.approx(1.0)
+    assert found.limits == pytest.approx((1 - 1.96 * 2, 1 + 1.96 * 2))  # differences 1, 3, -1
+    assert found.mean_absolute == pytest.approx(5 / 3)
+    assert found.correlation == pytest.approx(1.0)  # automatic = 1.2 x manual - 9
+
+
+def test_agreement_of_too_few() -> None:
+    none = agreement([math.nan], [1.0])
+    assert none.patients == 0 and math.isnan(none.bias)
+    one = agreement([4.0], [1.0])
+    assert one.bias == 3.0 and math.isnan(one.limits[0]) and math.isnan(one.correlation)

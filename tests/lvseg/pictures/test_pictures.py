@@ -1,0 +1,141 @@
+"""Pictures: the same bytes every time, and the colours that the legend promises."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from lvseg.data import examples
+from lvseg.pictures import style
+from lvseg.pictures.agreement import draw_agreement
+from lvseg.pictures.curves import draw_curves
+from lvseg.pictures.distribution import draw_distribution
+from lvseg.pictures.network import connections, draw_network, settings
+from lvseg.pictures.overlays import Overlay, colour, crop, draw_overlays
+from lvseg.pictures.samples import draw_samples
+
+
+def branching_model() -> keras.Model:
+    image = keras.Input((16, 16, 1), name="image")
+    first = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="first")(image)
+    pooled = keras.layers.MaxPooling2D(2, name="pooled")(first)
+    back = keras.layers.Conv2DTranspose(4, 2, strides=2, name="back")(pooled)
+    joined = keras.layers.Concatenate(name="joined")([first, back])
+    return keras.Model(image, joined)
+
+
+def overlay(dice: float = 0.5) -> Overlay:
+    image = np.arange(64.0 * 64).reshape(64, 64)
+    manual, predicted = np.zeros((2, 64, 64), np.uint8)
+    manual[20:30, 20:30] = predicted[25:35, 20:30] = 1
+    return Overlay(image, manual, predicted, 1.4, dice, "P-01\nslice 1, phase 1 (ED)")
+
+
+def slices() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "model": ["a"] * 4 + ["b"] * 4,
+            "patient": ["P-1", "P-1", "P-2", "P-2"] * 2,
+            "group": ["N", "N", "", ""] * 2,
+            "cycle": ["ED", "ES", "ED", ""] * 2,
+            "dice": [0.1, 0.9, math.nan, 0.4, math.nan, math.nan, math.nan, math.nan],
+        }
+    )
+
+
+def measured() -> pd.DataFrame:
+    names = ("edv_ml", "esv_ml", "ef_percent")
+    automatic = {name: [120.0, 90.0, math.nan] for name in names}
+    return pd.DataFrame(automatic | {f"manual_{name}": [110.0, 95.0, 70.0] for name in names})
+
+
+def samples(path: Path, folder: Path) -> None:
+    parts = {
+        part: examples.select_examples(folder / "shards", folder / "split.csv", part, ()).examples
+        for part in ("train", "validation", "nobody")
+    }
+    draw_samples(path, parts)
+
+
+HISTORY = {
+    "epoch": [1, 2],
+    "loss": [0.7, 0.01],
+    "val_loss": [0.8, 0.3],
+    "dice": [math.nan, 0.5],
+    "val_dice": [0, 0.4],
+}
+DRAWINGS: dict[str, Callable[[Path, Path], None]] = {
+    "curves": lambda path, _: draw_curves(path, "m", HISTORY),
+    "not-validated": lambda path, _: draw_curves(
+        path, "m", HISTORY | {"val_loss": [math.nan] * 2, "val_dice": [math.nan] * 2}
+    ),
+    "one-epoch": lambda path, _: draw_curves(
+        path, "m", {name: values[:1] for name, values in HISTORY.items()}
+    ),
+    "network": lambda path, _: draw_network(path, "m", branching_model(), 16),
+    "overlays": lambda path, _: draw_overlays(
+        path, "m", {"best": [overlay(), overlay()], "worst": [overlay(0.0)]}
+    ),
+    "distribution": lambda path, _: draw_distribution(path, slices()),
+    "agreement": lambda path, _: draw_agreement(path, "m", measured()),
+    "nothing-to-agree": lambda path, _: draw_agreement(path, "m", measured().assign(manual_edv_ml=math.nan)),
+    "samples": samples,
+}
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_same_bytes_twice_whatever_the_user_has_set_and_no_word_of_the_software(
+    name: str, tmp_path: Path, tiny_shards: Path
+) -> None:
+    first, second = tmp_path / "deep/er/1.png", tmp_path / "2.png"
+    DRAWINGS[name](first, tiny_shards)
+    with matplotlib.rc_context({"lines.linewidth": 9, "font.size": 20, "savefig.dpi": 30}):
+        DRAWINGS[name](second, tiny_shards)
+    assert first.read_bytes() == second.read_bytes()
+    with Image.open(first) as picture:
+        assert set(picture.info) == {"dpi"}
+        assert np.asarray(picture.convert("L")).std() > 5  # something is drawn
+
+
+def test_colours_tell_hit_from_false_alarm_from_miss() -> None:
+    given = overlay()
+    grey, picture = style.grey(given.image), colour(given.image, given.manual, given.predicted)
+    for place, tint in {
+        (27, 25): style.TRUE_POSITIVE,
+        (32, 25): style.FALSE_POSITIVE,
+        (22, 25): style.FALSE_NEGATIVE,
+    }.items():
+        added = picture[place] - 0.45 * grey[place]
+        assert added / 0.55 == pytest.approx(to_rgb(tint))
+    assert picture[5, 5] == pytest.approx([grey[5, 5]] * 3)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (255, 199), (128, 100)])
+def test_a_crop_shows_all_that_is_drawn(place: tuple[int, int]) -> None:
+    drawn = np.zeros((256, 200), bool)
+    drawn[place] = True
+    assert drawn[crop(drawn)].sum() == 1 and drawn[crop(drawn)].shape == (96, 96)
+    drawn[0, 0] = drawn[255, 199] = True
+    assert drawn[crop(drawn)].shape == (256, 200)
+    assert drawn[crop(np.zeros_like(drawn))].shape == (256, 200)
+
+
+def test_network_lists_settings_and_every_connection() -> None:
+    model = branching_model()
+    assert settings(model.get_layer("first")) == "Conv2D, 4 filters 3×3, relu"
+    assert settings(model.get_layer("pooled")) == "MaxPooling2D, 2×2"
+    assert settings(model.get_layer("back")) == "Conv2DTranspose, 4 filters 2×2, stride 2"
+    assert set(connections(model)) == {
+        ("image", "first"),
+        ("first", "pooled"),
+        ("pooled", "back"),
+        ("first", "joined"),
+        ("back", "joined"),
+    }

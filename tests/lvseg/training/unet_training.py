@@ -1,0 +1,71 @@
+"""A training of the U-Net that takes seconds.
+
+As a program: `python -m tests.lvseg.training.unet_training FOLDER HOME` trains it twice on the tiny shards in FOLDER,
+writes the model to HOME, and prints both weights hashes, the scores of a fixed image and the device; TensorFlow cannot
+be imported.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]  # as where it is not installed
+
+import numpy as np
+
+from lvseg.data.examples import Example
+from lvseg.models.unet_params import UnetSettings
+from lvseg.params import load
+from lvseg.training import loop
+from lvseg.training.unet import RECIPE
+from tests.conftest import REPOSITORY
+from tests.lvseg.training.tiny_training import Recorder, part
+
+SHIPPED = load(REPOSITORY / "params.yaml").train_unet.chosen()
+TINY = SHIPPED.model_copy(
+    update={
+        "epochs": 2, "images_per_epoch": 6, "batch_size": 3, "width": 8, "crop": 32, "image_size": 64,
+        "spacing_mm": 2.0,
+    }
+)  # fmt: skip
+
+
+class Listener(Recorder):
+    def started(self, resumed_from: int, total: int) -> None:
+        self.resumed_from = resumed_from
+
+
+def train(learning: list[Example], settings: UnetSettings = TINY, **changes: Any) -> loop.TrainingResult:
+    given: dict[str, Any] = {
+        "recipe": RECIPE,
+        "settings": settings,
+        "training": learning,
+        "validation": [],
+        "fingerprint": "unet",
+        "inputs": {"params": settings.model_dump()},
+        "listener": Listener(),
+    }
+    return loop.train(**given | changes)
+
+
+def fixed_image() -> np.ndarray:
+    """Return an image that is the same in every process."""
+    return np.random.default_rng(0).normal(size=(1, 64, 64, 1)).astype(np.float32)
+
+
+if __name__ == "__main__":
+    folder, home = Path(sys.argv[1]), Path(sys.argv[2])
+    results = [
+        train(part(folder, "train"), validation=part(folder, "validation"), fingerprint=name)
+        for name in ("one", "two")
+    ]
+    loop.write_outs(results[0], home / "models", home / "training")
+    told = {
+        "hashes": [result.weights_hash for result in results],
+        "scores": results[0].model.predict_on_batch(fixed_image()).tolist(),
+        "device": results[0].device,
+        "val_dice": results[0].history[-1].get("val_dice"),
+    }
+    print(json.dumps(told))

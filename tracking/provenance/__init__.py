@@ -1,0 +1,1 @@
+"""Where a model comes from: commit, data and parameters, and building it again from them."""

@@ -1,0 +1,1 @@
+"""The registered model: versions, promotion, the champion and who was before it."""

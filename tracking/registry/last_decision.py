@@ -1,0 +1,71 @@
+"""What the last promotion of a pipeline run said, for whoever asks without MLflow."""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lvseg import params
+from lvseg.core.files import atomic_path
+from lvseg.core.hashes import canonical_json, file_hash, sha256_text
+from lvseg.core.places import state_home
+from tracking.runs.store import tracking_uri
+
+
+@dataclass(frozen=True)
+class LastDecision:
+    """What became of a candidate.
+
+    Attributes:
+        title: of its run.
+        version: its number in the registry.
+        promoted: whether it is champion.
+        reason: one sentence.
+        champion: title and version of the champion; empty if there is none.
+    """
+
+    title: str
+    version: str
+    promoted: bool
+    reason: str
+    champion: str
+
+    @property
+    def words(self) -> str:
+        """Return all of it in a sentence or two."""
+        verdict = "is champion" if self.promoted else "is not champion"
+        others = "" if self.promoted else f" Champion: {self.champion or 'none yet'}."
+        return f"{self.title} (v{self.version}) {verdict}: {self.reason}.{others}"
+
+
+def keep(workspace: Path, decision: LastDecision) -> None:
+    """Note what was decided about the models of a workspace as they are."""
+    path = _path(workspace)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as unfinished:
+        unfinished.write_text(json.dumps(asdict(decision), indent=2), encoding="utf-8")
+
+
+def last_decision(workspace: Path) -> LastDecision | None:
+    """Return what was decided about exactly these scores, by these rules, in this store; None if nothing was."""
+    try:
+        return LastDecision(**json.loads(_path(workspace).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def forget() -> None:
+    """Drop all notes: another model is champion now."""
+    shutil.rmtree(_folder(), ignore_errors=True)
+
+
+def _folder() -> Path:
+    return state_home() / "promotion"
+
+
+def _path(workspace: Path) -> Path:
+    """Return where the decision on a workspace's models is noted."""
+    rules = params.load(workspace / "params.yaml").promotion.model_dump(mode="json")
+    scores = workspace / "reports" / "metrics.json"
+    known = [file_hash(scores) if scores.is_file() else "", rules, tracking_uri()]
+    return _folder() / f"{sha256_text(canonical_json(known))[:32]}.json"

@@ -1,0 +1,1 @@
+"""Runs of trainings: recorded epoch by epoch, kept while no server answers, logged once."""

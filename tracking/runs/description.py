@@ -1,0 +1,101 @@
+"""What the experiment page says of an evaluated run: which pipeline run it belongs to, and a description."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from lvseg.core.hashes import canonical_json, sha256_text
+from tracking.runs.mlflow_runs import set_tags
+from tracking.runs.overridden_params import overridden
+from tracking.runs.store import Store
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+TABLES = ("evaluation/per_patient.json", "evaluation/per_slice.json")  # as `log_table` writes them
+_PICTURE = "pictures/overlays.png"
+_ORIGIN = {
+    "data": "lvseg.data",
+    "raw data": "lvseg.dvc.raw",
+    "shards": "lvseg.dvc.shards",
+    "split": "lvseg.dvc.split",
+    "code": "lvseg.git_commit",
+    "weights": "lvseg.weights_hash",
+    "test set": "lvseg.test_hash",
+}
+
+HEADLINES = {
+    "dice_patient_mean": ("Dice, patients", 3),
+    "dice_slice_mean": ("Dice, contours", 3),
+    "dm": ("DM", 3),
+    "apd_mm": ("APD, mm", 2),
+    "good_percent": ("good contours, %", 1),
+    "hd95_mm": ("95th percentile of distances, mm", 1),
+    "ef_mae_pp": ("EF error, points", 1),
+}
+
+
+def pipeline_of(weights: Mapping[str, str], test_hash: str) -> str:
+    """Return what a pipeline run is recognised by: the weights of its models, and what they were tested on."""
+    return sha256_text(canonical_json([sorted(weights.items()), test_hash]))[:12]
+
+
+def describe(
+    store: Store, run_id: str, scores: Mapping[str, Any], test: Mapping[str, Any], pipeline: str, data: str
+) -> None:
+    """Tag and describe an evaluated run; once more with the same changes nothing.
+
+    Args:
+        scores: of its model, as in `metrics.json`.
+        test: what it was tested on, as there.
+        pipeline: as `pipeline_of` returns it; a model out of DVC's cache belongs to several.
+        data: name of the data set.
+    """
+    # Two tags: by the first the page groups runs, by the second it finds all that belong to a pipeline run.
+    set_tags(
+        store,
+        run_id,
+        {
+            "lvseg.pipeline": pipeline,
+            f"lvseg.pipeline.{pipeline}": "true",
+            "lvseg.data": data,
+            "mlflow.loggedArtifacts": json.dumps([{"path": path, "type": "table"} for path in TABLES]),
+        },
+    )
+    run = store.client.get_run(run_id)
+    pictures = {entry.path for entry in store.client.list_artifacts(run_id, "pictures")}
+    text = description(run, scores, test, _PICTURE if _PICTURE in pictures else None)
+    if run.data.tags.get("mlflow.note.content") != text:
+        store.client.set_tag(run_id, "mlflow.note.content", text)
+
+
+def description(run: "Run", scores: Mapping[str, Any], test: Mapping[str, Any], picture: str | None) -> str:
+    """Return the description of a run in Markdown; `picture` is the artifact to show, if there is one."""
+    known = {name: scores[name] for name in HEADLINES if scores.get(name) is not None}
+    lines = [
+        "| " + " | ".join(HEADLINES[name][0] for name in known) + " |",
+        "|" + "---|" * len(known),
+        "| " + " | ".join(f"{value:.{HEADLINES[name][1]}f}" for name, value in known.items()) + " |",
+        "",
+        f"Tested on {test['slices']} contoured slices of {test['patients']} patients that it has not seen, "
+        f"{sum(test['left_out'].values())} left out by flag; {scores['missed']} contours missed. "
+        "`lvseg compare` holds it against others.",
+        "",
+        *_overrides(run),
+        "",
+        *(f"- {what}: `{run.data.tags[tag][:40]}`" for what, tag in _ORIGIN.items() if tag in run.data.tags),
+        "",
+    ]
+    if picture:
+        address = f"get-artifact?path={picture}&run_uuid={run.info.run_id}"
+        lines.append(f"![Best, median and worst slices]({address})")
+    return "\n".join(lines)
+
+
+def _overrides(run: "Run") -> list[str]:
+    """Return which parameters are not those that the team has committed."""
+    changed = overridden(run.data.tags["lvseg.model"], run.data.params)
+    if not changed:
+        return ["Parameters: those of `params.yaml` as committed."]
+    told = [f"- `{name}`: {given} instead of {usual}" for name, (usual, given) in changed.items()]
+    return ["Parameters that differ from `params.yaml` as committed:", "", *told]

@@ -1,0 +1,49 @@
+"""The parameters that a training has when nobody overrides any: those of the commit that people work on."""
+
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lvseg import params
+from lvseg.core.errors import UserError
+from lvseg.core.places import main_worktree
+from lvseg.models.unet_params import UnetParams
+
+
+def overridden(model: str, given: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Return the parameters of a training that differ from `params.yaml` as committed, each with both values.
+
+    Args:
+        model: such as `unet`.
+        given: the parameters of its run; names of nested ones have dots.
+
+    Returns:
+        Committed and given value by name; nothing where there is no commit, or one that does not know the model.
+    """
+    section = _section(model)
+    found = {}
+    for name, value in given.items():
+        own: Any = section
+        for part in name.split("."):
+            own = own.get(part) if isinstance(own, dict) else None
+        if own is not None and str(own) != value:
+            found[name] = (str(own), value)
+    return found
+
+
+def _section(model: str) -> dict[str, Any]:
+    """Return the committed parameters of a training."""
+    command = ["git", "show", "HEAD:params.yaml"]
+    done = subprocess.run(command, cwd=main_worktree(), capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "params.yaml")
+        path.write_text(done.stdout, encoding="utf-8")
+        try:
+            own = getattr(params.load(path), f"train_{model}")
+        except (UserError, AttributeError):  # no repository, or parameters of another version
+            return {}
+    settings = own.chosen() if isinstance(own, UnetParams) else own
+    dumped: dict[str, Any] = settings.model_dump(mode="json")
+    return dumped

@@ -1,0 +1,141 @@
+"""Which tracking store records the runs, and how it is opened.
+
+`MLFLOW_TRACKING_URI` decides; without it, it is a SQLite database with an artifact folder in `mlflow/` of the
+main worktree. What is out of reach must be found out in seconds: nobody waits minutes to hear it.
+"""
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from lvseg.core.places import main_worktree
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+# What MLflow itself would wait for a silent server is about ten minutes. A user's own setting wins.
+QUICK = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",  # seconds without a byte
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+}
+# A server that stores an upload elsewhere answers only when that is done.
+PATIENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open tracking store and the experiment in it that holds our runs."""
+
+    client: "MlflowClient"
+    experiment_id: str
+    uri: str
+
+
+def tracking_uri() -> str:
+    """Return the address of the tracking store."""
+    chosen = os.environ.get("MLFLOW_TRACKING_URI")
+    return chosen or f"sqlite:///{(main_worktree() / 'mlflow' / 'mlflow.db').as_posix()}"
+
+
+def shown(uri: str) -> str:
+    """Return an address as it may be printed: without the credentials it may hold."""
+    return re.sub(r"//[^/@]*@", "//", uri)
+
+
+def open_store(experiment: str) -> Store:
+    """Open the tracking store; create its database and the experiment where they are missing.
+
+    Raises:
+        Exception: whatever MLflow raises when the store is out of reach or refuses; see `reason`.
+    """
+    for name, value in {**QUIET, **QUICK}.items():
+        os.environ.setdefault(name, value)
+    uri = tracking_uri()
+    import mlflow
+
+    _hush()
+    mlflow.set_tracking_uri(uri)  # what MLflow does beyond the client, such as saving a model, asks this
+    database = _database(uri)
+    if database:
+        database.parent.mkdir(parents=True, exist_ok=True)
+    # Processes that meet a fresh database would migrate it at the same time, and all but one would fail.
+    with FileLock(f"{database}.lock") if database else nullcontext():
+        client = mlflow.MlflowClient(uri)
+        return Store(client, _experiment_id(client, experiment, database), uri)
+
+
+def _database(uri: str) -> Path | None:
+    """Return the file of a SQLite store, or None for another kind of store."""
+    match = re.match(r"sqlite:///([^?]+)", uri)
+    return Path(match[1]).absolute() if match and match[1] != ":memory:" else None
+
+
+def _experiment_id(client: "MlflowClient", name: str, database: Path | None) -> str:
+    """Return the id of the experiment `name`, made if it is missing."""
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        # Beside the database, by absolute path: MLflow's own default follows the current directory.
+        artifacts = (database.parent / "artifacts").as_uri() if database else None
+        try:
+            return str(client.create_experiment(name, artifact_location=artifacts))
+        except MlflowException as error:  # on a server another process may have been faster
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(name)
+    if found.lifecycle_stage == "deleted":
+        restore = f"mlflow experiments restore -x {found.experiment_id}"
+        raise RuntimeError(f"the experiment {name} was deleted; bring it back with `{restore}`")
+    return str(found.experiment_id)
+
+
+def _hush() -> None:
+    """Keep to our own one-line warnings: silence the notes and retries of the libraries below."""
+    for name, level in {
+        "mlflow": logging.WARNING,
+        "mlflow.system_metrics": logging.CRITICAL,
+        "alembic": logging.WARNING,
+        "urllib3.connectionpool": logging.ERROR,
+    }.items():
+        logging.getLogger(name).setLevel(level)
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """Give uploads the time that they need; settings of the user stay."""
+    ours = {name: value for name, value in PATIENT.items() if os.environ.get(name) == QUICK[name]}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        os.environ.update({name: QUICK[name] for name in ours})
+
+
+def warn(message: str) -> None:
+    """Print one line to stderr."""
+    print(f"warning: {message}", file=sys.stderr, flush=True)
+
+
+def reason(error: BaseException) -> str:
+    """Return the heart of an error of MLflow in one short line."""
+    text: Any = " ".join(str(error).split()) or type(error).__name__
+    cause = re.search(r"Caused by \w+\((.*)\)\)", text)
+    if cause:
+        text = cause[1].rpartition(": ")[2].strip("'\"")
+    return text if len(text) <= 200 else text[:197] + "..."

@@ -1,0 +1,1 @@
+"""What evaluations say of runs: logged, compared, computed again for older models."""

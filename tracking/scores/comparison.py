@@ -1,0 +1,110 @@
+"""Evaluated runs against each other: which ones, on what, with which parameters and costs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lvseg.comparison.content import Entry
+from lvseg.core.errors import UserError
+from tracking.runs.store import Store
+from tracking.scores.results import EvaluatedRun, find_run, result_of
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+    from lvseg.data.examples import Example
+    from lvseg.evaluation.scores import TrainedModel
+
+_MEMORY = "system/system_memory_usage_megabytes"
+
+
+def results(store: Store, names: Sequence[str]) -> list[EvaluatedRun]:
+    """Return the results to compare, the one with the best Dice first unless runs are named.
+
+    Args:
+        names: runs, in the order in which they are wanted; none: the newest of each model on the newest test set.
+
+    Raises:
+        UserError: there are fewer than two, one is unknown or not evaluated, or their test sets differ.
+    """
+    runs = [find_run(store, name) for name in names] if names else _newest(store)
+    if len({run.info.run_id for run in runs}) < 2:
+        raise UserError(
+            "a comparison needs two runs that were evaluated: name them, or run `make repro` "
+            f"(found: {', '.join(run.info.run_name for run in runs) or 'none'})"
+        )
+    found = [result_of(store, run) for run in runs]
+    if len({result.test_hash for result in found}) > 1:
+        tested = ", ".join(f"{result.title} on {result.test_hash[:12]}" for result in found)
+        raise UserError(
+            f"these runs were tested on different slices or contours ({tested}), so their scores say nothing of each "
+            "other: evaluate the models on the same data, with `make repro` at one revision, and compare again"
+        )
+    return found
+
+
+def entries(store: Store, found: Sequence[EvaluatedRun]) -> list[Entry]:
+    """Return what a comparison needs of each result."""
+    named = [result.title for result in found]
+    return [
+        Entry(
+            result.title
+            if named.count(result.title) == 1
+            else f"{result.title} ({result.run.info.run_id[:6]})",
+            result.patients,
+            result.slices,
+            {name: value for name, value in result.run.data.params.items() if name != "parameters"},
+            _costs(store, result.run),
+        )
+        for result in found
+    ]
+
+
+def models(found: Sequence[EvaluatedRun], folder: Path) -> "list[TrainedModel]":
+    """Return the networks of the runs, downloaded into `folder`."""
+    import json
+
+    from lvseg.evaluation.scores import TrainedModel
+    from tracking.model.package import downloaded
+
+    loaded = []
+    for number, result in enumerate(found):
+        home = downloaded(result.run.data.tags["lvseg.model_uri"], folder / str(number))
+        run = json.loads((home / "run.json").read_text(encoding="utf-8"))
+        loaded.append(TrainedModel(result.title, home, run))
+    return loaded
+
+
+def test_slices(test_hash: str, drop: tuple[str, ...]) -> "list[Example]":
+    """Return the test slices in `data/`, or none if they are not those of the hash."""
+    from lvseg.data.testset import hash_of_test_set
+    from lvseg.report.build import Sources
+
+    sources = Sources()
+    if not (sources.shards.is_dir() and sources.split.is_file()):
+        return []
+    examples = sources.select("test", drop).examples
+    return examples if hash_of_test_set(examples) == test_hash else []
+
+
+def _newest(store: Store) -> "list[Run]":
+    """Return the newest evaluated run of each model on the test set of the newest of all, by Dice."""
+    runs = store.client.search_runs(
+        [store.experiment_id], "tags.`lvseg.test_hash` != ''", order_by=["attributes.start_time DESC"]
+    )
+    latest: dict[str, Run] = {}
+    for run in runs:
+        if run.data.tags["lvseg.test_hash"] == runs[0].data.tags["lvseg.test_hash"]:
+            latest.setdefault(run.data.tags["lvseg.model"], run)
+    return sorted(latest.values(), key=lambda run: -run.data.metrics.get("test/dice_patient_mean", 0))
+
+
+def _costs(store: Store, run: "Run") -> dict[str, float]:
+    """Return what a training cost, as far as its run knows."""
+    costs = {"parameters": float(run.data.params["parameters"])}
+    if "train_seconds" in run.data.metrics:
+        costs["training, seconds"] = run.data.metrics["train_seconds"]
+    memory = [entry.value for entry in store.client.get_metric_history(run.info.run_id, _MEMORY)]
+    if memory:
+        costs["memory in use on its machine, MB"] = max(memory)
+    return costs

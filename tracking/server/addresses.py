@@ -1,0 +1,64 @@
+"""Where the run of a model is found: its id, and its page where a server shows it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from lvseg import params
+from tracking.runs.store import open_store, reason, shown, tracking_uri, warn
+from tracking.scores.evaluation import REPORT
+
+
+@dataclass(frozen=True)
+class RunAddress:
+    """A run and its pages.
+
+    Attributes:
+        id, title: as MLflow has them.
+        page, report: addresses for a browser; None where no server shows the store.
+    """
+
+    id: str
+    title: str
+    page: str | None
+    report: str | None
+
+
+def model_of(workspace: Path, stage: str) -> Path | None:
+    """Return the folder of the model that a stage makes, or None if it makes none or has not yet."""
+    return next((folder for folder in models(workspace) if _summary(folder)["stage"] == stage), None)
+
+
+def models(workspace: Path) -> list[Path]:
+    """Return the folders of all models in a workspace."""
+    return sorted(path.parent for path in (workspace / "models").glob("*/run.json"))
+
+
+def run_of(workspace: Path, model: Path) -> RunAddress | None:
+    """Return where the run of a model is; None, with a warning, if the store cannot say."""
+    from tracking.runs import mlflow_runs
+
+    summary = _summary(model)
+    try:
+        store = open_store(params.load(workspace / "params.yaml").tracking.experiment)
+        run = mlflow_runs.find(store, summary["fingerprint"], summary["weights_hash"])
+    except Exception as error:
+        warn(f"the tracking store {shown(tracking_uri())} cannot be asked for runs ({reason(error)})")
+        return None
+    if run is None:
+        return None
+    page = None
+    if store.uri.startswith("http"):
+        page = f"{shown(store.uri).rstrip('/')}/#/experiments/{store.experiment_id}/runs/{run.info.run_id}"
+    return RunAddress(
+        id=run.info.run_id,
+        title=run.info.run_name,
+        page=page,
+        report=page and f"{page}/artifacts/evaluation/{REPORT}",
+    )
+
+
+def _summary(model: Path) -> dict[str, str]:
+    """Return `run.json` of a model."""
+    content: dict[str, str] = json.loads((model / "run.json").read_text(encoding="utf-8"))
+    return content
