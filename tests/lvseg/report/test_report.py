@@ -15,6 +15,7 @@ from lvseg import params
 from lvseg.core.errors import UserError
 from lvseg.core.hashes import tree_hash
 from lvseg.data import drawn_frames, examples, shards
+from lvseg.pages.numbers import number
 from lvseg.report import tables
 from lvseg.report.build import Sources, build
 from tests.conftest import REPOSITORY, tiny_shard
@@ -159,7 +160,7 @@ def test_undefined_is_null_in_json_empty_in_csv_and_a_dash_on_the_page(tmp_path:
         tables.write_json(tmp_path / "b.json", {"a": math.nan})
     tables.write_csv(tmp_path / "a.csv", pd.DataFrame({"a": ["x", "y"], "b": [math.nan, 0.5]}))
     assert (tmp_path / "a.csv").read_text() == "a,b\nx,\ny,0.500000\n"
-    assert tables.number(math.nan) == tables.number(None) == "–"
+    assert number(math.nan) == number(None) == "–"
 
 
 def test_nothing_to_evaluate_is_an_error_with_a_remedy(
