@@ -99,7 +99,7 @@ def plan(version: "ModelVersion", root: Path = ROOT) -> Plan:
         raw=raw,
         raw_hash=tags.get("lvseg.dvc.raw", ""),
         recorded={name: tags[f"lvseg.{tag}"] for name, tag in wanted.items()},
-        device=tags.get("lvseg.core.backend", "unknown"),
+        device=tags.get("lvseg.device", "unknown"),
         other_libraries=read_file(commit, LOCK, root) != (root / LOCK).read_text(encoding="utf-8"),
     )
 

@@ -97,7 +97,7 @@ def _training(folder: Path, record: Record, store: Store, run: Run) -> None:
     if timing.is_file() and "train_seconds" not in run.data.metrics:
         facts = json.loads(timing.read_text(encoding="utf-8"))
         client.log_metric(run_id, "train_seconds", facts["seconds"])
-        client.set_tag(run_id, "lvseg.core.backend", facts["device"])
+        client.set_tag(run_id, "lvseg.device", facts["device"])
     data = MetaDataset(DvcSource(record.dataset["source"]), record.dataset["name"], record.dataset["digest"])
     context = [InputTag("mlflow.data.context", "training")]
     client.log_inputs(run_id, [DatasetInput(data._to_mlflow_entity(), context)])
@@ -130,7 +130,7 @@ def _evaluation(folder: Path, store: Store, run_id: str) -> None:
     """Log scores, tables and pictures of the evaluation, unless the run has exactly these."""
     content = tree_hash(folder)
     run = store.client.get_run(run_id)
-    if run.data.tags.get("lvseg.evaluation.scores") == content:
+    if run.data.tags.get("lvseg.evaluation") == content:
         return
     scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
     model_id = run.data.tags["lvseg.model_uri"].removeprefix("models:/")
@@ -143,5 +143,5 @@ def _evaluation(folder: Path, store: Store, run_id: str) -> None:
     store.client.log_batch(run_id, metrics=metrics)
     store.client.log_artifacts(run_id, str(folder / "files"))
     mlflow_runs.set_tags(
-        store, run_id, {"lvseg.test_hash": scores["test_hash"], "lvseg.evaluation.scores": content}
+        store, run_id, {"lvseg.test_hash": scores["test_hash"], "lvseg.evaluation": content}
     )
