@@ -19,10 +19,10 @@ from lvseg.core.command import run
 from lvseg.core.errors import UserError
 from lvseg.data import drawn_frames
 from lvseg.evaluation.scores import trained_models
+from lvseg.evaluation.sources import Sources
 from lvseg.imaging.raster import rasterise
 from lvseg.inference.segmenter import Segmenter
 from lvseg.metrics import overlap
-from lvseg.report.build import Sources
 
 Pixels = Callable[[np.ndarray], np.ndarray]
 

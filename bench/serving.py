@@ -48,8 +48,8 @@ def main(
     settings = params.load()
     where = backend.prepare(settings.evaluate.threads, seed=0)
     from lvseg.data import drawn_frames
+    from lvseg.evaluation.sources import Sources
     from lvseg.inference.segmenter import load_segmenter
-    from lvseg.report.build import Sources
     from tracking.model.package import downloaded
     from tracking.registry.promotion import candidate
     from tracking.runs.required import required_store

@@ -34,7 +34,7 @@ def main(
     settings = params.load().train_unet.chosen()
     where = backend.prepare(settings.threads, settings.seed)
     print(f"{where}; batches of {settings.batch_size} crops of {settings.crop} x {settings.crop}")
-    from lvseg.report.build import Sources
+    from lvseg.evaluation.sources import Sources
 
     marks = sorted(60 * mark for mark in minutes or [2, 5, 10])
     sources, drop = Sources(), params.load().quality

@@ -30,7 +30,7 @@ RUNNER: Any = ThreadPoolTaskRunner(max_workers=THREADS)
 @flow(name="retrain", task_runner=RUNNER)
 @refusing
 def retrain(
-    targets: list[str] = ["evaluate"],  # noqa: B006
+    targets: list[str] = ["report"],  # noqa: B006
     overrides: list[str] = [],  # noqa: B006
     revision: str | None = None,
     train_on: str | None = None,

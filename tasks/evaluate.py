@@ -4,28 +4,24 @@ from lvseg.core.command import run
 
 
 def main() -> None:
-    """Score all trained models on the test patients; write reports/ and add the scores to their runs."""
+    """Score all trained models on the test patients; write the tables in reports/ and log the scores to their runs."""
     from pathlib import Path
 
     from lvseg import params
     from lvseg.core import backend
-    from lvseg.core.files import atomic_path
 
     settings = params.load()
-    place = backend.prepare(settings.evaluate.threads, seed=0)
-    print(f"evaluate: {place}", flush=True)
+    device = backend.prepare(settings.evaluate.threads, seed=0)
+    print(f"evaluate: {device}", flush=True)
 
-    from lvseg.report.build import Sources, build
-    from tracking.scores.evaluation import log_evaluation
+    from lvseg.evaluation.evaluate import evaluate
+    from lvseg.evaluation.kept import SCORES
+    from lvseg.evaluation.sources import Sources
+    from tracking.scores.evaluation import log_scores
 
     reports, sources = Path("reports"), Sources()
-    with atomic_path(reports) as folder:
-        pictures = build(folder, sources, settings)
-    log_evaluation(
-        models={name: sources.models / name for name in pictures},
-        reports=reports,
-        pictures={name: [reports / path for path in own] for name, own in pictures.items()},
-    )
+    names = evaluate(reports, SCORES, sources, settings)
+    log_scores({name: sources.models / name for name in names}, reports)
 
 
 if __name__ == "__main__":

@@ -34,12 +34,12 @@ def main() -> None:
 
 
 def _repro() -> int:
-    """Run `dvc repro evaluate` with this interpreter's environment; return its exit status."""
+    """Run `dvc repro report` with this interpreter's environment; return its exit status."""
     here = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{here}{os.pathsep}{os.environ.get('PATH', '')}"}
     if not os.access("/var/tmp", os.W_OK):  # where DVC keeps its state of file hashes
         environment.setdefault("DVC_SITE_CACHE_DIR", str(Path(".dvc/tmp/site").absolute()))
-    dvc = subprocess.Popen([sys.executable, "-m", "dvc", "repro", "evaluate"], env=environment)
+    dvc = subprocess.Popen([sys.executable, "-m", "dvc", "repro", "report"], env=environment)
     # Ctrl-C reaches every process of the terminal; DVC and the stage end in good order, so wait for them.
     # A plain kill reaches this process alone, and DVC would not pass it on to the stage.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

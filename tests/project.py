@@ -20,7 +20,7 @@ TINY: dict[str, dict[str, Any]] = {
     "train_dense": {"epochs": 1, "image_size": 32},
     "train_cnn": {"epochs": 1, "image_size": 32},
     "train_unet": {"fast": TINY_UNET | {"epochs": 1}},
-    "evaluate": {"overlays": 1},
+    "report": {"overlays": 1},
 }
 
 

@@ -128,13 +128,3 @@ def test_git_holds_no_data_and_locks_name_no_index() -> None:
     assert not large, f"more than 1 MB, does data sit in git? {large}"
     for lock in (ROOT / "requirements").glob("*.lock"):
         assert "://" not in lock.read_text(encoding="utf-8"), lock
-
-
-def test_a_file_has_one_job() -> None:
-    lines = {
-        str(path): len(path.read_text(encoding="utf-8").splitlines())
-        for path in tracked()
-        if path.suffix == ".py"
-    }
-    long = {path: count for path, count in lines.items() if count >= 300}
-    assert not long, f"300 lines and more, does each still have one job? {long}"

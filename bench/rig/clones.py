@@ -32,7 +32,8 @@ TINY: dict[str, dict[str, Any]] = {
     "train_dense": {"epochs": 2, "image_size": 32, "threads": 1},
     "train_cnn": {"epochs": 2, "image_size": 32, "threads": 1},
     "train_unet": {"fast": TINY_UNET, "threads": 1},
-    "evaluate": {"overlays": 1, "threads": 1},
+    "evaluate": {"threads": 1},
+    "report": {"overlays": 1},
     "extract": {"workers": 1},
 }
 

@@ -12,7 +12,7 @@ from lvseg import params
 from tracking.registry.last_decision import last_decision
 
 STEP = "promote"
-AFTER = "evaluate"
+AFTER = ("report", "evaluate")  # the last of them that a run has
 RETRY_AFTER = 10.0  # seconds, once
 
 
@@ -24,7 +24,8 @@ def step(dvc: Dvc, states: Mapping[str, State[Any]], changed: Collection[str]) -
         changed: the stages whose outs may be new.
     """
     settings = params.load(dvc.workspace / "params.yaml")
-    if not settings.promotion.automatic or AFTER not in states or not states[AFTER].is_completed():
+    before = next((states[stage] for stage in AFTER if stage in states), None)
+    if not settings.promotion.automatic or before is None or not before.is_completed():
         return {}
 
     @task(

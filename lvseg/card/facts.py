@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from lvseg.data.sunnybrook import official_part
+from lvseg.evaluation import tables
 from lvseg.metrics.statistics import Interval, interval
 from lvseg.pages.numbers import number
-from lvseg.report import tables
 
 FEW = 5  # patients: fewer say little of a group
 WORST = 5  # slices to name
@@ -103,7 +103,7 @@ def _row(name: str, patients: pd.DataFrame) -> Row:
 
 
 def divisions(facts: Facts) -> list[dict[str, Any]]:
-    """Return Dice over slices at ED and ES and by level: rows as `lvseg.report.tables.by_division` has them."""
+    """Return Dice over slices at ED and ES and by level: rows as `lvseg.evaluation.tables.by_division` has them."""
     rows = tables.by_division(facts.slices)
     rows = rows[rows["division"] != "by_group"].set_index("value", drop=False)
     known = [value for value in _ORDER if value in rows.index]

@@ -117,7 +117,20 @@ def trained_models(folder: Path) -> list[TrainedModel]:
 def score_slices(
     name: str, segmenter: Segmenter, examples: Sequence[Example], batch_size: int
 ) -> Iterator[SliceScore]:
-    """Yield the score of a model on every example, in order; one batch of images is in memory at a time.
+    """Yield the score of a model on every example, in order.
+
+    Raises:
+        UserError: an image cannot be used.
+    """
+    return (score for score, _ in scored_predictions(name, segmenter, examples, batch_size))
+
+
+def scored_predictions(
+    name: str, segmenter: Segmenter, examples: Sequence[Example], batch_size: int
+) -> Iterator[tuple[SliceScore, Prediction]]:
+    """Yield the score of a model on every example, in order, with the prediction that is scored.
+
+    One batch of images is in memory at a time.
 
     Raises:
         UserError: an image cannot be used.
@@ -128,7 +141,7 @@ def score_slices(
         for example, frame, prediction in zip(
             batch, frames, predicted(segmenter, batch, frames), strict=True
         ):
-            yield SliceScore(
+            score = SliceScore(
                 model=name,
                 patient=example.patient,
                 group=example.group,
@@ -139,6 +152,7 @@ def score_slices(
                 flags=" ".join(example.flags),
                 **scored(frame, prediction),
             )
+            yield score, prediction
 
 
 def scored(frame: DrawnFrame, prediction: Prediction) -> dict[str, Any]:

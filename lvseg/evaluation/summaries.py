@@ -1,6 +1,7 @@
 """Scores of slices brought together: by model, by patient, by the official rules, as volumes."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,12 @@ import pandas as pd
 from lvseg.metrics.volumes import Agreement, agreement, mass_g, volumes
 
 MEASURES = ("edv_ml", "esv_ml", "sv_ml", "ef_percent", "mass_g")
+
+
+def without_flags(slices: pd.DataFrame, drop: Collection[str]) -> pd.DataFrame:
+    """Return the slices that bear none of the flags."""
+    flagged = [not set(flags.split()).isdisjoint(drop) for flags in slices["flags"]]
+    return slices[~np.array(flagged, bool)].reset_index(drop=True)
 
 
 def per_patient(slices: pd.DataFrame) -> pd.DataFrame:

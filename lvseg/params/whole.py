@@ -20,6 +20,7 @@ from lvseg.models.article_params import TrainParams
 from lvseg.models.unet_params import UnetParams
 from lvseg.params.tracking import TrackingParams
 from lvseg.phantom.params import PhantomParams
+from lvseg.report.params import ReportParams
 
 
 class Params(Section):
@@ -34,6 +35,7 @@ class Params(Section):
     train_cnn: TrainParams
     train_unet: UnetParams
     evaluate: EvaluateParams
+    report: ReportParams
     tracking: TrackingParams
     promotion: PromotionParams
 

@@ -3,15 +3,17 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from lvseg.evaluation import tables
 from lvseg.evaluation.scores import LEVELS, TrainedModel
 from lvseg.evaluation.summaries import counts, summary
 from lvseg.pages.environment import environment
-from lvseg.params import Params
-from lvseg.report import tables
+
+if TYPE_CHECKING:
+    from lvseg.params import Params
 
 _TITLES = {
     "by_group": "By group",
@@ -32,7 +34,7 @@ def content(
     patients: pd.DataFrame,
     metrics: Mapping[str, Any],
     models: Sequence[TrainedModel],
-    params: Params,
+    params: "Params",
     split: pd.DataFrame,
 ) -> dict[str, Any]:
     """Return all that the page says, pictures aside.

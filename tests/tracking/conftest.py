@@ -17,7 +17,7 @@ import pytest
 from mlflow.entities import Run
 
 from lvseg.evaluation.summaries import per_patient
-from lvseg.report.tables import write_csv
+from lvseg.evaluation.tables import write_csv
 from tests.conftest import REPOSITORY
 from tests.lvseg.evaluation import scored
 from tests.tracking import stub

@@ -1,6 +1,7 @@
 """Hand finished trainings to the tracking store, and keep what it cannot take."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from lvseg.core.errors import UserError
@@ -27,15 +28,22 @@ def deliver(folder: Path) -> str:
 
 
 def record_training(
-    record: Record, model: Path, training: Path, evaluation: Path | None = None, *, required: bool
+    record: Record, model: Path, training: Path, parts: Mapping[str, Path] | None = None, *, required: bool
 ) -> str | None:
     """Keep a finished training, publish it, and return the id of its run; None if it has to wait.
+
+    Args:
+        record: of the training.
+        model: its folder `models/<name>`.
+        training: its folder `training/<name>`.
+        parts: folders `evaluation` and `report` to add to the run; see `tracking.runs.publish`.
+        required: whether a store that is out of reach is an error.
 
     Raises:
         UserError: the store cannot take it and `required` is set; the record is kept all the same.
     """
     with outbox_lock():
-        folder = keep(record, model, training, evaluation)
+        folder = keep(record, model, training, parts or {})
         try:
             return deliver(folder)
         except Exception as error:

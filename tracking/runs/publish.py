@@ -73,6 +73,8 @@ def publish(folder: Path, store: Store) -> str:
             _training(folder, record, store, run)
         if (folder / "evaluation").is_dir():
             _evaluation(folder / "evaluation", store, run_id)
+        if (folder / "report").is_dir():
+            _report(folder / "report", store, run_id)
     return run_id
 
 
@@ -127,7 +129,7 @@ def _epochs(folder: Path, record: Record, store: Store, run_id: str) -> None:
 
 
 def _evaluation(folder: Path, store: Store, run_id: str) -> None:
-    """Log scores, tables and pictures of the evaluation, unless the run has exactly these."""
+    """Log scores and tables of the evaluation, unless the run has exactly these."""
     content = tree_hash(folder)
     run = store.client.get_run(run_id)
     if run.data.tags.get("lvseg.evaluation") == content:
@@ -142,6 +144,12 @@ def _evaluation(folder: Path, store: Store, run_id: str) -> None:
     ]
     store.client.log_batch(run_id, metrics=metrics)
     store.client.log_artifacts(run_id, str(folder / "files"))
-    mlflow_runs.set_tags(
-        store, run_id, {"lvseg.test_hash": scores["test_hash"], "lvseg.evaluation": content}
-    )
+    mlflow_runs.set_tags(store, run_id, {"lvseg.test_hash": scores["test_hash"], "lvseg.evaluation": content})
+
+
+def _report(folder: Path, store: Store, run_id: str) -> None:
+    """Log page and pictures, unless the run has exactly these."""
+    content = tree_hash(folder)
+    if store.client.get_run(run_id).data.tags.get("lvseg.report") != content:
+        store.client.log_artifacts(run_id, str(folder))
+        mlflow_runs.set_tags(store, run_id, {"lvseg.report": content})

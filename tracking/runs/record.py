@@ -1,12 +1,13 @@
 """What is known of one training: enough to write its MLflow run from nothing, now or next week.
 
-A kept record is a folder: `record.json`, `model/` and `training/` (copies of the stage's outs), and
-`evaluation/` where there is one. Records wait in `state_home()/outbox` until a tracking store has them.
+A kept record is a folder: `record.json`, `model/` and `training/` (copies of the stage's outs), `evaluation/` and
+`report/` where there are any. Records wait in `state_home()/outbox` until a tracking store has them.
 """
 
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -72,8 +73,8 @@ def outbox_lock() -> AbstractContextManager[Any]:
     return FileLock(outbox() / ".lock")
 
 
-def keep(record: Record, model: Path, training: Path, evaluation: Path | None = None) -> Path:
-    """Copy a finished training, and its evaluation where there is one, into the outbox; return the folder.
+def keep(record: Record, model: Path, training: Path, parts: Mapping[str, Path]) -> Path:
+    """Copy a finished training, and the parts `evaluation` and `report` that are given, into the outbox.
 
     Copies, not links: DVC makes the very same files part of its cache, which nothing else may share. What the
     outbox already holds of this training stays, with the times at which it happened.
@@ -85,9 +86,9 @@ def keep(record: Record, model: Path, training: Path, evaluation: Path | None = 
             _copy(model, temporary / "model")
             _copy(training, temporary / "training")
             (temporary / "record.json").write_text(json.dumps(asdict(record), indent=2), encoding="utf-8")
-    if evaluation is not None:
-        with atomic_path(folder / "evaluation") as temporary:
-            _copy(evaluation, temporary)
+    for name, part in parts.items():
+        with atomic_path(folder / name) as temporary:
+            _copy(part, temporary)
     return folder
 
 

@@ -78,7 +78,7 @@ def models(found: Sequence[EvaluatedRun], folder: Path) -> "list[TrainedModel]":
 def test_slices(test_hash: str, drop: tuple[str, ...]) -> "list[Example]":
     """Return the test slices in `data/`, or none if they are not those of the hash."""
     from lvseg.data.testset import hash_of_test_set
-    from lvseg.report.build import Sources
+    from lvseg.evaluation.sources import Sources
 
     sources = Sources()
     if not (sources.shards.is_dir() and sources.split.is_file()):

@@ -1,9 +1,10 @@
-"""Add the evaluation of each model to its run; a model whose run is missing from this store gets one."""
+"""Add scores and report of each model to its run; a model whose run is missing from this store gets one."""
 
 import csv
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,12 @@ TABLES = ("per_slice.csv", "per_patient.csv")
 REPORT = "report.html"
 
 
-def log_evaluation(models: dict[str, Path], reports: Path, pictures: dict[str, list[Path]]) -> None:
-    """Log scores, tables and pictures of every model, as far as the tracking store can be reached.
+def log_scores(models: Mapping[str, Path], reports: Path) -> None:
+    """Log scores and tables of every model, as far as the tracking store can be reached.
 
     Args:
         models: the folder of each model, `models/<name>`.
-        reports: the folder with `metrics.json`, `index.html` and the tables of the evaluation.
-        pictures: the files to show with each model's run.
+        reports: the folder with `metrics.json` and the tables of the evaluation.
 
     Raises:
         UserError: the store is out of reach and `tracking.required` is set.
@@ -33,16 +33,10 @@ def log_evaluation(models: dict[str, Path], reports: Path, pictures: dict[str, l
 
     settings = params.load()
     results = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
-    summaries = {
-        name: json.loads((folder / "run.json").read_text(encoding="utf-8")) for name, folder in models.items()
-    }
+    summaries = {name: _summary(folder) for name, folder in models.items()}
     weights = {name: summary["weights_hash"] for name, summary in summaries.items()}
     pipeline = pipeline_of(weights, results["test"]["hash"])
     for name, folder in models.items():
-        summary = summaries[name]
-        record = training_record(settings, summary)
-        # Only a run that this very record creates gets the tag: one that exists keeps the tags it has.
-        record = replace(record, tags={**record.tags, "lvseg.restored": "true"})
         with tempfile.TemporaryDirectory() as temporary:
             evaluation = Path(temporary)
             scores = {
@@ -50,14 +44,51 @@ def log_evaluation(models: dict[str, Path], reports: Path, pictures: dict[str, l
                 "test_hash": results["test"]["hash"],
             }
             (evaluation / "scores.json").write_text(json.dumps(scores, sort_keys=True), encoding="utf-8")
-            _files(name, reports, pictures.get(name, []), evaluation / "files")
-            training = Path("training") / name
-            run_id = record_training(
-                record, folder, training, evaluation, required=settings.tracking.required
-            )
+            _tables(name, reports, evaluation / "files" / "evaluation")
+            run_id = _add(settings, folder, summaries[name], {"evaluation": evaluation})
         if run_id:
-            store, data = open_store(record.experiment), Path(settings.data.raw).name
+            store, data = open_store(settings.tracking.experiment), Path(settings.data.raw).name
             describe(store, run_id, results["models"][name], results["test"], pipeline, data)
+
+
+def log_report(models: Mapping[str, Path], page: Path, pictures: Mapping[str, Sequence[Path]]) -> None:
+    """Log the page and each model's pictures, as far as the tracking store can be reached.
+
+    Args:
+        models: the folder of each model, `models/<name>`.
+        page: the report.
+        pictures: the files to show with each model's run.
+
+    Raises:
+        UserError: the store is out of reach and `tracking.required` is set.
+    """
+    settings = params.load()
+    for name, folder in models.items():
+        with tempfile.TemporaryDirectory() as temporary:
+            report = Path(temporary)
+            for part in ("evaluation", "pictures"):
+                (report / part).mkdir()
+            shutil.copyfile(page, report / "evaluation" / REPORT)
+            for picture in pictures[name]:
+                shutil.copyfile(picture, report / "pictures" / picture.name)
+            _add(settings, folder, _summary(folder), {"report": report})
+
+
+def _summary(model: Path) -> dict[str, Any]:
+    """Return `run.json` of a model."""
+    summary: dict[str, Any] = json.loads((model / "run.json").read_text(encoding="utf-8"))
+    return summary
+
+
+def _add(
+    settings: params.Params, model: Path, summary: dict[str, Any], parts: Mapping[str, Path]
+) -> str | None:
+    """Add parts to the run of a model, which is made if this store lacks it; return its id, None if it waits."""
+    record = training_record(settings, summary)
+    # Only a run that this very record creates gets the tag: one that exists keeps the tags it has.
+    record = replace(record, tags={**record.tags, "lvseg.restored": "true"})
+    training = Path("training") / str(summary["model"])
+    return record_training(record, model, training, parts, required=settings.tracking.required)
 
 
 def _flat(scores: dict[str, Any], prefix: str = "test") -> dict[str, float]:
@@ -72,23 +103,19 @@ def _flat(scores: dict[str, Any], prefix: str = "test") -> dict[str, float]:
     return metrics
 
 
-def _files(model: str, reports: Path, pictures: list[Path], target: Path) -> None:
-    """Lay out the artifacts of the evaluation: the report, this model's rows of the tables, and the pictures."""
-    for folder in ("evaluation", "pictures"):
-        (target / folder).mkdir(parents=True)
+def _tables(model: str, reports: Path, target: Path) -> None:
+    """Write a model's rows of the tables of the evaluation."""
+    target.mkdir(parents=True)
     for name in TABLES:
         with (
             (reports / name).open(newline="", encoding="utf-8") as source,
-            (target / "evaluation" / name).open("w", newline="", encoding="utf-8") as file,
+            (target / name).open("w", newline="", encoding="utf-8") as file,
         ):
             rows = csv.DictReader(source)
             table = csv.DictWriter(file, rows.fieldnames or [])
             table.writeheader()
             table.writerows(row for row in rows if row.get("model", model) == model)
-        _as_table(target / "evaluation" / name)
-    shutil.copyfile(reports / "index.html", target / "evaluation" / REPORT)
-    for picture in pictures:
-        shutil.copyfile(picture, target / "pictures" / picture.name)
+        _as_table(target / name)
 
 
 def _as_table(path: Path) -> None:

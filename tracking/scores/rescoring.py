@@ -38,7 +38,7 @@ def rescored(store: Store, run: "Run", test_hash: str) -> pd.DataFrame:
     from lvseg.evaluation import summaries
     from lvseg.evaluation.scores import TrainedModel, score_slices
     from lvseg.evaluation.scores import table as slice_table
-    from lvseg.report.build import Sources
+    from lvseg.evaluation.sources import Sources
     from tracking.model.package import downloaded
 
     examples = Sources().select("test", settings.quality.drop_from_test).examples

@@ -15,9 +15,13 @@ from lvseg import params
 from lvseg.core.errors import UserError
 from lvseg.core.hashes import tree_hash
 from lvseg.data import drawn_frames, examples, shards
+from lvseg.evaluation import tables
+from lvseg.evaluation.evaluate import evaluate
+from lvseg.evaluation.kept import PackedMask, read_masks, read_slices, write_masks, write_slices
+from lvseg.evaluation.sources import Sources
+from lvseg.inference.segmenter import Segmenter
 from lvseg.pages.numbers import number
-from lvseg.report import tables
-from lvseg.report.build import Sources, build
+from lvseg.report.build import build
 from tests.conftest import REPOSITORY, tiny_shard
 from tests.lvseg.models.tiny_models import blank_model, save_trained, threshold_model
 
@@ -25,7 +29,7 @@ from tests.lvseg.models.tiny_models import blank_model, save_trained, threshold_
 @pytest.fixture(scope="module")
 def settings() -> params.Params:
     loaded = params.load(REPOSITORY / "params.yaml")
-    return loaded.model_copy(update={"evaluate": loaded.evaluate.model_copy(update={"overlays": 1})})
+    return loaded.model_copy(update={"report": loaded.report.model_copy(update={"overlays": 1})})
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +54,7 @@ def sources(tiny_shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Sour
 @pytest.fixture(scope="module")
 def report(sources: Sources, settings: params.Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("first") / "reports"
-    pictures = build(folder, sources, settings)
+    pictures = evaluated(folder, sources, settings)
     assert set(pictures) == {"blank", "good"}
     assert all((folder / path).is_file() for own in pictures.values() for path in own)
     assert {path.name for path in pictures["good"]} == {
@@ -61,6 +65,13 @@ def report(sources: Sources, settings: params.Params, tmp_path_factory: pytest.T
         "agreement.png",
     }
     return folder
+
+
+def evaluated(folder: Path, sources: Sources, settings: params.Params) -> dict[str, list[Path]]:
+    """Run both stages; return the pictures of each model."""
+    scores = folder.parent / "scores"
+    evaluate(folder, scores, sources, settings)
+    return build(folder, folder / "metrics.json", scores, sources, settings)
 
 
 def metrics(report: Path) -> dict[str, Any]:
@@ -142,7 +153,7 @@ def test_page_says_what_counts(report: Path, sources: Sources) -> None:
 def test_second_build_gives_the_same_bytes_and_no_path_of_this_machine(
     report: Path, sources: Sources, settings: params.Params, tmp_path: Path
 ) -> None:
-    build(tmp_path / "elsewhere", sources, settings)
+    evaluated(tmp_path / "elsewhere", sources, settings)
     assert tree_hash(tmp_path / "elsewhere") == tree_hash(report)
     for path in report.rglob("*.*"):
         if path.suffix in (".json", ".csv", ".html"):
@@ -167,8 +178,38 @@ def test_nothing_to_evaluate_is_an_error_with_a_remedy(
     sources: Sources, settings: params.Params, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match="holds no trained model: run `dvc repro`"):
-        build(tmp_path, Sources(tmp_path / "models", sources.shards, sources.split), settings)
+        evaluated(tmp_path / "reports", Sources(tmp_path / "models", sources.shards, sources.split), settings)
     split = tmp_path / "split.csv"
     split.write_text("patient,group,part\nP-01,N,train\n")
     with pytest.raises(UserError, match=r"leaves no test slice .*split\.test_fraction"):
-        build(tmp_path, Sources(sources.models, sources.shards, split), settings)
+        evaluated(tmp_path / "reports", Sources(sources.models, sources.shards, split), settings)
+    assert not list(tmp_path.glob("*/*"))  # nothing half-written
+
+
+def test_a_report_predicts_nothing_and_refuses_the_scores_of_another_evaluation(
+    sources: Sources, settings: params.Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports, scores = tmp_path / "reports", tmp_path / "scores"
+    evaluate(reports, scores, sources, settings)
+    slices = read_slices(scores)
+    assert slices["dice"].notna().all() and len(slices) == 2 * len(read_masks(scores, "good"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Segmenter, "predict", None)
+        build(reports, reports / "metrics.json", scores, sources, settings)
+    write_slices(scores, slices[slices["patient"] != "P-05"])
+    with pytest.raises(UserError, match="of other slices or models than there are: run `dvc repro evaluate`"):
+        build(reports, reports / "metrics.json", scores, sources, settings)
+
+
+def test_what_an_evaluation_keeps_comes_back_bit_by_bit(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    masks = [rng.integers(0, 2, shape).astype(np.uint8) for shape in [(5, 7), (8, 8), (3, 1)]]
+    write_masks(tmp_path, "m", [PackedMask.of(mask) for mask in masks])
+    for mask, back in zip(masks, read_masks(tmp_path, "m"), strict=True):
+        np.testing.assert_array_equal(back.unpacked(), mask)
+    write_masks(tmp_path, "none", [])
+    assert read_masks(tmp_path, "none") == []
+    words = {name: ["a", "", "NA"] for name in ("model", "patient", "group", "cycle", "level", "flags")}
+    table = pd.DataFrame({**words, "dice": [1 / 3, math.nan, 0.1 + 0.2], "good": [True, False, True]})
+    write_slices(tmp_path, table)
+    pd.testing.assert_frame_equal(read_slices(tmp_path), table, check_exact=True, check_dtype=False)

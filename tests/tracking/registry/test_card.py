@@ -7,7 +7,7 @@ import pytest
 
 from lvseg.core.errors import UserError
 from lvseg.evaluation.summaries import per_patient
-from lvseg.report.tables import write_csv
+from lvseg.evaluation.tables import write_csv
 from tests.lvseg.evaluation import scored
 from tests.tracking import stub
 from tests.tracking.conftest import EXPERIMENT, all_runs

@@ -10,7 +10,7 @@ from tests.tracking.conftest import EXPERIMENT, all_runs
 from tracking.runs.delivery import log_waiting
 from tracking.runs.record import waiting
 from tracking.runs.store import open_store
-from tracking.scores.evaluation import log_evaluation
+from tracking.scores.evaluation import log_report, log_scores
 
 TEST = {"hash": "t" * 64, "slices": 9, "patients": 3, "left_out": {"off-anatomy": 1}}
 
@@ -36,7 +36,9 @@ def reports(project: Path, closed_port: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def _evaluate(reports: Path) -> None:
-    log_evaluation({"cnn": Path("models/cnn")}, reports, {"cnn": [reports / "curves.svg"]})
+    models = {"cnn": Path("models/cnn")}
+    log_scores(models, reports)
+    log_report(models, reports / "index.html", {"cnn": [reports / "curves.svg"]})
 
 
 def test_a_restored_model_gets_a_run_with_its_scores(reports: Path) -> None:

@@ -14,8 +14,8 @@ from lvseg import params
 from lvseg.core.errors import UserError
 from lvseg.data import shards
 from lvseg.data.testset import hash_of_test_set
+from lvseg.evaluation.sources import Sources
 from lvseg.evaluation.summaries import per_patient
-from lvseg.report.build import Sources
 from tests.lvseg.evaluation import scored
 from tests.lvseg.models.tiny_models import blank_model, save_trained, threshold_model
 from tests.tracking.conftest import EXPERIMENT
