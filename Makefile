@@ -8,7 +8,7 @@ LOCKS := requirements/dev.lock requirements/gpu.lock requirements/uv.lock
 # Exists when .venv is complete; older than a lock file or pyproject.toml means: bring .venv in step.
 READY := .venv/ready
 
-.PHONY: help repro test setup lint format mlflow ui bench bench-flow bench-predict bench-robust bench-serve bench-train fleet chaos lock
+.PHONY: help repro test setup lint format licences mlflow ui bench bench-flow bench-predict bench-robust bench-serve bench-train fleet chaos lock
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -31,6 +31,9 @@ lint: $(READY) ## ruff, formatting, types
 format: $(READY) ## mend formatting and what ruff can mend by itself
 	@$(PYTHON_OF_VENV) -m ruff check --fix .
 	@$(PYTHON_OF_VENV) -m ruff format .
+
+licences: $(READY) ## the licences of all installed packages, as they state them themselves
+	@$(PYTHON_OF_VENV) -m piplicenses --with-system --from=mixed --order=license --ignore-packages lvseg
 
 mlflow: $(READY) ## the tracking server's pages on this machine (Ctrl-C ends it)
 	@sh mlflow/serve
