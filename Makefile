@@ -7,8 +7,9 @@ LOCKS := requirements/dev.lock requirements/gpu.lock requirements/uv.lock
 
 # Exists when .venv is complete; older than a lock file or pyproject.toml means: bring .venv in step.
 READY := .venv/ready
+DOCS_READY := .venv-docs/ready
 
-.PHONY: help repro test setup lint format mlflow ui bench bench-flow bench-predict bench-robust bench-serve bench-train fleet chaos lock
+.PHONY: help repro test setup lint format docs licences mlflow ui bench bench-flow bench-predict bench-robust bench-serve bench-train fleet chaos lock
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -31,6 +32,18 @@ lint: $(READY) ## ruff, formatting, types
 format: $(READY) ## mend formatting and what ruff can mend by itself
 	@$(PYTHON_OF_VENV) -m ruff check --fix .
 	@$(PYTHON_OF_VENV) -m ruff format .
+
+docs: $(READY) $(DOCS_READY) ## the documentation as a site in site/, every link checked; open site/index.html
+	@rm -rf site docs/reference/api
+	@$(PYTHON_OF_VENV) docs/site/generate.py
+	@.venv-docs/bin/python -m sphinx --quiet --fresh-env --fail-on-warning --builder html --conf-dir docs/site . site
+	@.venv-docs/bin/python docs/site/check.py site
+	@echo site/index.html
+
+LICENCES = $(PYTHON_OF_VENV) -m piplicenses --with-system --from=mixed --order=license --ignore-packages lvseg
+licences: $(READY) ## the licences of all installed packages, as they state them themselves
+	@$(LICENCES)
+	@[ ! -e $(DOCS_READY) ] || $(LICENCES) --python=.venv-docs/bin/python
 
 mlflow: $(READY) ## the tracking server's pages on this machine (Ctrl-C ends it)
 	@sh mlflow/serve
@@ -70,9 +83,13 @@ lock: $(READY) ## renew the lock files to the newest versions that pyproject.tom
 	@$(COMPILE) --upgrade pyproject.toml -c requirements/dev.lock -o requirements/runtime.lock
 	@$(COMPILE) --upgrade pyproject.toml --extra gpu -c requirements/dev.lock -o requirements/gpu.lock
 	@echo uv | $(COMPILE) --upgrade - -o requirements/uv.lock
+	@$(COMPILE) --upgrade --group docs -o requirements/docs.lock
 
-$(READY): $(LOCKS) pyproject.toml requirements/setup.sh $(PYTHON_OF_VENV)
+$(READY): $(LOCKS) pyproject.toml requirements/setup.sh requirements/install.sh $(PYTHON_OF_VENV)
 	@GPU="$(GPU)" PYTHON="$(PYTHON)" sh requirements/setup.sh
+
+$(DOCS_READY): requirements/docs.lock requirements/docs.sh requirements/install.sh | $(READY)
+	@sh requirements/docs.sh
 
 # Missing, or a link to a Python that is gone: no recipe, but the set-up above then runs.
 $(PYTHON_OF_VENV): ;

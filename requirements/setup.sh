@@ -38,24 +38,8 @@ echo "Installing the locked packages into .venv (the first time downloads about 
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 $python -m pip install --quiet --quiet --require-hashes -r requirements/uv.lock
 
-# uv is several times faster than pip, but does not read pip's settings: hand it the index and the certificates
-# that pip would use.
-if [ -z "${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-}" ]; then
-  index=${PIP_INDEX_URL:-$($python -m pip config get global.index-url 2>/dev/null || true)}
-  [ -z "$index" ] || export UV_DEFAULT_INDEX="$index"
-fi
-certificates=${PIP_CERT:-$($python -m pip config get global.cert 2>/dev/null || true)}
-[ -z "$certificates" ] || export SSL_CERT_FILE="${SSL_CERT_FILE:-$certificates}"
-export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"
-quiet=--quiet
-[ ! -t 1 ] || quiet=
-# Byte code is made now: where PYTHONDONTWRITEBYTECODE is set, every start would compile TensorFlow anew, for 20 s.
-if ! .venv/bin/uv pip sync $quiet --compile-bytecode --python $python --require-hashes "$@"; then
-  echo "uv could not install; trying pip, which honours every setting of pip.conf" >&2
-  for lock in "$@"; do
-    $python -m pip install --quiet --quiet --require-hashes -r "$lock"
-  done
-fi
+. requirements/install.sh
+install_locks $python "$@"
 .venv/bin/uv pip install $quiet --python $python --offline --no-deps --no-build-isolation --editable .
 
 [ "${GPU:-0}" != 1 ] || touch .venv/gpu
