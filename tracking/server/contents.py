@@ -20,7 +20,8 @@ Shown = Iterator[tuple[str, bytes]]  # place and content
 
 # What stages make on this machine, for people and for the next stage.
 _LOCAL = (
-    "reports", "scores", "data/quality", "data/index.csv", "data/split.csv", "data/shards", "models", "training", "dvc.lock",
+    "reports", "scores", "data/quality", "data/index.csv", "data/split.csv", "data/shards", "models", "training",
+    "dvc.lock",
     "comparison.html",
 )  # fmt: skip
 
