@@ -128,9 +128,9 @@ def _against(challenger: pd.DataFrame, champion: pd.DataFrame) -> tuple[Differen
 def _plain(value: Any) -> Any:
     """Return nested facts with None for NaN."""
     if isinstance(value, dict):
-        return {key: _plain(own) for key, own in value.items()}
+        return {key: _plain(content) for key, content in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(own) for own in value]
+        return [_plain(content) for content in value]
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
@@ -150,9 +150,9 @@ def in_words(title: str, champion: str | None, decision: Decision) -> str:
         for gate in decision.gates
     ]
     if decision.dice and decision.groups is not None:
-        own = decision.dice
-        lines += ["", f"Mean Dice of {own.patients} patients, challenger minus champion: {own.mean:+.4f}, "
-                  f"{CONFIDENCE:.0%} interval {own.low:+.4f} to {own.high:+.4f}, p = {own.p:.3f}.", "",
+        paired = decision.dice
+        lines += ["", f"Mean Dice of {paired.patients} patients, challenger minus champion: {paired.mean:+.4f}, "
+                  f"{CONFIDENCE:.0%} interval {paired.low:+.4f} to {paired.high:+.4f}, p = {paired.p:.3f}.", "",
                   "| group | Dice, challenger minus champion |", "|---|---|"]  # fmt: skip
         lines += [f"| {group or 'none'} | {apart:+.4f} |" for group, apart in decision.groups.items()]
     return "\n".join(lines) + "\n"

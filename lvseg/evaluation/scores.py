@@ -169,10 +169,12 @@ def predicted(
         UserError: an image cannot be used; the message names it.
     """
     try:
-        return segmenter.predict([own.image for own in pictures], [own.spacing_mm for own in pictures])
+        return segmenter.predict(
+            [picture.image for picture in pictures], [picture.spacing_mm for picture in pictures]
+        )
     except ValueError as error:
-        for example, own in zip(examples, pictures, strict=True):
-            if not np.isfinite(own.image.astype(np.float32)).all():
+        for example, picture in zip(examples, pictures, strict=True):
+            if not np.isfinite(picture.image.astype(np.float32)).all():
                 raise UserError(f"{example.shard}, frame {example.frame}: {error}") from None
         raise
 
@@ -182,8 +184,8 @@ def drawn_on_empty(segmenter: Segmenter, examples: Sequence[Example], batch_size
     count = 0
     for start in range(0, len(examples), batch_size):
         batch = examples[start : start + batch_size]
-        found = predicted(segmenter, batch, [load_image(example) for example in batch])
-        count += sum(bool(prediction.mask.any()) for prediction in found)
+        predictions = predicted(segmenter, batch, [load_image(example) for example in batch])
+        count += sum(bool(prediction.mask.any()) for prediction in predictions)
     return count
 
 
@@ -207,7 +209,7 @@ def _contours(frame: DrawnFrame, prediction: Prediction) -> dict[str, Any]:
     pixel = spacing[0] * spacing[1]
     distances = surface_distances(prediction.mask, frame.endo, spacing)
     drawn = prediction.contour()
-    found = {
+    measures = {
         "contour_dice": math.nan,
         "apd_mm": math.nan,
         "apd_px": math.nan,
@@ -222,20 +224,20 @@ def _contours(frame: DrawnFrame, prediction: Prediction) -> dict[str, Any]:
     }
     if drawn is not None:
         shape = (frame.image.shape[0], frame.image.shape[1])
-        found |= {
+        measures |= {
             "contour_dice": overlap.dice(rasterise(drawn, shape), frame.endo),
             "apd_mm": challenge2009.average_perpendicular_distance(drawn, frame.contour, spacing),
             "apd_px": challenge2009.average_perpendicular_distance(drawn, frame.contour),
             "predicted_mm2": abs(area(drawn)) * pixel,
         }
-        found["judged"] = challenge2009.judged(drawn, shape) and not math.isnan(found["apd_px"])
-    return found | {"good": bool(found["judged"] and found["apd_mm"] < challenge2009.GOOD_MM)}
+        measures["judged"] = challenge2009.judged(drawn, shape) and not math.isnan(measures["apd_px"])
+    return measures | {"good": bool(measures["judged"] and measures["apd_mm"] < challenge2009.GOOD_MM)}
 
 
 def table(scores: Sequence[SliceScore]) -> pd.DataFrame:
     """Return one row per model and slice: the fields of `SliceScore`, and `level` (base, mid or apex)."""
     slices = pd.DataFrame([asdict(score) for score in scores])
-    levels = {str(patient): _levels(own) for patient, own in slices.groupby("patient")}
+    levels = {str(patient): _levels(of_patient) for patient, of_patient in slices.groupby("patient")}
     named = [levels[score.patient][score.slice] for score in scores]
     slices.insert(list(slices.columns).index("cycle") + 1, "level", named)
     return slices

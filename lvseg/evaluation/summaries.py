@@ -28,21 +28,21 @@ def per_patient(slices: pd.DataFrame) -> pd.DataFrame:
     uncounted (others where the model lacks a good contour at ED or ES).
     """
     rows = []
-    for (model, patient), own in slices.groupby(["model", "patient"], sort=False):
-        by_cycle = own.groupby("cycle")["dice"].mean()
+    for (model, patient), of_patient in slices.groupby(["model", "patient"], sort=False):
+        by_cycle = of_patient.groupby("cycle")["dice"].mean()
         rows.append(
             {
                 "model": model,
                 "patient": patient,
-                "group": own["group"].iloc[0],
-                **counts(own),
-                "dice_mean": own["dice"].mean(),
-                "dice_lowest": own["dice"].min(),
+                "group": of_patient["group"].iloc[0],
+                **counts(of_patient),
+                "dice_mean": of_patient["dice"].mean(),
+                "dice_lowest": of_patient["dice"].min(),
                 "dice_ed": by_cycle.get("ED", np.nan),
                 "dice_es": by_cycle.get("ES", np.nan),
-                **_official(own),
-                **{name: own[name].mean() for name in ("hd_mm", "hd95_mm", "surface_mm")},
-                **_measures(own),
+                **_official(of_patient),
+                **{name: of_patient[name].mean() for name in ("hd_mm", "hd95_mm", "surface_mm")},
+                **_measures(of_patient),
             }
         )
     return pd.DataFrame(rows)
@@ -123,13 +123,13 @@ def _measures(slices: pd.DataFrame) -> dict[str, float]:
     """
     distance = float(slices["slice_distance_mm"].iloc[0])
     walls = _by_slice(slices[slices["cycle"] == "ED"].dropna(subset="epi_mm2"), "epi_mm2")
-    found: dict[str, float] = {}
+    measures: dict[str, float] = {}
     complete: dict[str, set[int]] = {}
-    for prefix, column, own in (
+    for prefix, column, contours in (
         ("", "predicted_mm2", slices[slices["good"]]),
         ("manual_", "manual_mm2", slices),
     ):
-        cavity, end = (_by_slice(own[own["cycle"] == cycle], column) for cycle in ("ED", "ES"))
+        cavity, end = (_by_slice(contours[contours["cycle"] == cycle], column) for cycle in ("ED", "ES"))
         complete[prefix] = cavity.keys() & end.keys()
         # The ejection fraction is a ratio: it needs no distance between slices.
         drawn = volumes(cavity, end, 1.0)
@@ -140,9 +140,9 @@ def _measures(slices: pd.DataFrame) -> dict[str, float]:
             drawn.ef_percent,
             mass_g(walls, cavity, distance) if walls else math.nan,
         )
-        found |= {prefix + name: value for name, value in zip(MEASURES, values, strict=True)}
+        measures |= {prefix + name: value for name, value in zip(MEASURES, values, strict=True)}
     contoured = set(slices.loc[slices["cycle"].isin(["ED", "ES"]), "slice"])
-    return found | {
+    return measures | {
         "incomplete": len(contoured - complete["manual_"]),
         "uncounted": len(complete["manual_"] - complete[""]),
     }

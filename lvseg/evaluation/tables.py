@@ -35,21 +35,21 @@ def by_division(slices: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for division, column in _DIVISIONS.items():
-        for (model, value), own in slices.groupby(["model", column]):
-            scores = summaries.summary(own)
+        for (model, value), rows_of_value in slices.groupby(["model", column]):
+            scores = summaries.summary(rows_of_value)
             rows.append(
                 {
                     "model": model,
                     "division": division,
                     "value": value or "unknown",
-                    "patients": own["patient"].nunique(),
-                    **summaries.counts(own),
+                    "patients": rows_of_value["patient"].nunique(),
+                    **summaries.counts(rows_of_value),
                     "dice_mean": scores["dice_slice_mean"],
                     "dice_q1": scores["dice_slice_q1"],
                     "dice_median": scores["dice_slice_median"],
                     "dice_q3": scores["dice_slice_q3"],
-                    **{name: own[name].mean() for name in ("hd_mm", "hd95_mm", "surface_mm")},
-                    "good_percent": summaries.good_percent(own),
+                    **{name: rows_of_value[name].mean() for name in ("hd_mm", "hd95_mm", "surface_mm")},
+                    "good_percent": summaries.good_percent(rows_of_value),
                 }
             )
     return pd.DataFrame(rows)
@@ -73,13 +73,13 @@ def metrics(
     """
     divisions = by_division(slices)
     models: dict[str, Any] = {}
-    for model, own in slices.groupby("model"):
-        found = summaries.counts(own)
+    for model, of_model in slices.groupby("model"):
+        counted = summaries.counts(of_model)
         by_patient = patients[patients["model"] == model]
         scores: dict[str, Any] = {
-            **summaries.summary(own),
-            "missed": found["missed"],
-            "undefined": found["undefined"],
+            **summaries.summary(of_model),
+            "missed": counted["missed"],
+            "undefined": counted["undefined"],
             **summaries.by_official_rules(by_patient),
             **_clinical(summaries.clinical(by_patient)),
             "with_flagged": _in_short(with_flagged[with_flagged["model"] == model]),
@@ -132,14 +132,14 @@ def _clinical(compared: summaries.Clinical) -> dict[str, Any]:
         "uncounted_slices": compared.uncounted,
         "volumes": {
             name: {
-                "patients": own.patients,
-                "bias": own.bias,
-                "low": own.limits[0],
-                "high": own.limits[1],
-                "mae": own.mean_absolute,
-                "correlation": own.correlation,
+                "patients": measure.patients,
+                "bias": measure.bias,
+                "low": measure.limits[0],
+                "high": measure.limits[1],
+                "mae": measure.mean_absolute,
+                "correlation": measure.correlation,
             }
-            for name, own in compared.agreements.items()
+            for name, measure in compared.agreements.items()
         },
     }
 
@@ -147,7 +147,7 @@ def _clinical(compared: summaries.Clinical) -> dict[str, Any]:
 def plain(value: Any) -> Any:
     """Return `value` with rounded floats, None for what is not finite, and no NumPy types."""
     if isinstance(value, Mapping):
-        return {str(key): plain(own) for key, own in value.items()}
+        return {str(key): plain(content) for key, content in value.items()}
     if isinstance(value, float | np.floating):
         return round(float(value), _DECIMALS) if math.isfinite(value) else None
     return int(value) if isinstance(value, np.integer) else value
@@ -170,8 +170,8 @@ def dice_by_rank(slices: pd.DataFrame) -> pd.DataFrame:
     The column `share` is the share of slices, in percent, that are at least as good.
     """
     models = {
-        str(model): own["dice"].dropna().sort_values(ascending=False).to_numpy()
-        for model, own in slices.groupby("model")
+        str(model): of_model["dice"].dropna().sort_values(ascending=False).to_numpy()
+        for model, of_model in slices.groupby("model")
     }
     length = max(map(len, models.values()))
     columns = {

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lvseg.core.backend import keras
 from lvseg.core.errors import UserError
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.outline import outline
 
+Lengths = Sequence[float] | NDArray[np.float64]  # mm between rows, between columns
 _SURELY_OUTSIDE = -20.0  # the margin of pixels that the network was not shown
 VIEWS = tuple((turns, flip) for flip in (False, True) for turns in range(4))  # quarter turns, mirrored or not
 
@@ -22,13 +24,13 @@ class Prediction:
 
     Attributes:
         mask: (H, W) uint8, 1 in the cavity.
-        margin: (H, W) float32, score of the cavity minus score of the background, before any softmax.
+        margin: (H, W) float32, logit of the cavity minus logit of the background.
     """
 
-    mask: np.ndarray
-    margin: np.ndarray
+    mask: NDArray[np.uint8]
+    margin: NDArray[np.float32]
 
-    def contour(self) -> np.ndarray | None:
+    def contour(self) -> NDArray[np.float64] | None:
         """Return the outline (n, 2) of the largest region, x and y in pixels; None where nothing is drawn."""
         if not self.mask.any():
             return None
@@ -46,9 +48,9 @@ class Segmenter:
     """A trained network and how it is asked.
 
     Attributes:
-        network: images (batch, size, size, 1) to scores (batch, size, size, 2) for background and cavity.
+        network: images (batch, size, size, 1) to logits (batch, size, size, 2) of background and cavity.
         grid: the square that the network looks at.
-        views: how many of the eight turned and mirrored views of a frame are averaged.
+        views: of test-time augmentation: how many of the eight turned and mirrored views of a frame are averaged.
         one_region: keep one region, without holes: a ventricle has one cavity. It is the one with the largest sum
             of squared margins: fat and air far from the heart give larger regions at times, and a spot of them
             surer ones, hardly ever both.
@@ -59,7 +61,9 @@ class Segmenter:
     views: int = 1
     one_region: bool = False
 
-    def predict(self, images: Sequence[np.ndarray], spacings_mm: Sequence[Any]) -> list[Prediction]:
+    def predict(
+        self, images: Sequence[NDArray[np.generic]], spacings_mm: Sequence[Lengths]
+    ) -> list[Prediction]:
         """Segment one batch of frames, each (H, W) in its original type; their sizes may differ.
 
         Args:
@@ -71,13 +75,15 @@ class Segmenter:
         """
         predictions = []
         margins = self.margins(self.batch(images, spacings_mm), VIEWS[: self.views])
-        for image, spacing, own in zip(images, spacings_mm, margins, strict=True):
-            margin = self.grid.restored(own, image.shape, spacing, beyond=_SURELY_OUTSIDE)
+        for image, spacing, on_grid in zip(images, spacings_mm, margins, strict=True):
+            margin = self.grid.restored(on_grid, image.shape, spacing, beyond=_SURELY_OUTSIDE)
             mask = _strongest(margin) if self.one_region else margin > 0
             predictions.append(Prediction(mask.astype(np.uint8), margin))
         return predictions
 
-    def batch(self, images: Sequence[np.ndarray], spacings_mm: Sequence[Any]) -> np.ndarray:
+    def batch(
+        self, images: Sequence[NDArray[np.generic]], spacings_mm: Sequence[Lengths]
+    ) -> NDArray[np.float32]:
         """Return frames as the network takes them, (batch, size, size, 1) float32.
 
         Raises:
@@ -85,7 +91,7 @@ class Segmenter:
         """
         return np.stack([self.grid.image(*frame) for frame in zip(images, spacings_mm, strict=True)])
 
-    def margins(self, batch: np.ndarray, views: Sequence[tuple[int, bool]]) -> np.ndarray:
+    def margins(self, batch: NDArray[np.float32], views: Sequence[tuple[int, bool]]) -> NDArray[np.float32]:
         """Return the mean margin over some of `VIEWS` on the square grid, (batch, size, size) float32."""
         total = np.zeros(batch.shape[:3], np.float32)
         for turns, flip in views:
@@ -94,10 +100,10 @@ class Segmenter:
             scores = np.asarray(self.network.predict_on_batch(turned))
             margin = scores[..., 1] - scores[..., 0]
             total += np.rot90(margin[:, :, ::-1] if flip else margin, -turns, axes=(1, 2))
-        return total / len(views)
+        return np.asarray(total / len(views), np.float32)
 
 
-def _strongest(margin: np.ndarray) -> np.ndarray:
+def _strongest(margin: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Return the connected region above 0 with the largest sum of squared margins (H, W), its holes filled."""
     from scipy import ndimage
 

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lvseg.core.archives import UnreadableError
 from lvseg.core.errors import UserError
@@ -20,7 +21,7 @@ SPACINGS_MM = (0.01, 100.0)  # outside, resampling would take hours, or all memo
 _UNKNOWN = (math.nan, math.nan)
 _DECODER = Decoder()
 
-Frame = tuple[np.ndarray, tuple[float, float]]
+RequestedFrame = tuple[NDArray[np.generic], tuple[float, float]]
 
 
 def segment(segmenter: Segmenter, requests: Sequence[Mapping[Any, Any]]) -> list[dict[str, Any]]:
@@ -44,14 +45,14 @@ def segment(segmenter: Segmenter, requests: Sequence[Mapping[Any, Any]]) -> list
     frames = (_frame(number, request) for number, request in enumerate(requests))
     answers: list[dict[str, Any]] = []
     while batch := list(islice(frames, AT_ONCE)):  # small files may hold large frames: never all at once
-        found = segmenter.predict([image for image, _ in batch], [spacing for _, spacing in batch])
+        predictions = segmenter.predict([image for image, _ in batch], [spacing for _, spacing in batch])
         answers += [
-            _answer(prediction, spacing) for prediction, (_, spacing) in zip(found, batch, strict=True)
+            _answer(prediction, spacing) for prediction, (_, spacing) in zip(predictions, batch, strict=True)
         ]
     return answers
 
 
-def runs(mask: np.ndarray) -> list[int]:
+def runs(mask: NDArray[np.uint8]) -> list[int]:
     """Return [start, length, ...] of the runs of ones in a mask (H, W), row by row."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.ravel() != 0, [0]])))
     edges[1::2] -= edges[::2]
@@ -73,7 +74,7 @@ def _answer(prediction: Prediction, spacing_mm: tuple[float, float]) -> dict[str
     }
 
 
-def _frame(number: int, request: Mapping[Any, Any]) -> Frame:
+def _frame(number: int, request: Mapping[Any, Any]) -> RequestedFrame:
     """Return the image (H, W) and the spacing of one request."""
     given = {name: value for name, value in request.items() if not _absent(value)}
     if not given.keys() <= {"pixels", "spacing_mm", "dicom"} or ("dicom" in given) == ("pixels" in given):
@@ -107,7 +108,7 @@ def _check(rows: int, columns: int, spacing_mm: tuple[float, float]) -> None:
         )
 
 
-def _numbers(values: Any, dimensions: int, wanted: str) -> np.ndarray:
+def _numbers(values: Any, dimensions: int, wanted: str) -> NDArray[np.generic]:
     """Return values as an array of numbers; text that looks like a number is none."""
     try:
         array = np.array(values)
@@ -118,7 +119,7 @@ def _numbers(values: Any, dimensions: int, wanted: str) -> np.ndarray:
     return array
 
 
-def _of_numbers(given: Mapping[Any, Any]) -> Frame:
+def _of_numbers(given: Mapping[Any, Any]) -> RequestedFrame:
     """Return the frame that `pixels` and `spacing_mm` describe."""
     wanted = "`pixels` must be rows of numbers, all of one length"
     try:
@@ -137,7 +138,7 @@ def _of_numbers(given: Mapping[Any, Any]) -> Frame:
         return image.astype(np.float32), spacing
 
 
-def _of_dicom(given: Mapping[Any, Any]) -> Frame:
+def _of_dicom(given: Mapping[Any, Any]) -> RequestedFrame:
     """Return the frame of a DICOM file, read as the pipeline reads files."""
     if "spacing_mm" in given:
         raise ValueError("`spacing_mm` belongs to `pixels`; a DICOM file has its own")

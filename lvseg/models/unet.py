@@ -22,7 +22,10 @@ _MOMENTUM = 0.95
 
 
 def build(settings: UnetSettings) -> keras.Model:
-    """Return the compiled network: images (batch, n, n, 1) to scores (batch, n, n, 2), for any n that 32 divides."""
+    """Return the compiled network: images (batch, n, n, 1) to logits (batch, n, n, 2) of background and cavity.
+
+    Any n that 32 divides is taken.
+    """
     widths = [settings.width * min(2**level, _MOST) for level in range(LEVELS)]
     image = keras.Input((None, None, 1), name="image")
     x = _convolution(image, widths[0], "halve", size=4, strides=2)
@@ -85,10 +88,10 @@ class OverlapLoss(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss (batch,) of masks (batch, n, n) and scores (batch, n, n, 2)."""
+        """Return the loss (batch,) of masks (batch, n, n) and logits (batch, n, n, 2)."""
         margin = ops.cast(y_pred[..., 1] - y_pred[..., 0], "float32")
         covered = ops.cast(y_true, "float32")
         entropy = ops.softplus(margin) - margin * covered
-        found = ops.sigmoid(margin)
-        shared, total = ops.sum(found * covered, (1, 2)), ops.sum(found + covered, (1, 2))
+        probability = ops.sigmoid(margin)
+        shared, total = ops.sum(probability * covered, (1, 2)), ops.sum(probability + covered, (1, 2))
         return ops.mean(entropy, (1, 2)) + 1 - (2 * shared + 1) / (total + 1)

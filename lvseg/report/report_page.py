@@ -58,9 +58,13 @@ def content(
         "divisions": _divisions(slices),
         "measures": _MEASURES,
         "patients": [
-            {"patient": patient, "group": own["group"].iloc[0], "slices": int(own["slices"].iloc[0])}
-            | {"dice": dict(zip(own["model"], own["dice_mean"], strict=True))}
-            for patient, own in patients.groupby("patient", sort=False)
+            {
+                "patient": patient,
+                "group": of_patient["group"].iloc[0],
+                "slices": int(of_patient["slices"].iloc[0]),
+            }
+            | {"dice": dict(zip(of_patient["model"], of_patient["dice_mean"], strict=True))}
+            for patient, of_patient in patients.groupby("patient", sort=False)
         ],
         "runs": {model.name: model.run for model in models},
         "params": params.model_dump(mode="json"),
@@ -86,11 +90,11 @@ def _divisions(slices: pd.DataFrame) -> list[dict[str, Any]]:
         values = [
             {
                 "name": tables.NAMES.get(str(value), value),
-                "patients": int(own["patients"].iloc[0]),
-                "slices": int(own["slices"].iloc[0]),
-                "cells": {row["model"]: row for row in own.to_dict("records")},
+                "patients": int(of_value["patients"].iloc[0]),
+                "slices": int(of_value["slices"].iloc[0]),
+                "cells": {row["model"]: row for row in of_value.to_dict("records")},
             }
-            for value, own in sorted(rows.groupby("value"), key=lambda item: _place(str(item[0])))
+            for value, of_value in sorted(rows.groupby("value"), key=lambda item: _place(str(item[0])))
         ]
         divisions.append({"title": _TITLES[str(division)], "values": values})
     return divisions

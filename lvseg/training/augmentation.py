@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from lvseg.imaging.grid import Grid
 from lvseg.models.unet_params import Augmentation
+
+ImageAndMask = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 _NODES = 5  # in each direction, whose shifts bend a crop; between them it bends smoothly
 _BLURRED = 0.3  # of the images
@@ -17,9 +20,9 @@ _FEWER = 1.25  # a source this much finer than the crop is smoothed first, or fi
 
 @dataclass(frozen=True)
 class Augmented:
-    """Crops around the ventricle: turned, mirrored, scaled, shifted, bent, with other contrast, shading and noise.
+    """Patches around the ventricle: turned, mirrored, scaled, shifted, bent, with other contrast, shading and noise.
 
-    A crop and its mask come from the original pixels in one interpolation. The mask says how far each grid point is
+    A patch and its mask come from the original pixels in one interpolation. The mask says how far each grid point is
     covered, so that the network learns where between two points the border runs.
 
     Attributes:
@@ -33,8 +36,12 @@ class Augmented:
     chance: Augmentation
 
     def __call__(
-        self, image: np.ndarray, mask: np.ndarray, spacing_mm: np.ndarray, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self,
+        image: NDArray[np.generic],
+        mask: NDArray[np.uint8],
+        spacing_mm: NDArray[np.float64],
+        rng: np.random.Generator,
+    ) -> ImageAndMask:
         """Return image (crop, crop, 1) and mask (crop, crop), both float32.
 
         Raises:
@@ -63,7 +70,7 @@ class Augmented:
         assert self.grid.spacing_mm is not None, "changes in mm need a grid in mm"
         return self.grid.spacing_mm
 
-    def _turn(self, rng: np.random.Generator) -> np.ndarray:
+    def _turn(self, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return the matrix (2, 2) from steps on the crop to steps on the grid."""
         limit = math.radians(self.chance.rotation_degrees)
         angle = rng.uniform(-limit, limit)
@@ -72,7 +79,7 @@ class Augmented:
         turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
         return np.asarray(turn @ np.diag([1.0, mirror]) * scale)
 
-    def _places(self, rng: np.random.Generator) -> np.ndarray:
+    def _places(self, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return the points (2, crop, crop) of the crop, in its steps, bent where they are meant to be."""
         places = np.mgrid[: self.crop, : self.crop].astype(np.float64)
         if self.chance.elastic_mm:
@@ -81,7 +88,9 @@ class Augmented:
             places += between @ shifts @ between.T
         return places
 
-    def _as_another_scanner(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _as_another_scanner(
+        self, image: NDArray[np.float64], rng: np.random.Generator
+    ) -> NDArray[np.float32]:
         """Return an image (n, n) with another gamma, brightness, contrast, shading and sharpness, and with noise.
 
         Its mean stays about 0.
@@ -102,6 +111,6 @@ class Augmented:
 
 
 @cache
-def _between_nodes(count: int) -> np.ndarray:
+def _between_nodes(count: int) -> NDArray[np.float64]:
     """Return the matrix (count, nodes) of cubic interpolation: as a product it takes a hundredth of `zoom`'s time."""
     return np.asarray(ndimage.zoom(np.eye(_NODES), (count / _NODES, 1), order=3))

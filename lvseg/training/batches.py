@@ -4,12 +4,15 @@ from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lvseg.core.backend import keras
 from lvseg.core.errors import UserError
 from lvseg.data import shards
 from lvseg.data.examples import Example
 from lvseg.imaging.grid import Grid
+
+ImageAndMask = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 _OPEN_SHARDS = 64  # files kept open; their pixels are mapped, not loaded
 _THREADS = 2  # that prepare batches while the network learns; more than one makes Keras prepare ahead at all
@@ -19,8 +22,12 @@ class View(Protocol):
     """How a network is shown an example."""
 
     def __call__(
-        self, image: np.ndarray, mask: np.ndarray, spacing_mm: np.ndarray, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self,
+        image: NDArray[np.generic],
+        mask: NDArray[np.uint8],
+        spacing_mm: NDArray[np.float64],
+        rng: np.random.Generator,
+    ) -> ImageAndMask:
         """Return image (size, size, 1) and mask (size, size), both float32.
 
         Args:
@@ -38,8 +45,12 @@ class OnGrid:
         self._grid = grid
 
     def __call__(
-        self, image: np.ndarray, mask: np.ndarray, spacing_mm: np.ndarray, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self,
+        image: NDArray[np.generic],
+        mask: NDArray[np.uint8],
+        spacing_mm: NDArray[np.float64],
+        rng: np.random.Generator,
+    ) -> ImageAndMask:
         """Return image and mask; nothing is left to chance."""
         return self._grid.image(image, spacing_mm), self._grid.mask(mask, spacing_mm).astype(np.float32)
 
@@ -84,7 +95,7 @@ class Batches:
         start = first - rounds[0] * count
         return _Epoch(self, order[start : start + self._per_epoch], (seed, epoch))
 
-    def batch(self, indices: np.ndarray, first: int, key: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    def batch(self, indices: NDArray[np.int64], first: int, key: tuple[int, int]) -> ImageAndMask:
         """Return the images and masks of some examples; keep the reason if one cannot be read.
 
         Args:
@@ -104,7 +115,7 @@ class Batches:
         """Images in a batch; the last of an epoch may have fewer."""
         return self._batch_size
 
-    def _prepared(self, example: Example, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def _prepared(self, example: Example, rng: np.random.Generator) -> ImageAndMask:
         """Return one image and mask as the network is shown them."""
         try:
             shard = self._shard(example.shard)
@@ -122,13 +133,13 @@ class Batches:
 class _Epoch(keras.utils.PyDataset):
     """The batches of one epoch, made ahead by threads, in a fixed order."""
 
-    def __init__(self, source: Batches, order: np.ndarray, key: tuple[int, int]) -> None:
+    def __init__(self, source: Batches, order: NDArray[np.int64], key: tuple[int, int]) -> None:
         super().__init__(workers=_THREADS, use_multiprocessing=False, max_queue_size=4)
         self._source, self._order, self._key = source, order, key
 
     def __len__(self) -> int:
         return -(-len(self._order) // self._source.batch_size)
 
-    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, number: int) -> ImageAndMask:
         first = number * self._source.batch_size
         return self._source.batch(self._order[first : first + self._source.batch_size], first, self._key)
