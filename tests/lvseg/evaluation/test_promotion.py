@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvseg.evaluation.promotion import Contender, decide, in_words
+from lvseg.evaluation.promotion import Contender, Gate, decide, in_words
 from lvseg.evaluation.promotion_params import PromotionParams
 
 RULES = PromotionParams(
@@ -34,7 +34,9 @@ def contender(dice: Any = 0.9, parameters: int = 100, flaw: str = "", **columns:
 
 
 def test_the_first_champion_needs_the_limits_only() -> None:
-    assert decide(contender(dice=0.5), None, RULES).promoted
+    decision = decide(contender(dice=0.5), None, RULES)
+    assert decision.promoted and decision.reason == "the first model that keeps all limits"
+    assert decision.dice is None and decision.groups is None
 
 
 @pytest.mark.parametrize(
@@ -103,3 +105,77 @@ def test_other_patients_are_no_comparison() -> None:
     other = Contender("other", other.patients.iloc[1:], 100)
     with pytest.raises(ValueError, match="the same patients"):
         decide(contender(), other, RULES)
+
+
+def test_gates_say_value_and_limit_and_hold_at_the_limit_itself() -> None:
+    signs = np.where(np.arange(len(GROUPS)) % 2, 4.0, -2.0)  # an error to either side is an error
+    good, error = decide(contender(unjudged=1, ef_percent=55.0 + signs), None, RULES).gates
+    assert good == Gate("good contours, %", 92.0, "at least 90", True)  # 97 less one of twenty
+    assert error == Gate("EF error, points", 3.0, "at most 6", True)
+    assert decide(contender(good_percent=90.0, ef_percent=61.0), None, RULES).promoted
+    both = decide(contender(good_percent=89.9, ef_percent=61.1), None, RULES)
+    assert both.reason == "it misses good contours, % 89.9 (at least 90) and EF error, points 6.1 (at most 6)"
+
+
+def test_the_group_that_loses_most_is_named() -> None:
+    lost = {"HF-I": 0.0, "HF-NI": 0.04, "HYP": 0.05, "N": -0.2}
+    decision = decide(contender([0.9 - lost[group] for group in GROUPS]), contender(0.9), RULES)
+    assert decision.reason == "patients of group HYP lose 0.0500 Dice, more than 0.03"
+    assert decision.groups == pytest.approx({group: -value for group, value in lost.items()})
+    at_the_margin = RULES.model_copy(update={"group_margin": 0.5})
+    assert "not surely better" in decide(contender(0.4), contender(0.9), at_the_margin).reason
+    nameless = contender(0.8)
+    nameless.patients["group"] = ""
+    assert decide(nameless, contender(0.9), RULES).reason.startswith(
+        "patients of group none lose 0.1000 Dice"
+    )
+
+
+def test_patients_are_paired_by_name_whatever_their_order() -> None:
+    dice = np.linspace(0.8, 0.95, len(GROUPS))
+    champion = contender(dice)
+    shuffled = Contender("champion", champion.patients.iloc[::-1], 100)
+    decision = decide(contender(dice + 0.01), shuffled, RULES)
+    assert decision.promoted and decision.dice is not None
+    assert decision.reason == "better: Dice +0.0100 [+0.0100 to +0.0100] against champion"
+
+
+def test_a_smaller_one_says_how_much_smaller() -> None:
+    decision = decide(contender(0.9, parameters=40), contender(0.9), RULES)
+    assert decision.reason == (
+        "as good, with 60% fewer parameters: Dice +0.0000 [+0.0000 to +0.0000] against model of 100"
+    )
+
+
+def test_a_decision_in_words_and_as_evidence() -> None:
+    first = decide(contender(good_percent=math.nan), None, RULES)
+    assert in_words("new", None, first) == (
+        "**new does not become champion**: it misses good contours, % undefined (at least 90).\n\n"
+        "Champion until then: none.\n\n"
+        "| gate | value | limit | holds |\n|---|---|---|---|\n"
+        "| good contours, % | undefined | at least 90 | no |\n| EF error, points | 2.0 | at most 6 | yes |\n"
+    )
+    assert first.evidence() == {
+        "promoted": False,
+        "reason": "it misses good contours, % undefined (at least 90)",
+        "gates": [
+            {"name": "good contours, %", "value": None, "limit": "at least 90", "holds": False},
+            {"name": "EF error, points", "value": 2.0, "limit": "at most 6", "holds": True},
+        ],
+        "dice": None,
+        "groups": None,
+    }
+    nameless = contender(0.92)
+    nameless.patients.loc[0, "group"] = ""
+    decision = decide(nameless, contender(0.9), RULES)
+    assert decision.dice is not None and decision.dice.p < 0.005
+    assert in_words("new", "old", decision) == (
+        "**new becomes champion**: better: Dice +0.0200 [+0.0200 to +0.0200] against model of 100.\n\n"
+        "Champion until then: old.\n\n"
+        "| gate | value | limit | holds |\n|---|---|---|---|\n"
+        "| good contours, % | 97.0 | at least 90 | yes |\n| EF error, points | 2.0 | at most 6 | yes |\n\n"
+        "Mean Dice of 16 patients, challenger minus champion: +0.0200, 95% interval +0.0200 to +0.0200, "
+        f"p = {decision.dice.p:.3f}.\n\n"
+        "| group | Dice, challenger minus champion |\n|---|---|\n"
+        "| none | +0.0200 |\n| HF-I | +0.0200 |\n| HF-NI | +0.0200 |\n| HYP | +0.0200 |\n| N | +0.0200 |\n"
+    )
