@@ -20,8 +20,8 @@ import pydicom
 from skimage.draw import polygon
 from tqdm import tqdm
 
-from lvseg.extraction.run import extract
-from lvseg.params import Params, load
+from lvseg.extraction.run import Outs, extract
+from lvseg.params import load
 from lvseg.phantom.dataset import Size, generate
 
 REPEATS = 3
@@ -63,15 +63,11 @@ def pipeline(folder: Path, workers: int) -> Callable[[Sequence[Path], Path], Non
     """Return the extraction as `dvc repro extract` runs it, with an empty cache."""
 
     def run(_archives: Sequence[Path], out: Path) -> None:
-        base = load()
-        params: Params = base.model_copy(
-            update={
-                "data": base.data.model_copy(update={"raw": str(folder)}),
-                "extract": base.extract.model_copy(update={"workers": workers}),
-            }
-        )
+        params = load()
+        data = params.data.model_copy(update={"raw": str(folder)})
         os.environ["LVSEG_HOME"] = str(out / "home")
-        extract(params, "tasks.extract", out / "shards", out / "index.csv", out / "quality")
+        outs = Outs(out / "shards", out / "index.csv", out / "quality")
+        extract(data, params.quality, workers, "tasks.extract", outs)
 
     return run
 

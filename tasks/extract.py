@@ -8,12 +8,13 @@ from lvseg.core.command import run
 def main() -> None:
     """Read the raw data: shards, index and quality report."""
     from lvseg.data.raw_data import check_tracked
-    from lvseg.extraction.run import extract
+    from lvseg.extraction.run import Outs, extract
     from lvseg.params import load
 
     params = load()
-    check_tracked(params)
-    print(extract(params, "tasks.extract", Path("data/shards"), Path("data/index.csv"), Path("data/quality")))
+    check_tracked(Path(params.data.raw))
+    outs = Outs(shards=Path("data/shards"), index=Path("data/index.csv"), quality=Path("data/quality"))
+    print(extract(params.data, params.quality, params.extract.workers, "tasks.extract", outs))
 
 
 if __name__ == "__main__":

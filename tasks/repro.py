@@ -27,7 +27,7 @@ _COLUMNS = (
 
 def main() -> None:
     """Run what changed, from raw data to the comparison of the models, and print the table."""
-    check_tracked(load())
+    check_tracked(Path(load().data.raw))
     if _repro() != 0:
         raise UserError("the pipeline stopped, see above; `make repro` goes on from there")
     print(summary(Path("reports"), Path("training")))

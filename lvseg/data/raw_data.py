@@ -8,20 +8,18 @@ from typing import Any
 import yaml
 
 from lvseg.core.errors import UserError
-from lvseg.params import Params
 
 
-def check_tracked(params: Params, root: Path = Path()) -> None:
+def check_tracked(raw: Path, root: Path = Path()) -> None:
     """Refuse a `data.raw` that is neither an out of a stage nor added with `dvc add`, or is not on disk.
 
     Args:
-        params: the validated parameters.
+        raw: `data.raw` of params.yaml.
         root: the root of the repository, where dvc.yaml lies.
 
     Raises:
         UserError: the message holds the command that mends it.
     """
-    raw = Path(params.data.raw)
     if raw.is_absolute() or ".." in raw.parts:
         raise UserError(
             f"data.raw: {raw} must be a path inside the repository: copy the data to data/, "

@@ -7,10 +7,12 @@ from pathlib import Path, PurePosixPath
 import pydicom
 
 from lvseg.core.archives import Item, SetAside, UnreadableError
+from lvseg.dicom.tolerance import tolerant
 
 Studies = dict[tuple[str, str], list[Item]]
 
 
+@tolerant()
 def read(item: Item) -> tuple[Studies, list[SetAside]]:
     """Return the files of each study, by patient id and study UID, and those that are listed and not there.
 

@@ -2,25 +2,16 @@
 
 import functools
 import io
-import logging
-import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
-import pydicom
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_partial
 from pydicom.tag import Tag
 
 from lvseg.core.archives import Item, UnreadableError
-
-# Real archives break the letter of the standard in a thousand harmless ways (leading zeros in UIDs, dates of
-# zeros): what matters is checked here, and the rest is not worth a warning per file.
-pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-
-warnings.filterwarnings("ignore", module="pydicom")
+from lvseg.dicom.tolerance import tolerant
 
 LARGEST = 256 * 2**20  # bytes of one file that are read
 _HEAD = 16 * 1024  # bytes; holds the header of nearly every classic image
@@ -107,6 +98,7 @@ class Image:
         return affine
 
 
+@tolerant()
 def read_image(item: Item) -> Image:
     """Read the header of a file.
 
@@ -118,6 +110,8 @@ def read_image(item: Item) -> Image:
 
 def locate(item: Item) -> tuple[Dataset, int, int]:
     """Return the header of a file with only the tags of interest, and the place and length of its pixels.
+
+    Values are still as they stand in the file: they are to be looked at within `tolerant`.
 
     Raises:
         UnreadableError: as `read_image`, but for what the image is.

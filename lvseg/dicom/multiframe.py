@@ -10,10 +10,12 @@ from pydicom.dataset import Dataset
 
 from lvseg.core.archives import Item, UnreadableError
 from lvseg.dicom.header import Image, MultiFrameError, locate, read_image, stored_type
+from lvseg.dicom.tolerance import tolerant
 
 _LARGEST = 256 * 2**20  # bytes of the pixels of one object, unpacked
 
 
+@tolerant()
 def read_images(item: Item) -> list[Image]:
     """Read the header of a file: one image, or one for each frame of an enhanced object.
 

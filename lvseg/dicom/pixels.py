@@ -10,6 +10,7 @@ from pydicom.pixels import pixel_array
 
 from lvseg.core.archives import Item, UnreadableError
 from lvseg.dicom.header import LARGEST, Image
+from lvseg.dicom.tolerance import tolerant
 
 
 def read_pixels(image: Image) -> np.ndarray:
@@ -28,7 +29,8 @@ def read_pixels(image: Image) -> np.ndarray:
         pixels = flat.reshape(image.rows, image.columns)
     else:
         try:
-            pixels = pixel_array(_parsed(image.item), index=image.frame)
+            with tolerant():
+                pixels = pixel_array(_parsed(image.item), index=image.frame)
         except Exception as error:  # decoders raise what they like; each is one damaged file
             raise UnreadableError(f"pixels cannot be decoded ({_first_line(error)})") from None
         if pixels.shape != (image.rows, image.columns):

@@ -13,10 +13,10 @@ from lvseg.dicom import phases
 from lvseg.dicom.cine import Cine
 from lvseg.dicom.consistency import consistent
 from lvseg.dicom.header import Image
+from lvseg.dicom.numbering import number_in_name
 from lvseg.dicom.phases import PlacedImage
 from lvseg.dicom.pixels import read_pixels
 from lvseg.dicom.short_axis import ShortAxisCine
-from lvseg.labels import drawn_series
 
 _SAME_SLICE = 1.0  # mm along the normal; scanners round
 _ENOUGH = 0.6  # of the usual phases, below which a slice cannot follow the beat
@@ -102,7 +102,7 @@ def _depth(image: Image, other: Image) -> float:
 
 def _order(image: Image) -> tuple[object, ...]:
     """Return what scanners count up from image to image."""
-    number = drawn_series.number_in_name(image.item) if image.number is None else image.number
+    number = number_in_name(image.item) if image.number is None else image.number
     return (
         image.series_number or 0, image.acquisition or 0, image.acquired, number or 0, image.frame or 0, image.item
     )  # fmt: skip
@@ -176,7 +176,7 @@ def _followed(slices: Sequence[list[Decoded]], notes: list[str]) -> list[list[De
 
 def _numbers(images: Sequence[Image]) -> list[int]:
     """Return the image numbers that files are named by; a running number where they repeat or lack."""
-    named = [drawn_series.number_in_name(image.item) if image.frame is None else None for image in images]
+    named = [number_in_name(image.item) if image.frame is None else None for image in images]
     for numbers in (named, [image.number for image in images]):
         if None not in numbers and len(set(numbers)) == len(images):
             return [number for number in numbers if number is not None]

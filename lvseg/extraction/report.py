@@ -2,14 +2,13 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from lvseg.data.pseudonyms import pseudonym
-from lvseg.params import Params
 
 _PRIVATE = ("id", "source", "series", "other_series", "why", "duplicates")
 
@@ -19,27 +18,27 @@ def write_report(
     patients: Sequence[dict[str, Any]],
     set_aside: Sequence[dict[str, str]],
     summary: str,
-    params: Params,
+    left_out: Mapping[str, Sequence[str]],
+    public: bool,
 ) -> None:
     """Write `quality.json` and `index.html` beside the pictures in `folder/patients`.
 
     Where ids are not public, nothing that may name a patient is written: neither paths nor series names.
+
+    Args:
+        folder: where to.
+        patients: facts of each patient (see `summarise`) and, as `name`, the pseudonym.
+        set_aside: `file` and `reason` of what was not used.
+        summary: the whole in one line.
+        left_out: the flags that keep a slice out of `training` and out of `test`.
+        public: whether patient ids may be written.
     """
-    public = params.data.ids_public
     shown = [facts if public else {k: v for k, v in facts.items() if k not in _PRIVATE} for facts in patients]
     entries = sorted(
         ({"file": pseudonym(entry["file"], public), "reason": _reason(entry, public)} for entry in set_aside),
         key=lambda entry: (entry["file"], entry["reason"]),
     )
-    content = {
-        "summary": summary,
-        "patients": shown,
-        "set_aside": entries,
-        "left_out": {
-            "training": list(params.quality.drop_from_training),
-            "test": list(params.quality.drop_from_test),
-        },
-    }
+    content = {"summary": summary, "patients": shown, "set_aside": entries, "left_out": left_out}
     (folder / "quality.json").write_text(json.dumps(content, indent=2), encoding="utf-8")
     pages = Environment(loader=PackageLoader("lvseg.extraction", "."), autoescape=select_autoescape())
     drawn = {path.stem for path in (folder / "patients").glob("*.jpg")}

@@ -5,9 +5,9 @@ import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lvseg.core.archives import SetAside
 from lvseg.core.closure import code_hash
@@ -20,50 +20,60 @@ from lvseg.extraction.patient import Job, extract_patient
 from lvseg.extraction.report import write_report
 from lvseg.labels.inspection import summary_line
 from lvseg.labels.layouts import find_patients
-from lvseg.params import Params
+
+if TYPE_CHECKING:  # they validate: a new limit of a parameter extracts nothing anew
+    from lvseg.data.params import DataParams
+    from lvseg.imaging.quality_params import QualityParams
 
 _KEPT_DAYS = 30  # how long an extracted patient that no run asked for stays in the cache
 
 
-def extract(params: Params, module: str, shards: Path, index: Path, quality: Path) -> str:
+@dataclass(frozen=True)
+class Outs:
+    """Where the extraction writes; all of it is replaced as a whole.
+
+    Attributes:
+        shards: folder for one shard per patient.
+        index: table with a row per frame.
+        quality: folder for the quality report.
+    """
+
+    shards: Path
+    index: Path
+    quality: Path
+
+
+def extract(data: "DataParams", flags: "QualityParams", workers: int, module: str, outs: Outs) -> str:
     """Extract every patient below `data.raw`; return a summary in one line.
 
     Patients whose files, and the code, are unchanged since an earlier run are not read again.
 
     Args:
-        params: the validated parameters.
+        data: where the raw data lies and how it is read.
+        flags: which quality flags leave a slice out; the report names them.
+        workers: patients that are read at the same time.
         module: the module of the stage, whose code decides whether an earlier result still holds.
-        shards: folder for one shard per patient.
-        index: table with a row per frame.
-        quality: folder for the report.
+        outs: what is written.
 
     Raises:
         UserError: there is no usable patient.
     """
-    raw = Path(params.data.raw)
+    raw = Path(data.raw)
     if not raw.exists():
         raise UserError(f"data.raw: {raw} does not exist (docs/data.md says how to add data)")
     files, aside = find_patients([raw])
     cache = state_home() / "shards"
     code = code_hash(module)
-    with atomic_path(shards) as shard_folder, atomic_path(quality) as report_folder:
+    with atomic_path(outs.shards) as shard_folder, atomic_path(outs.quality) as report_folder:
         pictures = report_folder / "patients"
         shard_folder.mkdir()
         pictures.mkdir(parents=True)
         jobs = [
-            Job(
-                patient,
-                params.data.first_pixel,
-                params.data.ids_public,
-                cache,
-                code,
-                shard_folder,
-                pictures,
-            )
+            Job(patient, data.first_pixel, data.ids_public, cache, code, shard_folder, pictures)
             for patient in files
         ]
         done: dict[int, dict[str, Any]] = {}
-        for position, result in each(extract_patient, jobs, params.extract.workers, "extract"):
+        for position, result in each(extract_patient, jobs, workers, "extract"):
             if result is None:
                 aside.append(SetAside(files[position].id, "its files crash a decoder: patient left out"))
             else:
@@ -75,11 +85,12 @@ def extract(params: Params, module: str, shards: Path, index: Path, quality: Pat
         )
         if not rows:
             raise UserError(f"data.raw: no usable patient in {raw}: `lvseg inspect {raw}` says why")
-        _write_table(index, rows)
+        _write_table(outs.index, rows)
         patients = [result["facts"] for result in results]
         entries = [asdict(entry) for entry in aside] + [e for result in results for e in result["set_aside"]]
         summary = summary_line(patients, len(entries))
-        write_report(report_folder, patients, entries, summary, params)
+        left_out = {"training": list(flags.drop_from_training), "test": list(flags.drop_from_test)}
+        write_report(report_folder, patients, entries, summary, left_out, data.ids_public)
     _forget(cache, {job.key for job in jobs})
     return summary
 

@@ -1,6 +1,5 @@
 """Which of a patient's series is the short-axis cine that the contours were drawn on: chosen by evidence."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,12 +7,12 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from lvseg.core.archives import Item, SetAside, UnreadableError
+from lvseg.core.archives import SetAside, UnreadableError
 from lvseg.dicom.header import Image
+from lvseg.dicom.numbering import number_in_name, series_in_name
 from lvseg.dicom.pixels import read_pixels
 from lvseg.imaging.contour_quality import ANATOMY_FIT, anatomy_fit
 
-_NUMBERED = re.compile(r"^(?:(?P<series>[A-Za-z]+[-_]\d+)[-_])?0*(?P<number>\d+)$")
 _SAMPLE = 9  # contours that are laid on each candidate series
 _MOST_PHASES = 40
 _PARALLEL = 0.996  # cosine of about 5 degrees
@@ -45,12 +44,6 @@ class DrawnSeries:
     fit: float
 
 
-def number_in_name(item: Item) -> int | None:
-    """Return the image number that a file is named by (48 in `IM-0004-0048.dcm`, `48.dcm`), or None."""
-    match = _NUMBERED.match(PurePosixPath(item.name).stem)
-    return int(match["number"]) if match else None
-
-
 def group(images: Sequence[Image]) -> tuple[list[Series], list[SetAside]]:
     """Divide a patient's images into series by folder, prefix of the file name and series UID, all three.
 
@@ -62,12 +55,11 @@ def group(images: Sequence[Image]) -> tuple[list[Series], list[SetAside]]:
     aside: list[SetAside] = []
     for image in images:
         path = PurePosixPath(image.item.label)
-        match = _NUMBERED.match(path.stem)
         number = number_in_name(image.item) or image.number
         if number is None:
             aside.append(SetAside(image.item.label, "no image number, neither in its name nor in its header"))
             continue
-        prefix = (match["series"] if match else None) or ""
+        prefix = series_in_name(image.item)
         key = (str(path.parent), prefix, image.series_uid)
         found = series.setdefault(key, Series(f"{path.parent.name}/{prefix}" if prefix else path.parent.name))
         first = found.images.setdefault(number, image)

@@ -11,6 +11,7 @@ import shapely
 from lvseg.core.archives import Item, SetAside, UnreadableError
 from lvseg.dicom import header, phases
 from lvseg.dicom.header import Image
+from lvseg.dicom.numbering import number_in_name
 from lvseg.dicom.phases import PlacedImage
 from lvseg.dicom.pixels import read_pixels
 from lvseg.imaging import contour_quality
@@ -102,7 +103,7 @@ def read_study(files: PatientFiles, first_pixel: int, all_pixels: bool) -> Study
     study = Study(files.id, files.group)
     sets = _complementary(files.contours, sunnybrook_text.parse_name)
     drawn = {copy.folder: _read_contours(copy, first_pixel, study.aside) for copy in sets}
-    copies = _complementary(files.images, drawn_series.number_in_name)
+    copies = _complementary(files.images, number_in_name)
     found = (_candidate(copy, sets, drawn, study.aside) for copy in copies)
     candidates = [candidate for candidate in found if candidate]
     if not candidates:

@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
 from lvseg.core.archives import Item, UnreadableError, walk
+from lvseg.dicom.tolerance import tolerant
 from lvseg.labels.layouts import find_patients
 from lvseg.privacy.values import Kind, Value
 
@@ -135,6 +136,7 @@ def read_values(raw: Path) -> RawValues:
     return found
 
 
+@tolerant()
 def _add_file(found: RawValues, item: Item) -> None:
     """Take in a DICOM file twice: up to the pixels, and as a whole, which a fault behind them leaves empty."""
     content = item.read()

@@ -19,6 +19,7 @@ from pydicom.valuerep import DA, DT, TM
 
 from lvseg.core.files import atomic_path
 from lvseg.dicom.header import Image
+from lvseg.dicom.tolerance import tolerant
 from lvseg.studies.analysis.result import StudyResult
 
 # SNOMED CT names the ventricle with its wall, the Foundational Model of Anatomy the cavity alone.
@@ -45,12 +46,12 @@ def write(path: Path, result: StudyResult, phases: Sequence[int]) -> str | None:
     if not shown:
         return "there is no mask"
     try:
-        with warnings.catch_warnings():
+        with tolerant(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they repeat names of patients
             segmentation = _object(result, shown)
     except Exception as error:  # headers of strangers break rules that highdicom holds, in any way
         return f"the header of the source does not allow it ({type(error).__name__})"
-    with atomic_path(path) as temporary:
+    with tolerant(), atomic_path(path) as temporary:
         segmentation.save_as(temporary)
     return None
 

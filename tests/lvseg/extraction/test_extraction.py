@@ -13,8 +13,8 @@ import pytest
 from lvseg.core.errors import UserError
 from lvseg.data import shards
 from lvseg.extraction import patient
-from lvseg.extraction.run import extract
-from lvseg.params import Params, load
+from lvseg.extraction.run import Outs, extract
+from lvseg.params import load
 from tests.conftest import REPOSITORY
 from tests.lvseg.labels.scd import ED, ES, PHASES, SLICES, Cine, write_contour, write_layout
 
@@ -33,16 +33,11 @@ def raw(tmp_path: Path) -> Path:
     return tmp_path / "raw"
 
 
-def params(raw: Path, *, public: bool = True) -> Params:
-    base = load(REPOSITORY / "params.yaml")
-    data = base.data.model_copy(update={"raw": str(raw), "ids_public": public})
-    return base.model_copy(update={"data": data, "extract": base.extract.model_copy(update={"workers": 1})})
-
-
 def run(raw: Path, out: Path, *, public: bool = True) -> str:
-    return extract(
-        params(raw, public=public), "tasks.extract", out / "shards", out / "index.csv", out / "quality"
-    )
+    outs = Outs(out / "shards", out / "index.csv", out / "quality")
+    shipped = load(REPOSITORY / "params.yaml")
+    data = shipped.data.model_copy(update={"raw": str(raw), "ids_public": public})
+    return extract(data, shipped.quality, workers=1, module="tasks.extract", outs=outs)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

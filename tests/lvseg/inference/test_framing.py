@@ -9,7 +9,7 @@ import pytest
 from bench.robustness import FRAMINGS, Picture, losses, mean_dice
 from lvseg.data import drawn_frames
 from lvseg.data.examples import Example, select_examples
-from lvseg.extraction.run import extract
+from lvseg.extraction.run import Outs, extract
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.outline import area
 from lvseg.inference.segmenter import Segmenter
@@ -28,15 +28,11 @@ def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("phantom")
     shipped = load(REPOSITORY / "params.yaml")
     generate(folder / "raw", 11, Size(PATIENTS, slices=9, phases=8, matrix=128), workers=1)
-    settings = shipped.model_copy(
-        update={
-            "data": shipped.data.model_copy(update={"raw": str(folder / "raw")}),
-            "extract": shipped.extract.model_copy(update={"workers": 1}),
-        }
-    )
+    data = shipped.data.model_copy(update={"raw": str(folder / "raw")})
+    outs = Outs(folder / "shards", folder / "index.csv", folder / "quality")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LVSEG_HOME", str(folder / "home"))
-        extract(settings, "tasks.extract", folder / "shards", folder / "index.csv", folder / "quality")
+        extract(data, shipped.quality, workers=1, module="tasks.extract", outs=outs)
     names = sorted(path.stem for path in (folder / "shards").glob("*.npz"))
     with (folder / "split.csv").open("w", newline="") as file:
         table = csv.writer(file)
