@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from lvseg.imaging.contour_quality import anatomy_fit, epi_flag, shape_flags
+from lvseg.imaging.contour_quality import SMALLEST_AREA, anatomy_fit, epi_flag, shape_flags
+from lvseg.imaging.raster import rasterise
 
 
 def circle(x: float, y: float, radius: float) -> np.ndarray:
@@ -55,3 +57,61 @@ def test_fit_is_high_on_a_cavity_and_chance_elsewhere() -> None:
     assert np.median(elsewhere) == pytest.approx(0.5, abs=0.1)
     assert anatomy_fit(1000 - image, circle(60, 70, 12)) < 0.1
     assert np.isnan(anatomy_fit(image, circle(500, 500, 12)))
+
+
+def by_definition(image: np.ndarray, points: np.ndarray) -> float:
+    """The fit as its docstring defines it: pair by pair of pixels, on the whole image."""
+    inside = rasterise(points, image.shape).astype(bool)
+    outwards = ndimage.distance_transform_edt(~inside) - ndimage.distance_transform_edt(inside)
+    core, ring = image[outwards <= -1].astype(float), image[(outwards >= 2) & (outwards <= 4)].astype(float)
+    pairs = np.array([1.0 if a > b else 0.5 if a == b else 0.0 for a in core for b in ring])
+    down, across = np.gradient(ndimage.gaussian_filter(image.astype(float), 1))
+    away_down, away_across = np.gradient(outwards)
+    along = (down * away_down + across * away_across)[np.abs(outwards) <= 1]
+    return float((pairs.mean() + np.mean(along < 0)) / 2)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_fit_is_what_it_says(seed: int) -> None:
+    """Grey values of a few steps, so that many are equal; a contour of another shape each time, off the middle."""
+    rng = np.random.default_rng(seed)
+    image = rng.integers(0, 4, (60, 72)).astype(np.uint8)
+    points = circle(40 + 2 * seed, 24 + seed, 4 + seed) * [1, 0.8]
+    assert anatomy_fit(image, points) == pytest.approx(by_definition(image, points), abs=1e-12)
+
+
+def test_the_fit_at_the_edges() -> None:
+    flat = np.full((40, 40), 7)
+    assert anatomy_fit(flat, circle(20, 20, 8)) == 0.25  # every pair is equal, nowhere does it get darker
+    image = np.random.default_rng(1).integers(0, 9, (40, 40))
+    corner = circle(4, 5, 4)
+    assert anatomy_fit(image, corner) == pytest.approx(by_definition(image, corner), abs=1e-12)
+    assert np.isnan(anatomy_fit(image, circle(20, 20, 60)))  # all is inside
+    assert np.isnan(anatomy_fit(image, circle(20.5, 20.5, 0.2)))  # no pixel's centre is
+    assert np.isnan(anatomy_fit(image[:2], circle(20, 1, 5)))
+    thin = np.tile(
+        [9.0] * 5 + [1.0] * 5, (3, 1)
+    )  # three rows are enough: all to the left of the line is brighter
+    left = np.array([[-5, -5], [4.5, -5], [4.5, 9], [-5, 9]])
+    assert anatomy_fit(thin, left) == 1.0
+
+
+def test_the_evidence_counts_points_and_pixels() -> None:
+    points = np.array([[-0.5, 10], [10, -0.5], [79.5, 20], [20, 63.5]])
+    assert shape_flags(points, SIZE) == {}  # the border of a pixel still belongs to it
+    out = np.array([[-0.6, 10], [10, 10], [10, 63.6], [79.6, 20]])
+    assert shape_flags(out, SIZE)["outside-image"] == "3 of 4 points outside 80 x 64 pixels"
+    side = SMALLEST_AREA**0.5
+    square = np.array([[0, 0], [side, 0], [side, side], [0, side]])
+    assert set(shape_flags(20 + square * 0.99, SIZE)) == {"too-small"}
+    assert shape_flags(20 + square * 0.99, SIZE)["too-small"] == "area of 11.8 pixels"
+    assert shape_flags(20 + square * 1.01, SIZE) == {}
+    bow = np.array([[10, 10], [40, 40], [40, 10], [10, 20.0]])
+    assert shape_flags(bow, SIZE)["self-crossing"].startswith("crosses itself, ")
+
+
+def test_an_endocardium_may_lie_a_twentieth_outside() -> None:
+    square = np.array([[0, 0], [10, 0], [10, 10], [0, 10.0]])
+    assert epi_flag(square, square * [0.951, 1]) is None
+    assert epi_flag(square, square * [0.9, 1]) == "10% of the endocardial area is outside"
+    assert epi_flag(square * 0, square) is None

@@ -117,3 +117,34 @@ def test_what_the_square_does_not_show_does_not_set_the_scale() -> None:
     spacing = np.array([1.0, 1.0])
     narrow = Grid(64, 1.0).image(body, spacing)
     assert Grid(64, 1.0).image(wide, spacing) == pytest.approx(narrow, abs=1e-5)
+
+
+def test_values_go_back_in_their_own_type_and_leave_the_rest_at_what_is_beyond() -> None:
+    square = Grid(4, 1.0)
+    scores = np.arange(16, dtype=np.float32).reshape(4, 4)
+    back = square.restored(scores, (6, 6), (1.0, 1.0))
+    assert back.dtype == np.float32
+    np.testing.assert_array_equal(back[1:5, 1:5], scores)
+    assert back[0].tolist() == [0.0] * 6 and back[:, 5].tolist() == [0.0] * 6
+    assert square.restored(scores, (4, 4), (1.0, 1.0)) is scores
+    halves = square.restored(scores, (4, 4), (0.5, 0.5))  # of another pixel size: not the square itself
+    assert halves.shape == (4, 4) and halves[0, 0] == pytest.approx(3.75)
+    part = square.restored(scores[1:3, 2:4], (4, 4), (1.0, 1.0), beyond=-1.0, corner=(1, 2))
+    np.testing.assert_array_equal(part[1:3, 2:4], scores[1:3, 2:4])
+    assert (part == -1).sum() == 12
+
+
+def test_half_a_covered_point_is_inside() -> None:
+    mask = np.zeros((4, 4), np.int64)
+    mask[:, 2:] = 1
+    fine = Grid(8, 0.5).mask(mask, (1.0, 1.0))
+    assert fine.dtype == np.uint8 and fine[3].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    edge = Grid(3, 1.0).mask(mask, (1.0, 1.0))  # the middle of three points lies between two pixels
+    assert edge.dtype == np.uint8 and edge[1].tolist() == [0, 1, 1]
+    same = Grid(4, 1.0).mask(mask, (1.0, 1.0))
+    assert same.dtype == np.uint8 and same.tolist() == mask.tolist()
+
+
+def test_what_is_no_image_says_so() -> None:
+    with pytest.raises(ValueError, match=r"this has the shape \(2, 3, 4\)"):
+        Grid(4, 1.0).image(np.zeros((2, 3, 4)), (1.0, 1.0))

@@ -42,3 +42,13 @@ def test_a_region_at_the_border_is_closed() -> None:
 def test_nothing_positive_has_no_outline() -> None:
     assert outline(np.full((8, 8), -1.0)) is None
     assert outline(np.zeros((8, 8))) is None
+
+
+def test_the_line_around_few_pixels_point_by_point() -> None:
+    alone = np.full((5, 6), -1.0)
+    alone[2, 3] = 1.0
+    assert sorted(map(tuple, outline(alone))) == [(2.5, 2.0), (3.0, 1.5), (3.0, 2.5), (3.5, 2.0)]
+    faint = np.where(alone > 0, 0.25, -0.25)
+    assert sorted(map(tuple, outline(faint))) == sorted(map(tuple, outline(alone)))
+    everywhere = outline(np.full((2, 3), 0.5))
+    assert everywhere.min(axis=0).tolist() == [-0.5, -0.5] and everywhere.max(axis=0).tolist() == [2.5, 1.5]

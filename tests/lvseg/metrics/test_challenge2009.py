@@ -105,3 +105,27 @@ def test_who_is_judged() -> None:
     assert not judged(circle(20, points=15), (200, 200))
     assert not judged(circle(20, x=19), (200, 200))
     assert not judged(circle(20, y=185), (200, 200))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "wanted"),
+    [
+        (0.0, 5, False),
+        (0.4, 5, True),
+        (5, 0.0, False),
+        (5, 0.4, True),
+        (19.0, 5, False),
+        (18.6, 5, True),
+        (5, 9.0, False),
+        (5, 8.6, True),
+    ],
+)
+def test_a_contour_at_the_border_is_not_judged(x: float, y: float, wanted: bool) -> None:
+    """In an image of 10 rows and 20 columns, whose last pixel counts as its border."""
+    inner = np.c_[np.linspace(3, 8, 15), np.full(15, 4.0)]
+    assert challenge2009.judged(np.vstack([inner, [x, y]]), (10, 20)) is wanted
+
+
+def test_fewer_than_16_points_are_not_judged() -> None:
+    line = np.c_[np.linspace(3, 8, 16), np.full(16, 4.0)]
+    assert challenge2009.judged(line, (10, 20)) and not challenge2009.judged(line[1:], (10, 20))

@@ -48,3 +48,15 @@ def test_accuracy_and_cross_entropy_of_known_scores() -> None:
         (4, 4), -1000.0, np.float32
     )  # background everywhere: right on 15 pixels, and finite on the wrong one
     assert overlap.cross_entropy(sure, mask(3)) == pytest.approx(1000 / 16)
+
+
+def test_any_number_but_zero_is_inside_a_mask() -> None:
+    assert overlap.accuracy(np.array([2, 0, 3]), np.array([1, 0, 7])) == 1.0
+    assert overlap.dice(np.array([2, 0]), np.array([1, 5])) == 2 / 3
+
+
+def test_cross_entropy_pixel_by_pixel() -> None:
+    margin = np.array([[0.5, -1.5], [2.0, 0.25]], np.float32)
+    mask = np.array([[1, 1], [0, 0]])
+    expected = [math.log(1 + math.exp(-own)) for own in (0.5, -1.5, -2.0, -0.25)]
+    assert overlap.cross_entropy(margin, mask) == pytest.approx(sum(expected) / 4)

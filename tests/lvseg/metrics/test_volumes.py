@@ -44,3 +44,14 @@ def test_agreement_of_too_few() -> None:
     assert none.patients == 0 and math.isnan(none.bias)
     one = agreement([4.0], [1.0])
     assert one.bias == 3.0 and math.isnan(one.limits[0]) and math.isnan(one.correlation)
+
+
+def test_what_agreement_leaves_undefined() -> None:
+    none = agreement([math.nan], [1.0])
+    assert all(math.isnan(value) for value in (none.bias, *none.limits, none.mean_absolute, none.correlation))
+    two = agreement([1.0, 2.5], [1.2, 2.2])
+    assert two.limits == pytest.approx((0.05 - 1.96 * 0.125**0.5, 0.05 + 1.96 * 0.125**0.5))
+    assert two.correlation == pytest.approx(1.0)
+    assert math.isnan(agreement([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]).correlation)
+    assert math.isnan(agreement([1.0, 2.0, 3.0], [2.0, 2.0, 2.0]).correlation)
+    assert agreement([1.0, 2.0, 3.0, 4.0], [4.0, 2.0, 3.0, 1.0]).correlation == pytest.approx(-0.8)
