@@ -152,7 +152,7 @@ def _deployed() -> Path:
     git("worktree", "prune")
     if not (code / ".git").is_file():
         git("worktree", "add", "--force", "--quiet", "--detach", str(code), commit)
-    git("checkout", "--force", "--quiet", "--detach", commit, cwd=code)
+    git("checkout", "--force", "--quiet", "--detach", commit, root=code)
     return code
 
 

@@ -70,7 +70,7 @@ class Dispatch:
         """Push a git ref with params.yaml and the present dvc.lock; return its name."""
         place = self.dvc.workspace
         commit = repository.commit_files(
-            repository.git("rev-parse", "HEAD", cwd=place),
+            repository.git("rev-parse", "HEAD", root=place),
             {"dvc.lock": (place / "dvc.lock").read_bytes()},
             f"{node.name}: for a worker",
         )

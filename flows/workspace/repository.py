@@ -3,63 +3,19 @@
 No file here may have the name of a library: Prefect puts this folder on the path when it loads a flow.
 """
 
-import os
-import re
-import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
+from lvseg.core import git as core_git
 from lvseg.core.errors import UserError
 from lvseg.core.places import ROOT
 
 REMOTE = "origin"
-_IDENTITY = {
-    f"GIT_{role}_{what}": value
-    for role in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", "lvseg"), ("EMAIL", "lvseg@localhost"))
-}
-# Nobody is there to type a password, or to say yes to an unknown host: the run would wait for ever.
-_NO_QUESTIONS = {"GIT_TERMINAL_PROMPT": "0", "SSH_ASKPASS": "false", "SSH_ASKPASS_REQUIRE": "force"}
-# The hooks of `dvc install` would check out and push the data of a checkout that is being prepared.
-_NO_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
-_FAULT = re.compile(r"(fatal|error|ssh|remote): | ! \[")
 _NONE = "0" * 40
 
-
-def git(*arguments: str, cwd: Path = ROOT, content: bytes | None = None, index: Path | None = None) -> str:
-    """Run git and return what it prints, without the space around it.
-
-    Args:
-        content: for its stdin.
-        index: an index other than that of the checkout.
-
-    Raises:
-        UserError: git failed; the message is its reason.
-    """
-    return _run(arguments, cwd, content, index).decode(errors="replace").strip()
-
-
-def _run(arguments: Sequence[str], cwd: Path, content: bytes | None, index: Path | None) -> bytes:
-    """Run git and return the bytes that it prints."""
-    # Variables such as GIT_DIR, which a hook sets, would lead to another repository.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or "SSH" in name}
-    environment = {**kept, **_IDENTITY, **_NO_QUESTIONS}
-    if index:
-        environment["GIT_INDEX_FILE"] = str(index)
-    done = subprocess.run(
-        ["git", *_NO_HOOKS, *arguments], cwd=cwd, env=environment, input=content or b"", capture_output=True
-    )
-    if done.returncode:
-        raise UserError(f"git {arguments[0]}: {_reason(done.stderr) or f'status {done.returncode}'}")
-    return done.stdout
-
-
-def _reason(said: bytes) -> str:
-    """Return the line that says what went wrong, rather than the advice that follows it; no credentials."""
-    lines = said.decode(errors="replace").strip().splitlines()
-    reason = next((line for line in lines if _FAULT.match(line)), lines[-1] if lines else "")
-    return re.sub(r"//[^/@\s]*@", "//", " ".join(reason.split()))
+git = partial(core_git.git, root=ROOT)  # in this checkout, where no other `root` is given
 
 
 def resolve(revision: str | None) -> str:
@@ -78,7 +34,7 @@ def resolve(revision: str | None) -> str:
 def read_file(commit: str, path: str) -> str | None:
     """Return a file as a commit has it, or None."""
     try:
-        return _run(("cat-file", "blob", f"{commit}:{path}"), ROOT, None, None).decode(errors="replace")
+        return core_git.read_file(commit, path, ROOT)
     except UserError:
         return None
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lvseg.core.errors import UserError
+from lvseg.core.git import git
 from lvseg.core.hashes import canonical_json, sha256_text, weights_hash
 from lvseg.core.places import ROOT
-from tracking.provenance.checkout import git
 from tracking.provenance.raw_data import held, raw_data
 from tracking.runs.store import Store, reason
 from tracking.scores.results import PATIENTS, summary_of
@@ -118,9 +118,7 @@ def _commit(version: "ModelVersion", root: Path) -> Link:
             f"not in this repository: `git fetch --all`; a flow's: `git fetch origin '{_FLOWS}/*:{_FLOWS}/*'`"
         )
         return Link(name, MISSING, commit, remedy)
-    ref = git(
-        "for-each-ref", "--contains", commit, "--count=1", "--format=%(refname:short)", root=root
-    ).strip()
+    ref = git("for-each-ref", "--contains", commit, "--count=1", "--format=%(refname:short)", root=root)
     if not ref:
         remedy = f"no branch or tag leads to it, so git will delete it: `git tag v{version.version} {commit}`"
         return Link(name, MISSING, commit, remedy)
@@ -194,5 +192,5 @@ def _flow(version: "ModelVersion", root: Path) -> Link:
     if flow_run is None:
         return Link(name, NOTED, "none", "trained without Prefect")
     ref = f"{_FLOWS}/runs/{flow_run}"
-    kept = git("for-each-ref", "--format=%(refname)", ref, root=root).strip()
+    kept = git("for-each-ref", "--format=%(refname)", ref, root=root)
     return Link(name, NOTED, flow_run, f"its params.yaml and dvc.lock: {kept}" if kept else "")

@@ -1,4 +1,4 @@
-"""This repository's git and DVC, asked in processes of their own, and a worktree of it for a while."""
+"""This repository's DVC, asked in a process of its own, and a worktree of the repository for a while."""
 
 import os
 import shutil
@@ -11,10 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lvseg.core.errors import UserError
+from lvseg.core.git import git
 from lvseg.core.places import ROOT
 
-# The hooks of `dvc install` would check out the data of a worktree that is being made.
-_NO_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
 _OURS = ("GIT_", "LVSEG_", "MLFLOW_", "PREFECT_", "PYTHONPATH")
 _LINKS = "reflink,hardlink,symlink,copy"  # data is a link into the cache where the file system can
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -27,15 +26,6 @@ def surroundings(**extra: str) -> dict[str, str]:
     return {**kept, "PATH": path, "DVC_NO_ANALYTICS": "1", **extra}
 
 
-def git(*arguments: str, root: Path = ROOT) -> str:
-    """Run git and return what it prints.
-
-    Raises:
-        UserError: git failed; the message is its reason.
-    """
-    return _run(["git", *_NO_HOOKS, *arguments], f"git {arguments[0]}", root, surroundings())
-
-
 def dvc(*arguments: str, root: Path = ROOT, **extra: str) -> str:
     """Run DVC, with `extra` in its environment, and return what it prints.
 
@@ -43,27 +33,13 @@ def dvc(*arguments: str, root: Path = ROOT, **extra: str) -> str:
         UserError: DVC failed; the message is its reason.
     """
     command = [sys.executable, "-m", "dvc", *arguments]
-    return _run(command, f"dvc {arguments[0]}", root, surroundings(**extra))
-
-
-def _run(command: list[str], name: str, root: Path, environment: Mapping[str, str]) -> str:
-    """Run a command that nobody watches."""
     done = subprocess.run(
-        command, cwd=root, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        command, cwd=root, env=surroundings(**extra), stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.startswith(("ERROR", "fatal", "error"))]
-        raise UserError(f"{name}: {next(iter(said[-1:]), f'status {done.returncode}')}")
+        said = [line for line in done.stderr.splitlines() if line.startswith(("ERROR", "error"))]
+        raise UserError(f"dvc {arguments[0]}: {next(iter(said[-1:]), f'status {done.returncode}')}")
     return done.stdout
-
-
-def read_file(commit: str, path: str, root: Path = ROOT) -> str:
-    """Return a file as a commit has it.
-
-    Raises:
-        UserError: the commit is not here, or lacks the file.
-    """
-    return git("cat-file", "blob", f"{commit}:{path}", root=root)
 
 
 def dvc_settings(root: Path = ROOT) -> dict[str, str]:

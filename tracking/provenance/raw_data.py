@@ -9,8 +9,9 @@ from typing import Any
 
 import yaml
 
+from lvseg.core.git import read_file
 from lvseg.core.places import ROOT
-from tracking.provenance.checkout import dvc, dvc_settings, read_file, write_dvc_settings
+from tracking.provenance.checkout import dvc, dvc_settings, write_dvc_settings
 
 
 @dataclass(frozen=True)

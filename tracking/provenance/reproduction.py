@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import psutil
 
 from lvseg.core.errors import UserError
+from lvseg.core.git import read_file
 from lvseg.core.hashes import file_hash, tree_hash
 from lvseg.core.places import ROOT, state_home
 from lvseg.data.examples import SHARDS, SPLIT
-from tracking.provenance.checkout import dvc, read_file, surroundings, undisturbed, worktree
+from tracking.provenance.checkout import dvc, surroundings, undisturbed, worktree
 from tracking.provenance.raw_data import Raw, raw_data, write_pointer
 
 if TYPE_CHECKING:

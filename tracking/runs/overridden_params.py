@@ -1,6 +1,5 @@
 """The parameters that a training has when nobody overrides any: those of the commit that people work on."""
 
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from lvseg import params
 from lvseg.core.errors import UserError
+from lvseg.core.git import read_file
 from lvseg.core.places import main_worktree
 from lvseg.models.unet_params import UnetParams
 
@@ -35,12 +35,10 @@ def overridden(model: str, given: Mapping[str, str]) -> dict[str, tuple[str, str
 
 def _section(model: str) -> dict[str, Any]:
     """Return the committed parameters of a training."""
-    command = ["git", "show", "HEAD:params.yaml"]
-    done = subprocess.run(command, cwd=main_worktree(), capture_output=True, text=True, check=False)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "params.yaml")
-        path.write_text(done.stdout, encoding="utf-8")
         try:
+            path.write_text(read_file("HEAD", "params.yaml", main_worktree()), encoding="utf-8")
             own = getattr(params.load(path), f"train_{model}")
         except (UserError, AttributeError):  # no repository, or parameters of another version
             return {}

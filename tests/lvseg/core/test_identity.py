@@ -1,7 +1,6 @@
 """What is recognised again, and what must not be."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 
 from lvseg.core.closure import import_closure
 from lvseg.core.errors import UserError
-from lvseg.core.git import git_state
 from lvseg.core.hashes import weights_hash
 from lvseg.data import shards
 from lvseg.data.examples import select_examples
@@ -85,24 +83,6 @@ def test_fingerprint_changes_with_each_input(tiny_shards: Path, tmp_path: Path) 
     assert print_of(threads=1) != base
     split.write_text(split.read_text() + "\n")
     assert print_of() != base
-
-
-def test_git_state_ignores_the_lock_that_every_run_rewrites(tmp_path: Path) -> None:
-    def git(*arguments: str) -> None:
-        who = ("-c", "user.name=a", "-c", "user.email=a@b")
-        subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
-
-    assert git_state(tmp_path).dirty
-    git("init")
-    for name in ("dvc.lock", "params.yaml"):
-        (tmp_path / name).write_text("1")
-    git("add", ".")
-    git("commit", "-m", "x")
-    (tmp_path / "dvc.lock").write_text("2")
-    (tmp_path / "untracked").write_text("2")
-    assert not git_state(tmp_path).dirty
-    (tmp_path / "params.yaml").write_text("2")
-    assert git_state(tmp_path).dirty
 
 
 def test_pseudonyms_are_stable_secret_and_keyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

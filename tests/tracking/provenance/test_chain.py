@@ -1,9 +1,7 @@
 """The chain of a registered version: a link that breaks is missed, and its remedy mends it."""
 
 import shutil
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from mlflow.entities.model_registry import ModelVersion
@@ -12,6 +10,7 @@ from lvseg.core.errors import UserError
 from tasks.lineage import main
 from tests.tracking import pipeline, stub
 from tests.tracking.conftest import EXPERIMENT, all_runs
+from tracking.model import package
 from tracking.provenance.chain import _weights, chain
 from tracking.provenance.checkout import dvc
 from tracking.registry.versions import MODEL
@@ -33,7 +32,6 @@ def repository(made: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def store(project: Path, saved_model: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Return a store with a trained and evaluated run, whose model is the tiny network."""
-    package = ModuleType("tracking.model.package")
 
     def downloaded(model_uri: str, folder: Path) -> Path:
         found = store.client.get_logged_model(model_uri.removeprefix("models:/"))
@@ -41,8 +39,7 @@ def store(project: Path, saved_model: Path, monkeypatch: pytest.MonkeyPatch) -> 
         shutil.copy(saved_model, folder / "model.keras")
         return folder
 
-    package.downloaded = downloaded  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "tracking.model.package", package)
+    monkeypatch.setattr(package, "downloaded", downloaded)
     stub.run_stage()
     store = open_store(EXPERIMENT)
     (run,) = all_runs(store)
