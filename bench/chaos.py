@@ -53,8 +53,8 @@ def undisturbed(site: Site) -> dict[str, str]:
     plain.python("-m", "flows.deploy")
     sooner = (
         "import os; from datetime import timedelta; from flows.service.settings import environment;"
-        "os.environ.update(environment()); from flows.deploy import heartbeat;"
-        f"heartbeat(timedelta(seconds={SILENCE}))"
+        "os.environ.update(environment()); from flows.deploy import crash_when_silent;"
+        f"crash_when_silent(timedelta(seconds={SILENCE}))"
     )
     plain.python("-c", sooner)
     site.prefect().pause("watch-data/poll")  # it would start runs of its own

@@ -17,6 +17,7 @@ from lvseg.core.errors import UserError
 from lvseg.core.places import ROOT
 
 POOLS = {"local": "Extraction, evaluation, and trainings without a GPU.", "gpu": "Trainings, one per GPU."}
+# Names of the automations.
 SILENT = "lvseg: a flow run that fell silent has crashed"
 NEVER_BEGAN = "lvseg: a flow run that never began has crashed"
 _NAME = re.compile(r"Deployment '([^']+)' successfully")
@@ -28,7 +29,7 @@ def main() -> None:
 
 
 def deploy() -> list[str]:
-    """Do it, quietly; return the names of the deployments.
+    """Deploy to the server that `environment` names; return the names of the deployments.
 
     Raises:
         UserError: the server does not answer, or refuses.
@@ -36,13 +37,17 @@ def deploy() -> list[str]:
     os.environ.update(environment())
     _pools()
     names = _deployments()
-    heartbeat(timedelta(seconds=SILENCE))
-    _crashed_after(NEVER_BEGAN, "prefect.flow-run.Pending", timedelta(seconds=START))
+    crash_when_silent(timedelta(seconds=SILENCE))
+    _crash_when_nothing_follows(NEVER_BEGAN, "prefect.flow-run.Pending", timedelta(seconds=START))
     return names
 
 
 def _pools() -> None:
-    """Make the work pools that are missing; those that are there keep what was set on them."""
+    """Make the work pools that are missing; those that are there keep what was set on them.
+
+    Raises:
+        UserError: the server does not answer.
+    """
     import httpx
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolCreate
@@ -59,8 +64,13 @@ def _pools() -> None:
 
 
 def _deployments() -> list[str]:
-    """Deploy what prefect.yaml describes, in the version that git has; return the names."""
-    surroundings = {**environment(), "LVSEG_VERSION": resolve(None)[:12], "COLUMNS": "200"}
+    """Deploy what prefect.yaml describes, in the version that git has; return the names.
+
+    Raises:
+        UserError: Prefect refuses; the message is its reason.
+    """
+    surroundings = {**environment(), "LVSEG_VERSION": resolve(None)[:12]}
+    surroundings["COLUMNS"] = "200"  # or Prefect breaks the lines that `_NAME` looks for
     del surroundings["LVSEG_REPOSITORY"]  # each worker has its own: the deployment must keep the variable
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
     done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True)
@@ -70,13 +80,19 @@ def _deployments() -> list[str]:
     return _NAME.findall(said)
 
 
-def heartbeat(silence: timedelta) -> None:
-    """Let the server mark a flow run of ours as crashed when it has shown no sign of life for so long."""
-    _crashed_after(SILENT, "prefect.flow-run.heartbeat", silence)
+def crash_when_silent(silence: timedelta) -> None:
+    """Let the server mark a flow run of ours as crashed when it has shown no sign of life for `silence`."""
+    _crash_when_nothing_follows(SILENT, "prefect.flow-run.heartbeat", silence)
 
 
-def _crashed_after(name: str, last: str, silence: timedelta) -> None:
-    """Let the server mark a flow run of ours as crashed when nothing has followed an event for so long."""
+def _crash_when_nothing_follows(name: str, last: str, silence: timedelta) -> None:
+    """Let the server mark a flow run of ours as crashed when nothing has followed an event for some time.
+
+    Args:
+        name: of the automation, which is made or brought up to date.
+        last: the event, such as `prefect.flow-run.heartbeat`.
+        silence: the time without a further event of the run.
+    """
     from prefect.automations import Automation
     from prefect.client.schemas.objects import StateType
     from prefect.events.actions import ChangeFlowRunState

@@ -16,10 +16,12 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.states import Completed, Failed, State
 
-from flows.pipeline.elsewhere import Elsewhere
-from flows.pipeline.outcome import Ending, refusing
-from flows.process import lines
-from flows.process.commands import Children, Dvc, StageError
+from flows.pipeline.end_states import EndState, errors_to_states
+from flows.pipeline.pool_runs import PoolRuns
+from flows.process import leashed
+from flows.process.children import Children
+from flows.process.commands import Dvc
+from flows.process.failures import StageError
 from lvseg.core.errors import UserError
 from lvseg.core.files import write_text
 from lvseg.core.places import ROOT
@@ -34,7 +36,7 @@ _BEFORE = "(as before)"  # ends the line of a study of which there is nothing ne
 
 
 @flow(name="predict-cohort")
-@refusing
+@errors_to_states
 def predict_cohort(
     studies: str,
     out: str,
@@ -42,7 +44,7 @@ def predict_cohort(
     shards: int = 2,
     model: str | None = None,
     version: str = "champion",
-) -> Ending:
+) -> EndState:
     """Predict all studies of a list or of a folder.
 
     Args:
@@ -53,22 +55,26 @@ def predict_cohort(
         model: Folder of a model instead of the registered one.
         version: Number or alias of the registered model.
     """
-    begin, paths = time.monotonic(), _listed(Path(studies))
-    home = Path(out) / "private" / "shards"
-    how: dict[str, Any] = {"out": out, "model": model, "version": version}
+    begin, paths = time.monotonic(), _paths_of_studies(Path(studies))
+    lists = Path(out) / "private" / "shards"
+    order: dict[str, Any] = {"out": out, "model": model, "version": version}
     if pool:
-        away = Elsewhere("predict-shard", pool, parameter="pool", page="docs/predict.md")
+        runs = PoolRuns("predict-shard", pool, parameter="pool", page="docs/predict.md")
+        # Every n-th study, so that parts take about the same time where studies of a kind lie together.
         parts = [part for number in range(shards) if (part := paths[number::shards])]
-        _parts([_list(home / f"{number}.txt", part) for number, part in enumerate(parts, 1)], how, away)
-    whole = _list(home / "all.txt", paths)
-    said = task(name="all", task_run_name="all together")(_predict)(whole, **how)
-    _leave(Path(out), said := _SECONDS.sub(f" in {time.monotonic() - begin:.0f} s", said))
-    return Completed(message=said)
+        _predict_parts(
+            [_write_list(lists / f"{number}.txt", part) for number, part in enumerate(parts, 1)], order, runs
+        )
+    whole = _write_list(lists / "all.txt", paths)
+    summary = task(name="all", task_run_name="all together")(_predict)(whole, **order)
+    summary = _SECONDS.sub(f" in {time.monotonic() - begin:.0f} s", summary)
+    _create_artifact(Path(out), summary)
+    return Completed(message=summary)
 
 
 @flow(name="predict-shard")
-@refusing
-def predict_shard(studies: str, out: str, model: str | None = None, version: str = "champion") -> Ending:
+@errors_to_states
+def predict_shard(studies: str, out: str, model: str | None = None, version: str = "champion") -> EndState:
     """Predict the studies of a list.
 
     Args:
@@ -80,49 +86,55 @@ def predict_shard(studies: str, out: str, model: str | None = None, version: str
     return Completed(message=_predict(studies, out, model, version))
 
 
-def _listed(studies: Path) -> list[str]:
-    """Return the paths of all studies.
+def _paths_of_studies(studies: Path) -> list[str]:
+    """Return the paths of all studies of a list or of a folder, hidden ones left out.
 
     Raises:
-        UserError: there are none.
+        UserError: there are none, or this worker does not see them.
     """
     if not studies.exists():
         raise UserError(f"studies: {studies} is no folder and no list that this worker can see")
-    held = [studies]
+    given = [studies]
     if studies.is_dir():
-        held = sorted(path for path in studies.iterdir() if not path.name.startswith("."))
-    return [str(path) for path in inputs(held)]
+        given = sorted(path for path in studies.iterdir() if not path.name.startswith("."))
+    return [str(path) for path in inputs(given)]
 
 
-def _list(path: Path, studies: list[str]) -> str:
+def _write_list(path: Path, studies: list[str]) -> str:
     """Write a list of studies where its owner alone can read it, and return its path."""
     write_text(path, "".join(f"{line}\n" for line in studies))
     path.parent.parent.chmod(0o700)
     return str(path)
 
 
-def _parts(lists: list[str], how: dict[str, Any], away: Elsewhere) -> None:
-    """Have each list predicted by a worker of a pool; what is lost is left to be done here."""
+def _predict_parts(lists: list[str], order: dict[str, Any], runs: PoolRuns) -> None:
+    """Have each list predicted by a worker of a pool; what is lost is left to be done here.
+
+    Args:
+        lists: paths of lists of studies.
+        order: the other parameters of `predict-shard`.
+        runs: starts them on the pool.
+    """
     ending = threading.Event()
 
-    def sent(number: int) -> State[Any]:
-        run = away.start(f"shard {number} of {len(lists)}", {"studies": lists[number - 1], **how})
-        state = away.wait(run, ending)
+    def predict_part(number: int) -> State[Any]:
+        run = runs.start(f"shard {number} of {len(lists)}", {"studies": lists[number - 1], **order})
+        state = runs.wait(run, ending)
         if state.is_completed():
             return Completed(message=state.message)
         return Failed(message=f"lost, and left to be done here: {state.message}")
 
-    shard = task(name="shard", task_run_name=f"shard {{number}} of {len(lists)}")(sent)
+    shard = task(name="shard", task_run_name=f"shard {{number}} of {len(lists)}")(predict_part)
     try:
         for future in [shard.submit(number) for number in range(1, len(lists) + 1)]:
             future.wait()
     finally:
         ending.set()  # also when the run is cancelled: nothing goes on without it
-        away.end()
+        runs.end()
 
 
-def _leave(out: Path, said: str) -> None:
-    """Create the artifact of a run: what it came to, no study by name."""
+def _create_artifact(out: Path, words: str) -> None:
+    """Create the artifact of a run: what it came to in `words` and figures, no study by name."""
     import pandas as pd
 
     from tracking.scores.predictions import summary
@@ -130,34 +142,34 @@ def _leave(out: Path, said: str) -> None:
     figures = summary(pd.read_parquet(out / "measurements.parquet"))
     rows = [f"| {name.removeprefix('predict/')} | {value:.5g} |" for name, value in figures.items()]
     table = "\n".join(["| | |", "|---|---|", *rows])
-    create_markdown_artifact(f"{said}\n\n{table}\n", key="cohort", description="What the run came to")
+    create_markdown_artifact(f"{words}\n\n{table}\n", key="cohort", description="What the run came to")
 
 
 def _predict(studies: str, out: str, model: str | None, version: str) -> str:
-    """Run `lvseg predict` on a list, on a leash, and return its summary.
+    """Run `lvseg predict` on a list, on a leash, and return the line that sums it up.
 
     Raises:
         StageError: it could not run.
     """
-    log, children, told = get_run_logger(), Children(), [""]
+    log, children, summaries = get_run_logger(), Children(), [""]
 
-    def tell(line: str) -> None:
+    def log_progress(line: str) -> None:
         if study := _STUDY.match(line):
             if not line.endswith(_BEFORE):
                 log.info(study[1])
         elif _SUMMARY.match(line):
-            told.append(line)
+            summaries.append(line)
             log.info(line)
 
     chosen = ["--model", model] if model else ["--version", version]
-    ended = lines.run(
+    ended = leashed.run(
         [sys.executable, "-m", "tasks.predict", "--out", out, *chosen, studies],
         cwd=ROOT,
         env=Dvc(ROOT, children).environment(),
-        on_line=tell,
+        on_line=log_progress,
         stop=threading.Event(),
     )
     if ended.status not in (0, _SOME_FAILED):
         last = ended.tail.strip().splitlines()[-1:] or [f"ended with status {ended.status}"]
         raise StageError(last[0].removeprefix("error: "))
-    return told[-1]
+    return summaries[-1]

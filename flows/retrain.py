@@ -12,23 +12,26 @@ from prefect.futures import PrefectFuture
 from prefect.states import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.pipeline import graph, promotion, report
+from flows.pipeline import artifacts, graph, promotion
 from flows.pipeline.dispatch import Dispatch
+from flows.pipeline.end_states import EndState, cached, errors_to_states, failed_from_outside, verdict
 from flows.pipeline.graph import Node
-from flows.pipeline.outcome import Ending, cached, refusing, verdict
 from flows.pipeline.stage import repro
-from flows.process.commands import Children, Dvc, InfrastructureError, StageError, run_cache
+from flows.process.children import Children
+from flows.process.commands import Dvc, run_cache_lock
+from flows.process.failures import InfrastructureError, StageError
 from flows.workspace import repository, snapshot
 from flows.workspace.worktree import workspace
 from lvseg.core.errors import UserError
 
 RETRY_AFTER = [10.0, 60.0]  # seconds before a second and a third try
-THREADS = 64  # each stage has one, also while it waits
+THREADS = 64  # each stage has one, also while it waits; dvc.yaml has far fewer stages
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=THREADS)
+_UNHEARD = logging.getLogger("lvseg.unheard")  # for a command whose output only answers a question
 
 
 @flow(name="retrain", task_runner=RUNNER)
-@refusing
+@errors_to_states
 def retrain(
     targets: list[str] = ["report"],  # noqa: B006
     overrides: list[str] = [],  # noqa: B006
@@ -37,7 +40,7 @@ def retrain(
     force: list[str] = [],  # noqa: B006
     push: bool = False,
     branch: str | None = None,
-) -> Ending:
+) -> EndState:
     """Bring the pipeline up to date: only what changed runs, in a workspace of its own.
 
     Args:
@@ -68,16 +71,16 @@ def retrain(
         except graph.GraphError as error:
             raise UserError(f"targets {', '.join(targets)}: {error}") from None
         _check_names("force", force, nodes)
-        before = report.hashes(place.path)
+        before = artifacts.hashes(place.path)
         run = Run(dvc, frozenset(force), dispatch)
         try:
-            states = run.all(nodes)
+            states = run.bring_up_to_date(nodes)
             _deliver_what_waits()
             states |= promotion.step(dvc, states, run.changed)
-            kept = snapshot.keep(run_id, place, branch)
-            report.write(place, states, before, kept)
+            record = snapshot.record(run_id, place, branch)
+            artifacts.write(place, states, before, record)
             if push:
-                _push(dvc, kept)
+                _push(dvc, record)
         finally:
             children.end()  # also when the run is cancelled: nothing goes on without it
             if dispatch:
@@ -86,9 +89,13 @@ def retrain(
 
 
 def _check_remotes(dvc: Dvc, parameter: str) -> None:
-    """Refuse before hours of work what would fail after them: nowhere to send results to."""
+    """Refuse before hours of work what would fail after them.
+
+    Raises:
+        UserError: DVC or git has nowhere to send results to; the message names the parameter that asked for it.
+    """
     try:
-        dvc.run("remote", "default", log=logging.getLogger("lvseg.unheard"))
+        dvc.run("remote", "default", log=_UNHEARD)
     except StageError:
         raise UserError(
             f"{parameter}: DVC has no default remote: `dvc remote add --default` adds one"
@@ -114,27 +121,31 @@ def _deliver_what_waits() -> None:
 
 
 def _check_names(parameter: str, names: Sequence[str], nodes: Sequence[Node]) -> None:
-    """Refuse names that are no stage of this run."""
+    """Refuse names that are no stage of this run.
+
+    Raises:
+        UserError: the message names the first of them, the parameter that holds it, and what there is.
+    """
     known = [node.name for node in nodes]
     for name in names:
         if name not in known:
             raise UserError(f"{parameter}: {name} is no stage of this run; they are {', '.join(known)}")
 
 
-def _push(dvc: Dvc, kept: snapshot.Kept) -> None:
+def _push(dvc: Dvc, record: snapshot.RunRecord) -> None:
     """Send results to the DVC remote and refs to the git remote.
 
     Raises:
         UserError: one of them does not take them; the results are safe here.
     """
     try:
-        with run_cache():
+        with run_cache_lock():
             dvc.run("push", "--run-cache", log=get_run_logger())
     except (StageError, InfrastructureError) as error:
         raise UserError(f"push: {error}; the results are kept, the next run with push sends them") from None
-    repository.push_ref(kept.ref)
-    if kept.branch:
-        repository.push_ref(f"refs/heads/{kept.branch}")
+    repository.push_ref(record.ref)
+    if record.branch:
+        repository.push_ref(f"refs/heads/{record.branch}")
 
 
 @dataclass
@@ -142,9 +153,9 @@ class Run:
     """The stages of one flow run.
 
     Attributes:
-        dvc: runs in the workspace.
-        force: the stages to run although nothing changed.
-        dispatch: sends GPU stages to a work pool, or None.
+        dvc: DVC in the workspace of the run.
+        force: the names of the stages to run although nothing changed.
+        dispatch: sends GPU stages to a work pool; None: all stages run here.
         changed: the names of the stages whose outs may be new.
     """
 
@@ -154,17 +165,17 @@ class Run:
     changed: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def all(self, nodes: Sequence[Node]) -> dict[str, State[Any]]:
-        """Run every node as soon as all that it needs is done; return how each ended."""
+    def bring_up_to_date(self, nodes: Sequence[Node]) -> dict[str, State[Any]]:
+        """Run every node as soon as all that it needs is done; return the state that each ended in, by name."""
         futures: dict[str, PrefectFuture[Any]] = {}
         for node in nodes:
             needs = [futures[name] for name in node.needs if name in futures]
-            futures[node.name] = self.task(node).submit(wait_for=needs)
+            futures[node.name] = self._task(node).submit(wait_for=needs)
         for future in futures.values():
             future.wait()
         return {name: future.state for name, future in futures.items()}
 
-    def task(self, node: Node) -> Any:
+    def _task(self, node: Node) -> Any:
         """Return the Prefect task of a node; it has the name of the stage."""
 
         @task(
@@ -172,14 +183,14 @@ class Run:
             task_run_name=node.name,
             retries=len(RETRY_AFTER),
             retry_delay_seconds=RETRY_AFTER,
-            retry_condition_fn=worth_another_try,
+            retry_condition_fn=failed_from_outside,
         )
         def stage() -> State[Any]:
-            return self.one(node)
+            return self._stage(node)
 
         return stage
 
-    def one(self, node: Node) -> State[Any]:
+    def _stage(self, node: Node) -> State[Any]:
         """Bring one stage up to date, unless DVC found it unchanged and nothing that it needs has changed since."""
         forced = node.name in self.force
         if not (forced or node.stale or self.changed.intersection(node.needs)):
@@ -192,8 +203,3 @@ class Run:
             with self._lock:
                 self.changed.add(node.name)
         return state
-
-
-def worth_another_try(task: Any, run: Any, state: State[Any]) -> bool:
-    """Return whether a stage failed for reasons outside of it."""
-    return isinstance(state.result(raise_on_failure=False), InfrastructureError)

@@ -6,17 +6,18 @@ from prefect import flow, get_run_logger, task
 from prefect.states import State
 
 from flows.pipeline import graph
-from flows.pipeline.outcome import Ending, refusing
+from flows.pipeline.end_states import EndState, errors_to_states
 from flows.pipeline.stage import repro
-from flows.process.commands import Children, Dvc, run_cache
+from flows.process.children import Children
+from flows.process.commands import Dvc, run_cache_lock
 from flows.workspace import repository
 from flows.workspace.worktree import workspace
 from lvseg.core.errors import UserError
 
 
 @flow(name="run-stage")
-@refusing
-def run_stage(stage: str, ref: str, force: bool = False) -> Ending:
+@errors_to_states
+def run_stage(stage: str, ref: str, force: bool = False) -> EndState:
     """Run one stage: its data comes from the DVC remote, its outs and its run cache entry go there.
 
     Args:
@@ -33,12 +34,19 @@ def run_stage(stage: str, ref: str, force: bool = False) -> Ending:
             children.end()
 
 
-def _run(dvc: Dvc, stage: str, force: bool) -> Ending:
-    """Run the stage as a task of its name, and push what it made."""
+def _run(dvc: Dvc, stage: str, force: bool) -> EndState:
+    """Run the stage as a task of its name, and push what it made.
+
+    Raises:
+        UserError: dvc.yaml has no such stage.
+        StageError: the stage, or the way of its data, failed by its own fault.
+        InfrastructureError: it failed for reasons outside of it.
+    """
     try:
-        node = next(n for n in graph.read(dvc.workspace, [stage], dvc.environment()) if n.name == stage)
+        nodes = graph.read(dvc.workspace, [stage], dvc.environment())
     except graph.GraphError as error:
         raise UserError(f"stage {stage}: {error}") from None
+    node = next(node for node in nodes if node.name == stage)
     log = get_run_logger()
     # First, because `repro --pull` takes older data that lies here for the right one.
     dvc.run("pull", "--force", *node.needs, log=log)
@@ -49,6 +57,6 @@ def _run(dvc: Dvc, stage: str, force: bool) -> Ending:
         raise fault
     if not state.is_completed():
         return state
-    with run_cache():
+    with run_cache_lock():
         dvc.run("push", "--run-cache", stage, log=log)
     return None

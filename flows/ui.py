@@ -27,7 +27,9 @@ from lvseg.core.errors import UserError
 from lvseg.core.places import ROOT, state_home
 
 START = 120.0  # seconds for a server to answer
-END = 30.0  # seconds for a process to end by itself
+END = 30.0  # seconds for a process to end by itself: a worker ends its flow runs first
+LOOK = 0.5  # seconds between two looks at whether all processes are still there
+LAST = 15  # lines of a log in the message about a process that ended
 
 
 def main() -> None:
@@ -58,29 +60,39 @@ def main() -> None:
         _await(children[1], f"http://{LOOPBACK}:{mlflow}/health")
         worker = [*python, "flows.worker", "--pool", "local"]
         children.append(stack.enter_context(_child("worker", worker, code, surroundings)))
-        runs = re.search(r"MLflow: (\S+)", children[1].log.read_text(encoding="utf-8", errors="replace"))
-        page = runs[1] if runs else f"http://{LOOPBACK}:{mlflow}"
+        told = re.search(r"MLflow: (\S+)", children[1].log.read_text(encoding="utf-8", errors="replace"))
+        page = told[1] if told else f"http://{LOOPBACK}:{mlflow}"
         _greet(prefect, page, code.name, time.monotonic() - began)
         with contextlib.suppress(KeyboardInterrupt):
             while True:
                 for child in children:
                     child.check()
-                time.sleep(0.5)
+                time.sleep(LOOK)
         print("\nending the worker and the servers", flush=True)
 
 
 @dataclass(frozen=True)
 class Child:
-    """A process of ours and the file that holds what it says."""
+    """A process that `make ui` has started.
+
+    Attributes:
+        name: what messages call it.
+        process: the process itself.
+        log: the file that holds what it says.
+    """
 
     name: str
     process: "subprocess.Popen[bytes]"
     log: Path
 
     def check(self) -> None:
-        """Raise `UserError` if it has ended."""
+        """Refuse to go on without it.
+
+        Raises:
+            UserError: it has ended; the message holds its last lines.
+        """
         if self.process.poll() is not None:
-            said = "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+            said = "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST:])
             raise UserError(
                 f"{self.name} ended with status {self.process.returncode}; {self.log} ends with:\n{said}"
             )
@@ -115,7 +127,11 @@ def _child(name: str, command: Sequence[str], cwd: Path, surroundings: Mapping[s
 
 @contextmanager
 def _only_one() -> Iterator[None]:
-    """Refuse to run twice on the same state."""
+    """Refuse to run twice on the same state, for the time of the block.
+
+    Raises:
+        UserError: another `make ui` runs.
+    """
     lock = FileLock(state_home() / "ui.lock")
     state_home().mkdir(parents=True, exist_ok=True)
     try:
@@ -129,6 +145,11 @@ def _only_one() -> Iterator[None]:
 
 
 def _check_free(variable: str, number: int) -> None:
+    """Refuse a port that something listens on; the environment variable chooses another.
+
+    Raises:
+        UserError: it is taken.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -157,6 +178,11 @@ def _deployed() -> Path:
 
 
 def _deploy(code: Path, surroundings: Mapping[str, str]) -> None:
+    """Tell the Prefect server what there is to run.
+
+    Raises:
+        UserError: the server refuses; the message is its reason.
+    """
     command = [sys.executable, "-m", "flows.deploy"]
     done = subprocess.run(command, cwd=code, env=surroundings, capture_output=True, text=True)
     if done.returncode:
@@ -164,7 +190,11 @@ def _deploy(code: Path, surroundings: Mapping[str, str]) -> None:
 
 
 def _await(child: Child, address: str) -> None:
-    """Wait until a server answers."""
+    """Wait until a server answers.
+
+    Raises:
+        UserError: it ended, or does not answer within `START` seconds.
+    """
     give_up = time.monotonic() + START
     while time.monotonic() < give_up:
         child.check()
@@ -175,7 +205,14 @@ def _await(child: Child, address: str) -> None:
 
 
 def _greet(prefect: int, mlflow: str, version: str, seconds: float) -> None:
-    """Say what there is to open and to do."""
+    """Say what there is to open and to do.
+
+    Args:
+        prefect: the port of the Prefect server.
+        mlflow: the address of the MLflow pages.
+        version: the commit that runs, shortened.
+        seconds: the time that it took to start.
+    """
     print(
         f"""Up after {seconds:.0f} s, at commit {version}.
 

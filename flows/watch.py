@@ -11,19 +11,19 @@ from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed
 
-from flows.pipeline.outcome import Ending, refusing
+from flows.pipeline.end_states import EndState, errors_to_states
 from flows.service import settings
 from flows.workspace import repository, snapshot
 from lvseg.core.command import run
 from lvseg.core.files import write_text
 from lvseg.core.places import state_home
 
-EVENT, RESOURCE = "lvseg.raw-data.changed", "lvseg.raw-data"
+EVENT, RESOURCE = "lvseg.raw-data.changed", "lvseg.raw-data"  # prefect.yaml waits for them
 
 
 @flow(name="watch-data")
-@refusing
-def watch_data(branch: str | None = None) -> Ending:
+@errors_to_states
+def watch_data(branch: str | None = None) -> EndState:
     """Announce raw data that no run has seen yet.
 
     Args:
@@ -37,7 +37,13 @@ def watch_data(branch: str | None = None) -> Ending:
 def look(branch: str | None) -> str:
     """Compare the committed `.dvc` files with those of the last run; emit an event if they differ.
 
-    Returns what was found, in words. The same change is announced once.
+    The same change is announced once.
+
+    Args:
+        branch: of origin, fetched first; None: the revision that this code is at.
+
+    Returns:
+        What the comparison came to, in words.
 
     Raises:
         UserError: the branch cannot be fetched, or the server does not answer.
@@ -64,7 +70,11 @@ def look(branch: str | None) -> str:
 
 
 def _check_server() -> None:
-    """Refuse to announce anything to nobody: an event that is not heard is lost without a word."""
+    """Refuse to announce anything to nobody: an event that is not heard is lost without a word.
+
+    Raises:
+        UserError: the Prefect server does not answer.
+    """
     with get_client(sync_client=True) as client:
         if fault := client.api_healthcheck():
             raise settings.no_server(fault)
@@ -72,12 +82,12 @@ def _check_server() -> None:
 
 def _pointers(commit: str) -> dict[str, str]:
     """Return the git hash of every `.dvc` file that a commit holds, by path."""
-    found = {}
+    pointers = {}
     for line in repository.git("ls-tree", "-r", "--full-tree", commit).splitlines():
         facts, path = line.split("\t", 1)
         if path.endswith(".dvc"):
-            found[path] = facts.split()[2]
-    return found
+            pointers[path] = facts.split()[2]
+    return pointers
 
 
 def main(branch: str | None = None) -> None:

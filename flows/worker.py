@@ -23,7 +23,8 @@ from lvseg.core.command import run
 from lvseg.core.errors import UserError
 
 LOOK = 0.5  # seconds between two looks at what is below: each reads all processes
-PATIENCE = 20.0  # seconds for flow runs to end their stages and to say so
+PATIENCE = 20.0  # seconds for flow runs to end their stages (12 by force, flows/process) and to say so
+WORKER_ENDS = 10.0  # seconds for Prefect's worker to end once it has no flow run
 
 
 def main(
@@ -35,30 +36,30 @@ def main(
     """Take flow runs from a work pool until asked to end (Ctrl-C, SIGTERM)."""
     surroundings = environment()
     os.environ.update(surroundings)
-    _check(pool)
+    _check_pool(pool)
     name = f"{socket.gethostname()}-{pool}" + (f"-gpu{gpu}" if gpu is not None else f"-{os.getpid()}")
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--name", name]
     if gpu is not None:
         command += ["--limit", "1"]
         surroundings["CUDA_VISIBLE_DEVICES"] = str(gpu)
     prctl(PR_SET_CHILD_SUBREAPER, 1)  # so that flow runs are ours to end when Prefect's worker was killed
-    worker = subprocess.Popen(command, env=surroundings, start_new_session=True, preexec_fn=_prepare)
-    asked: list[int] = []
+    worker = subprocess.Popen(command, env=surroundings, start_new_session=True, preexec_fn=_end_with_parent)
+    asked_to_end: list[int] = []  # the signals that asked for it
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
+    def ask(number: int, _frame: FrameType | None) -> None:
+        asked_to_end.append(number)
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, ask)
-    while not asked and worker.poll() is None:
-        _bury(worker)
+    while not asked_to_end and worker.poll() is None:
+        _reap_adopted(worker)
         time.sleep(LOOK)
     _end(worker)
-    if not asked:
+    if not asked_to_end:
         raise UserError(f"the Prefect worker {name} ended with status {worker.returncode}, see above")
 
 
-def _check(pool: str) -> None:
+def _check_pool(pool: str) -> None:
     """Refuse to start without the server or the pool, with what to do.
 
     Raises:
@@ -77,8 +78,11 @@ def _check(pool: str) -> None:
         raise no_server(error) from None
 
 
-def _prepare() -> None:
-    """In the child: hear Ctrl-C's signal, which shells switch off in background jobs, and end with the parent."""
+def _end_with_parent() -> None:
+    """In the child, before the command: end with the parent, and hear Ctrl-C's signal.
+
+    Shells switch that signal off in background jobs, and it would stay so below.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -99,14 +103,14 @@ def _end(worker: "subprocess.Popen[bytes]") -> None:
         time.sleep(0.1)
     worker.terminate()
     with suppress(subprocess.TimeoutExpired):
-        worker.wait(10)
+        worker.wait(WORKER_ENDS)
     for process in _flow_runs(worker):
         process.kill()
     worker.kill()
     worker.wait()
 
 
-def _bury(worker: "subprocess.Popen[bytes]") -> None:
+def _reap_adopted(worker: "subprocess.Popen[bytes]") -> None:
     """Wait for adopted processes that have ended: as zombies they pass for alive, and DVC would respect their locks."""
     for child in psutil.Process().children():
         if child.pid != worker.pid and not _alive(child):
@@ -116,10 +120,10 @@ def _bury(worker: "subprocess.Popen[bytes]") -> None:
 
 def _flow_runs(worker: "subprocess.Popen[bytes]") -> list[psutil.Process]:
     """Return the processes of the flow runs of a worker, which are ours once it has ended."""
-    found = [child for child in psutil.Process().children() if child.pid != worker.pid]
+    children = [child for child in psutil.Process().children() if child.pid != worker.pid]
     with suppress(psutil.NoSuchProcess):
-        found += psutil.Process(worker.pid).children()
-    return [child for child in found if _alive(child)]
+        children += psutil.Process(worker.pid).children()
+    return [child for child in children if _alive(child)]
 
 
 def _alive(process: psutil.Process) -> bool:

@@ -1,1 +1,1 @@
-"""The graph of dvc.yaml as Prefect runs it: stages, their dispatch to workers, how they end, their outcome."""
+"""The graph of dvc.yaml as Prefect runs it: stages, here or on other workers, how they end, what a run leaves."""

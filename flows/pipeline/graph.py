@@ -41,9 +41,15 @@ class GraphError(Exception):
 def read(workspace: Path, targets: Sequence[str], environment: Mapping[str, str]) -> list[Node]:
     """Return the targets and all that they need, each after its needs.
 
+    Args:
+        workspace: the folder that holds dvc.yaml.
+        targets: stages and `.dvc` files, as DVC addresses them.
+        environment: the variables that DVC runs with, all of them.
+
     Raises:
         GraphError: DVC refuses, in its own words.
     """
+    # -P, or the folder of this file would come first on the path, where its modules hide libraries.
     command = [sys.executable, "-P", str(Path(__file__).resolve()), *targets]
     done = subprocess.run(command, cwd=workspace, env=environment, capture_output=True, text=True)
     if done.returncode:
@@ -53,7 +59,7 @@ def read(workspace: Path, targets: Sequence[str], environment: Mapping[str, str]
 
 
 def _node(facts: dict[str, Any]) -> Node:
-    """Return the node that a line of the other process describes."""
+    """Return the node that an entry of the other process describes; `facts` loses its `meta`."""
     meta = facts.pop("meta")
     minutes = meta.get("timeout_minutes")
     return Node(
@@ -64,7 +70,7 @@ def _node(facts: dict[str, Any]) -> Node:
 
 
 def _describe(targets: list[str]) -> list[dict[str, Any]]:
-    """Ask DVC, in the current directory."""
+    """Ask DVC in the current directory for the targets and what they need, as `Node` has it."""
     import networkx as nx
     from dvc.repo import Repo
 

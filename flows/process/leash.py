@@ -22,22 +22,25 @@ import time
 from pathlib import Path
 
 LINUX = sys.platform == "linux"
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # from linux/prctl.h
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+KILLED_WITHIN = 2.0  # seconds for processes to be gone after SIGKILL: the kernel may be busy
+LOOK = 0.05  # seconds between two looks at what has not ended yet
+READ = 65536  # bytes at once: what a pipe of Linux holds
 
 
 def prctl(option: int, value: int) -> None:
-    """Call Linux's prctl(2); elsewhere do nothing."""
+    """Set an option of this process by Linux's prctl(2), such as `PR_SET_PDEATHSIG`; elsewhere do nothing."""
     if LINUX:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 class Leash:
-    """One command and everything below it."""
+    """One command and everything below it: starts it, waits for it, and ends all that it leaves."""
 
     def __init__(self, grace: float, command: list[str]) -> None:
         self._grace = grace
-        self._status: int | None = None  # as waitpid has it
+        self._status: int | None = None  # as waitpid has it; None while the command runs
         self._asked = False
         self._owner = os.getppid()
         self._output = _output()
@@ -55,13 +58,13 @@ class Leash:
         self._asked = True
 
     def hold(self) -> int:
-        """Wait until the command has ended or must end, end what is left, and return its wait status."""
+        """Wait until the command has ended or must end, end what is left, and return its status as waitpid has it."""
         while self._status is None and not self._asked:
             ready, _, _ = select.select([sys.stdin.fileno(), self._woken], [], [])
-            if sys.stdin.fileno() in ready and not os.read(sys.stdin.fileno(), 1024):
+            if sys.stdin.fileno() in ready and not os.read(sys.stdin.fileno(), READ):
                 self._asked = True
             self._reap()
-        if not self._end(signal.SIGTERM, self._grace) and not self._end(signal.SIGKILL, 2.0):
+        if not self._end(signal.SIGTERM, self._grace) and not self._end(signal.SIGKILL, KILLED_WITHIN):
             os.killpg(os.getpid(), signal.SIGKILL)  # what forks faster than one can look; this process, too
         return self._status if self._status is not None else signal.SIGKILL
 
@@ -81,7 +84,7 @@ class Leash:
             told |= below
             if os.getppid() != self._owner:
                 _drain(self._output)  # nobody else reads it: last words would block
-            select.select([self._woken], [], [], 0.05)
+            select.select([self._woken], [], [], LOOK)
 
     def _reap(self) -> bool:
         """Take note of what has ended; return whether there are children left."""
@@ -98,16 +101,16 @@ class Leash:
                 self._child.returncode = os.waitstatus_to_exitcode(status)
 
     def _below(self) -> set[int]:
-        """Return the processes to end: all descendants and the rest of the group."""
-        processes = _of_proc() if LINUX else _of_ps()
-        mine, found = os.getpid(), set[int]()
+        """Return the ids of the processes to end: all descendants and the rest of the process group."""
+        processes = _processes_of_linux() if LINUX else _processes_by_ps()
+        leash, below = os.getpid(), set[int]()
         for pid, (_, group) in processes.items():
-            up = pid
-            while up in processes and up != mine:
-                up = processes[up][0]
-            if pid != mine and (up == mine or group == mine):
-                found.add(pid)
-        return found
+            ancestor = pid
+            while ancestor in processes and ancestor != leash:
+                ancestor = processes[ancestor][0]
+            if pid != leash and (ancestor == leash or group == leash):
+                below.add(pid)
+        return below
 
 
 def _output() -> int | None:
@@ -125,19 +128,19 @@ def _last_resort() -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _of_proc() -> dict[int, tuple[int, int]]:
-    """Return parent and process group of every process, as Linux tells."""
-    found = {}
+def _processes_of_linux() -> dict[int, tuple[int, int]]:
+    """Return the parent and the process group of every process, by its id, as proc(5) tells."""
+    processes = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):  # it has just ended
                 _, parent, group = (entry / "stat").read_text("latin-1").rpartition(")")[2].split()[:3]
-                found[int(entry.name)] = int(parent), int(group)
-    return found
+                processes[int(entry.name)] = int(parent), int(group)
+    return processes
 
 
-def _of_ps() -> dict[int, tuple[int, int]]:
-    """Return the same as other systems tell."""
+def _processes_by_ps() -> dict[int, tuple[int, int]]:
+    """Return the same where there is no /proc, as ps(1) tells on every POSIX system."""
     with subprocess.Popen(["ps", "-A", "-o", "pid=,ppid=,pgid="], stdout=subprocess.PIPE) as ps:
         assert ps.stdout is not None
         rows = [tuple(map(int, line.split())) for line in ps.stdout]
@@ -145,14 +148,15 @@ def _of_ps() -> dict[int, tuple[int, int]]:
 
 
 def _send(pid: int, number: int) -> None:
+    """Send a signal to a process, which may have ended or become somebody else's."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
 
 
 def _drain(pipe: int | None) -> None:
-    """Read away what a pipe holds."""
+    """Empty a pipe that does not block; None is no pipe."""
     with contextlib.suppress(BlockingIOError):
-        while pipe is not None and os.read(pipe, 65536):
+        while pipe is not None and os.read(pipe, READ):
             pass
 
 

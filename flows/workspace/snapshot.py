@@ -11,13 +11,19 @@ from flows.workspace.worktree import Workspace
 from lvseg import params
 from lvseg.core.errors import UserError
 
-RUNS = "refs/lvseg/runs"
+RUNS = "refs/lvseg/runs"  # no branch: nobody works there, and `git branch` does not list them
 PARAMS, LOCK = "params.yaml", "dvc.lock"
 
 
 @dataclass(frozen=True)
-class Kept:
-    """Where git holds a run: commit, ref, and branch if one was asked for."""
+class RunRecord:
+    """Where git holds a run.
+
+    Attributes:
+        commit: holds params.yaml and dvc.lock of the run.
+        ref: a git ref of its own, `refs/lvseg/runs/<run id>`, that points to the commit.
+        branch: the branch that has them as well, if one was asked for.
+    """
 
     commit: str
     ref: str
@@ -29,6 +35,10 @@ def with_overrides(base: str, overrides: Sequence[str]) -> str:
 
     A commit rather than an edited file, so that a model leads back to exactly what made it.
 
+    Args:
+        base: the commit to start from.
+        overrides: as `overridden` takes them.
+
     Raises:
         UserError: a key is no parameter, or its value is none for it.
     """
@@ -38,15 +48,15 @@ def with_overrides(base: str, overrides: Sequence[str]) -> str:
     if not overrides:
         return base
     message = f"Parameters of a run: {', '.join(overrides)}"
-    return repository.commit_files(base, {PARAMS: override(text, overrides).encode()}, message)
+    return repository.commit_files(base, {PARAMS: overridden(text, overrides).encode()}, message)
 
 
-def override(text: str, overrides: Sequence[str]) -> str:
+def overridden(text: str, overrides: Sequence[str]) -> str:
     """Return params.yaml with values replaced, as `dvc exp run -S` does it, validated.
 
     Args:
-        text: the file.
-        overrides: such as `train_cnn.epochs=5` or `params.yaml:train_cnn.epochs=5`.
+        text: the content of the file.
+        overrides: settings such as `train_cnn.epochs=5` or `params.yaml:train_cnn.epochs=5`.
 
     Raises:
         UserError: the message names the override and what is wrong with it.
@@ -56,7 +66,7 @@ def override(text: str, overrides: Sequence[str]) -> str:
     from dvc.utils.hydra import apply_overrides
     from omegaconf.errors import OmegaConfBaseException
 
-    plain = [_one_value(one.removeprefix(f"{PARAMS}:")) for one in overrides]
+    plain = [_one_value(override.removeprefix(f"{PARAMS}:")) for override in overrides]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / PARAMS
         path.write_text(text, encoding="utf-8")
@@ -73,28 +83,34 @@ def override(text: str, overrides: Sequence[str]) -> str:
     return text if yaml.safe_load(changed) == yaml.safe_load(text) else changed
 
 
-def _one_value(one: str) -> str:
-    """Return an override that sets one key to one value, checked, in a form that lets unknown keys in.
+def _one_value(override: str) -> str:
+    """Return an override that sets one key to one value, checked, in Hydra's form that lets unknown keys in.
 
-    `override` refuses those after all, and names the nearest valid one.
+    `overridden` refuses those when it validates the file, and names the nearest valid one, which Hydra does not.
     """
     from dvc.utils.hydra import to_hydra_overrides
     from hydra.errors import OverrideParseException
 
-    if re.match(r"\+{0,2}[A-Za-z_][\w.]*=", one):
-        setting = f"++{one.lstrip('+')}"
+    if re.match(r"\+{0,2}[A-Za-z_][\w.]*=", override):
+        setting = f"++{override.lstrip('+')}"
         try:
             (parsed,) = to_hydra_overrides([setting])
         except OverrideParseException as error:
-            raise UserError(f"overrides: {one!r}: {str(error).splitlines()[0]}") from None
+            raise UserError(f"overrides: {override!r}: {str(error).splitlines()[0]}") from None
         if not parsed.is_sweep_override():
             return setting
-        raise UserError(f"overrides: {one!r} is several values; a run takes one, so start a run for each")
-    raise UserError(f"overrides: {one!r} must read section.key=value, such as train_cnn.epochs=5")
+        raise UserError(
+            f"overrides: {override!r} is several values; a run takes one, so start a run for each"
+        )
+    raise UserError(f"overrides: {override!r} must read section.key=value, such as train_cnn.epochs=5")
 
 
-def keep(run_id: str, place: Workspace, branch: str | None) -> Kept:
-    """Commit the parameters and the dvc.lock of a run, under a ref of its own and, if asked for, on a branch."""
+def record(run_id: str, place: Workspace, branch: str | None) -> RunRecord:
+    """Commit the parameters and the dvc.lock of a run, under a ref of its own and, if asked for, on a branch.
+
+    Raises:
+        UserError: the branch cannot get a commit any more, or git fails.
+    """
     files = {
         name: (place.path / name).read_bytes() for name in (PARAMS, LOCK) if (place.path / name).is_file()
     }
@@ -103,7 +119,7 @@ def keep(run_id: str, place: Workspace, branch: str | None) -> Kept:
     repository.set_ref(ref, commit)
     if branch:
         repository.advance_branch(branch, files, place.commit, f"Run {run_id}")
-    return Kept(commit, ref, branch)
+    return RunRecord(commit, ref, branch)
 
 
 def last_run() -> str | None:

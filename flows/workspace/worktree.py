@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from flows.process.lines import GRACE, LEASH
+from flows.process.leashed import GRACE, LEASH
 from flows.workspace.repository import git, resolve
 from flows.workspace.shared_store import share
 from lvseg.core.errors import UserError

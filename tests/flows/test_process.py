@@ -12,8 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows.process import lines
-from flows.process.lines import Ended, Lines
+from flows.process import leashed, output_lines
+from flows.process.leashed import Ended
+from flows.process.output_lines import OutputLines
 
 # A tree of processes; unless it stays "together", its youngest leaves the group. "stubborn" ones ignore SIGTERM;
 # the others have a last word and leave a file, as a training its checkpoint.
@@ -74,7 +75,7 @@ class Started:
     def _run(self) -> None:
         timeout, on_tick = self._options
         try:
-            self._ended = lines.run(
+            self._ended = leashed.run(
                 self._command,
                 cwd=Path(self._command[3]).parent,
                 env=os.environ,
@@ -141,7 +142,7 @@ def test_stop_ends_the_whole_tree(tree: Path) -> None:
 
 
 def test_what_ignores_the_request_is_ended_by_force(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "GRACE", 1.0)
+    monkeypatch.setattr(leashed, "GRACE", 1.0)
     started = Started(tree, 2, "stubborn")
     processes = started.up(3)
     started.stop.set()
@@ -152,7 +153,7 @@ def test_what_ignores_the_request_is_ended_by_force(tree: Path, monkeypatch: pyt
 def test_what_forks_faster_than_one_can_look_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lines, "GRACE", 0.2)
+    monkeypatch.setattr(leashed, "GRACE", 0.2)
     script = tmp_path / "relay.py"
     script.write_text(textwrap.dedent(RELAY))
     started = Started(script)
@@ -208,7 +209,7 @@ def test_nothing_waits_for_a_process_that_left_when_the_leash_was_killed(tree: P
 
 
 def test_a_leash_that_is_frozen_is_ended_by_force(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "GRACE", -2.5)
+    monkeypatch.setattr(leashed, "GRACE", -2.5)
     started = Started(tree, 0, "meek")
     processes = started.up(1)
     processes[0].suspend()
@@ -219,11 +220,11 @@ def test_a_leash_that_is_frozen_is_ended_by_force(tree: Path, monkeypatch: pytes
 
 def test_kill_9_of_the_process_that_wanted_it_ends_the_tree_in_peace(tree: Path) -> None:
     script = (
-        "import os, sys, threading; from pathlib import Path; from flows import process;"
-        f"process.run([sys.executable, {str(tree)!r}, '2', 'meek'], cwd=Path('.'), env=os.environ,"
+        "import os, sys, threading; from pathlib import Path; from flows.process import leashed;"
+        f"leashed.run([sys.executable, {str(tree)!r}, '2', 'meek'], cwd=Path('.'), env=os.environ,"
         "on_line=lambda line: print(line, flush=True), stop=threading.Event())"
     )
-    root = Path(lines.__file__).parents[2]
+    root = Path(leashed.__file__).parents[2]
     with subprocess.Popen(
         [sys.executable, "-c", script], cwd=root, stdout=subprocess.PIPE, text=True
     ) as owner:
@@ -249,13 +250,13 @@ def test_a_log_that_fails_stops_nothing(tmp_path: Path) -> None:
         raise ConnectionError(line)
 
     stop = threading.Event()
-    ended = lines.run(["echo", "one"], cwd=tmp_path, env=os.environ, on_line=fail, stop=stop)
+    ended = leashed.run(["echo", "one"], cwd=tmp_path, env=os.environ, on_line=fail, stop=stop)
     assert ended.status == 0 and ended.tail == "one\n"
 
 
 def test_progress_bars_are_tamed() -> None:
     lines: list[str] = []
-    feed = Lines(lines.append)
+    feed = OutputLines(lines.append)
     for number in range(1000):
         feed.feed(f"\r\x1b[31m{number}/1000\x1b[0m".encode())
     feed.feed(b"\r1000/1000\nnext\r\nafter\n")
@@ -266,7 +267,7 @@ def test_progress_bars_are_tamed() -> None:
 
 def test_what_a_page_cannot_show_is_left_out() -> None:
     lines: list[str] = []
-    feed = Lines(lines.append)
+    feed = OutputLines(lines.append)
     feed.feed("\x1b]8;;http://x\x1b\\link\x1b]8;;\x07\tµ\x00\b!\n".encode())
     feed.feed(b"\x00\x1b[K\n")
     assert lines == ["link\tµ!"]
@@ -274,12 +275,12 @@ def test_what_a_page_cannot_show_is_left_out() -> None:
 
 def test_a_flood_arrives_whole_and_a_huge_line_in_pieces() -> None:
     lines: list[str] = []
-    feed = Lines(lines.append)
+    feed = OutputLines(lines.append)
     text = "".join(f"line {number}\n" for number in range(20_000)).encode()
     for start in range(0, len(text), 1000):
         feed.feed(text[start : start + 1000])
     for _ in range(30):
         feed.feed(b"x" * 1000)
-    assert len(feed.close()) <= lines.TAIL
+    assert len(feed.close()) <= output_lines.TAIL
     assert lines[:20_000] == [f"line {number}" for number in range(20_000)]
     assert sum(map(len, lines[20_000:])) == 30_000

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.workspace.snapshot import override
+from flows.workspace.snapshot import overridden
 from lvseg.core.errors import UserError
 from tests.project import Project, working_copy
 
@@ -27,7 +27,7 @@ PARAMS = (Path(__file__).parents[2] / "params.yaml").read_text()
 def test_override_changes_one_value_and_keeps_the_comments(
     given: str, section: str, key: str, value: object
 ) -> None:
-    text = override(PARAMS, [given])
+    text = overridden(PARAMS, [given])
     expected = yaml.safe_load(PARAMS)
     expected[section][key] = value
     assert yaml.safe_load(text) == expected
@@ -36,7 +36,7 @@ def test_override_changes_one_value_and_keeps_the_comments(
 
 def test_override_to_the_present_value_changes_nothing() -> None:
     epochs = yaml.safe_load(PARAMS)["train_cnn"]["epochs"]
-    assert override(PARAMS, [f"train_cnn.epochs={epochs}"]) == PARAMS
+    assert overridden(PARAMS, [f"train_cnn.epochs={epochs}"]) == PARAMS
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_override_to_the_present_value_changes_nothing() -> None:
 )
 def test_override_refuses_and_names_what_is_wrong(given: str, said: str) -> None:
     with pytest.raises(UserError) as refused:
-        override(PARAMS, ["train_dense.epochs=3", given])
+        overridden(PARAMS, ["train_dense.epochs=3", given])
     assert str(refused.value).startswith("overrides: ") and said in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -77,7 +77,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def ask(project: Project, code: str, fails: bool = False) -> str:
     """Run code in the project and return what it printed, or the last line that it said if it fails."""
-    prelude = "from flows import repository, snapshot; from flows.workspace.worktree import Workspace; import pathlib\n"
+    prelude = (
+        "import pathlib\n"
+        "from flows.workspace import repository, snapshot\n"
+        "from flows.workspace.worktree import Workspace\n"
+    )
     said = project.python("-c", prelude + code, fails=fails).strip()
     return said.splitlines()[-1] if fails else said
 
@@ -106,7 +110,7 @@ def test_run_is_kept_under_its_ref_and_on_a_branch(project: Project, tmp_path: P
         (tmp_path / name).write_text(f"{name} of the run\n")
     keep = (
         f"place = Workspace(pathlib.Path({str(tmp_path)!r}), '{head}')\n"
-        "kept = snapshot.keep('{}', place, 'lvseg/retrain')\n"
+        "kept = snapshot.record('{}', place, 'lvseg/retrain')\n"
         "print(snapshot.last_run() == kept.commit)"
     )
     assert ask(project, keep.format("one")) == "True"
@@ -120,7 +124,7 @@ def test_run_is_kept_under_its_ref_and_on_a_branch(project: Project, tmp_path: P
 
 def test_branch_grows_by_every_run_at_once(project: Project) -> None:
     code = (
-        "import sys; from flows import repository\n"
+        "import sys; from flows.workspace import repository\n"
         "for n in range(4):\n"
         "    files = {f'{sys.argv[1]}-{n}': b'x'}\n"
         "    repository.advance_branch('busy', files, repository.resolve(None), 'm')"

@@ -112,8 +112,8 @@ def expect_silence(site: Site, seconds: int) -> None:
     """Deploy the automation with another time."""
     site.python(
         "-c",
-        "from datetime import timedelta; from flows.deploy import heartbeat;"
-        f"heartbeat(timedelta(seconds={seconds}))",
+        "from datetime import timedelta; from flows.deploy import crash_when_silent;"
+        f"crash_when_silent(timedelta(seconds={seconds}))",
     )
 
 

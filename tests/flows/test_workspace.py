@@ -38,8 +38,8 @@ CONFIG = """\
 # Takes a workspace for every commit that it reads, and holds it until it reads the next line.
 TAKER = """\
 import sys
-from flows.workspace import workspace
-from lvseg.errors import UserError
+from flows.workspace.worktree import workspace
+from lvseg.core.errors import UserError
 for line in sys.stdin:
     try:
         with workspace(line.strip()) as place:
@@ -255,7 +255,7 @@ def test_next_run_waits_for_what_a_killed_one_had_under_way(project: Project, ta
         pass
     slow = "trap 'sleep 1.5; touch late; exit' TERM; touch started; while :; do sleep 0.1; done"
     code = (
-        "import os, sys, threading; from pathlib import Path; from flows.process.lines import run\n"
+        "import os, sys, threading; from pathlib import Path; from flows.process.leashed import run\n"
         "run(['sh', '-c', sys.argv[1]], cwd=Path(sys.argv[2]), env=os.environ, on_line=print, "
         "stop=threading.Event())"
     )

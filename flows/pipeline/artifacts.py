@@ -1,4 +1,4 @@
-"""What a run leaves in Prefect to read: the comparison, the parameters, the hashes that went in and came out."""
+"""The artifacts of a run, which Prefect shows: the comparison, the parameters, the hashes before and after."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,13 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from prefect.states import State
 
 from flows.pipeline import promotion
-from flows.workspace.snapshot import Kept
+from flows.workspace.snapshot import RunRecord
 from flows.workspace.worktree import Workspace
 from tracking.server import addresses
 from tracking.server.addresses import RunAddress
 
+SHORT = 12  # characters: enough to tell hashes apart
+# Key of reports/metrics.json: head of its column.
 SCORES = {
     "dice_slice_mean": "Dice, contours",
     "dice_patient_mean": "Dice, patients",
@@ -30,13 +32,15 @@ def write(
     place: Workspace,
     states: Mapping[str, State[Any]],
     before: Mapping[str, str],
-    kept: Kept,
+    record: RunRecord,
 ) -> None:
     """Create the artifacts of a run: `comparison`, `params`, `dvc-lock`, and `report` where a server has it.
 
     Args:
+        place: the workspace of the run.
+        states: the states of the stages and of the promotion, by name.
         before: DVC's hashes when the run began, as `hashes` returns them.
-        kept: the git ref and commit that hold the run.
+        record: the commit and the git ref that hold the run.
     """
     runs = {folder.name: addresses.run_of(place.path, folder) for folder in addresses.models(place.path)}
     page = next((run.report for run in runs.values() if run and run.report), None)
@@ -46,8 +50,8 @@ def write(
         f"[The report: curves, overlays, every slice]({page})" if page else _where(place.path),
         _stages(states),
         _hashes(before, hashes(place.path)),
-        f"Commit `{kept.commit}`, git ref `{kept.ref}`"
-        + (f", branch `{kept.branch}`" if kept.branch else ""),
+        f"Commit `{record.commit}`, git ref `{record.ref}`"
+        + (f", branch `{record.branch}`" if record.branch else ""),
     ]
     create_markdown_artifact(
         "\n\n".join(part for part in parts if part), key="comparison", description="The models, compared"
@@ -62,18 +66,18 @@ def write(
 
 def hashes(workspace: Path) -> dict[str, str]:
     """Return DVC's hash of every out that a stage or a `.dvc` file has, by path."""
-    found: dict[str, str] = {}
+    by_path: dict[str, str] = {}
     lock = workspace / "dvc.lock"
     stages = (
         (yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {}) if lock.is_file() else {}
     )
     for stage in stages.values():
-        found |= {out["path"]: out.get("md5", "") for out in stage.get("outs", [])}
+        by_path |= {out["path"]: out.get("md5", "") for out in stage.get("outs", [])}
     for pointer in sorted(workspace.glob("data/**/*.dvc")):
         for out in yaml.safe_load(pointer.read_text(encoding="utf-8")).get("outs", []):
             path = (pointer.parent / out["path"]).relative_to(workspace).as_posix()
-            found[path] = out.get("md5", "")
-    return found
+            by_path[path] = out.get("md5", "")
+    return by_path
 
 
 def _models(workspace: Path, runs: Mapping[str, RunAddress | None]) -> str:
@@ -92,20 +96,18 @@ def _models(workspace: Path, runs: Mapping[str, RunAddress | None]) -> str:
         for name, scores in metrics["models"].items()
     ]
     test = metrics["test"]
-    tested = (
-        f"Tested on {test['slices']} contoured slices of {test['patients']} patients (`{test['hash'][:12]}`)."
-    )
+    tested = f"Tested on {test['slices']} contoured slices of {test['patients']} patients (`{test['hash'][:SHORT]}`)."
     return f"{_table(['model', *SCORES.values(), 'parameters', 'MLflow run'], rows)}\n\n{tested}"
 
 
 def _champion(states: Mapping[str, State[Any]]) -> str:
-    """Return what the promotion decided; nothing where there was none."""
+    """Return the section on what the promotion decided; "" where there was none."""
     state = states.get(promotion.STEP)
     return f"## Champion\n\n{state.message}" if state and state.message else ""
 
 
 def _stages(states: Mapping[str, State[Any]]) -> str:
-    """Return the table of stages and of what follows them: what each did."""
+    """Return the section on what each stage, and the promotion after them, did."""
     return "## Stages\n\n" + _table(
         ["stage", "state", "what happened"],
         [[name, state.name or "", _cell(state.message or "")] for name, state in states.items()],
@@ -113,20 +115,25 @@ def _stages(states: Mapping[str, State[Any]]) -> str:
 
 
 def _hashes(before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    """Return the table of DVC's hashes that went in and came out."""
+    """Return the section on DVC's hashes that went in and came out; "" where there are none."""
     rows = [
-        [path, f"`{before.get(path, '')[:12]}`" if path in before else "-", f"`{value[:12]}`"]
+        [
+            path,
+            f"`{before.get(path, '')[:SHORT]}`" if path in before else "-",
+            f"`{value[:SHORT]}`",
+        ]
         for path, value in sorted(after.items())
     ]
     return "## Data, by DVC's hashes\n\n" + _table(["path", "before", "after"], rows) if rows else ""
 
 
 def _where(workspace: Path) -> str:
-    """Return where the report lies if no server shows it."""
+    """Return the sentence on where the report lies, for a run whose report no server shows."""
     return f"The report: `{workspace.name}/reports/index.html` in the folder of workspaces."
 
 
 def _link(run: RunAddress | None) -> str:
+    """Return an MLflow run as a link, where a server shows it."""
     if run is None:
         return "-"
     return f"[{run.title}]({run.page})" if run.page else f"{run.title} (`{run.id}`)"
@@ -138,10 +145,11 @@ def _number(value: float | None) -> str:
 
 
 def _cell(text: str) -> str:
-    """Return a text that does not end its cell."""
+    """Return a text as a cell of a Markdown table: one line, and no bar that would end it."""
     return " ".join(text.replace("|", "\\|").split())
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
