@@ -219,8 +219,8 @@ def test_a_leash_that_is_frozen_is_ended_by_force(tree: Path, monkeypatch: pytes
 
 def test_kill_9_of_the_process_that_wanted_it_ends_the_tree_in_peace(tree: Path) -> None:
     script = (
-        "import os, sys, threading; from pathlib import Path; from flows import process;"
-        f"process.run([sys.executable, {str(tree)!r}, '2', 'meek'], cwd=Path('.'), env=os.environ,"
+        "import os, sys, threading; from pathlib import Path; from flows.process import lines;"
+        f"lines.run([sys.executable, {str(tree)!r}, '2', 'meek'], cwd=Path('.'), env=os.environ,"
         "on_line=lambda line: print(line, flush=True), stop=threading.Event())"
     )
     root = Path(lines.__file__).parents[2]
@@ -273,13 +273,13 @@ def test_what_a_page_cannot_show_is_left_out() -> None:
 
 
 def test_a_flood_arrives_whole_and_a_huge_line_in_pieces() -> None:
-    lines: list[str] = []
-    feed = Lines(lines.append)
+    told: list[str] = []
+    feed = Lines(told.append)
     text = "".join(f"line {number}\n" for number in range(20_000)).encode()
     for start in range(0, len(text), 1000):
         feed.feed(text[start : start + 1000])
     for _ in range(30):
         feed.feed(b"x" * 1000)
     assert len(feed.close()) <= lines.TAIL
-    assert lines[:20_000] == [f"line {number}" for number in range(20_000)]
-    assert sum(map(len, lines[20_000:])) == 30_000
+    assert told[:20_000] == [f"line {number}" for number in range(20_000)]
+    assert sum(map(len, told[20_000:])) == 30_000

@@ -77,7 +77,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def ask(project: Project, code: str, fails: bool = False) -> str:
     """Run code in the project and return what it printed, or the last line that it said if it fails."""
-    prelude = "from flows import repository, snapshot; from flows.workspace.worktree import Workspace; import pathlib\n"
+    prelude = (
+        "import pathlib\n"
+        "from flows.workspace import repository, snapshot\n"
+        "from flows.workspace.worktree import Workspace\n"
+    )
     said = project.python("-c", prelude + code, fails=fails).strip()
     return said.splitlines()[-1] if fails else said
 
@@ -120,7 +124,7 @@ def test_run_is_kept_under_its_ref_and_on_a_branch(project: Project, tmp_path: P
 
 def test_branch_grows_by_every_run_at_once(project: Project) -> None:
     code = (
-        "import sys; from flows import repository\n"
+        "import sys; from flows.workspace import repository\n"
         "for n in range(4):\n"
         "    files = {f'{sys.argv[1]}-{n}': b'x'}\n"
         "    repository.advance_branch('busy', files, repository.resolve(None), 'm')"

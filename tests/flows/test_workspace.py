@@ -38,8 +38,8 @@ CONFIG = """\
 # Takes a workspace for every commit that it reads, and holds it until it reads the next line.
 TAKER = """\
 import sys
-from flows.workspace import workspace
-from lvseg.errors import UserError
+from flows.workspace.worktree import workspace
+from lvseg.core.errors import UserError
 for line in sys.stdin:
     try:
         with workspace(line.strip()) as place:

@@ -76,7 +76,7 @@ def test_changed_code_that_was_committed_since_counts_when_it_trains_the_same(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def trained(commit: str, dirty: bool) -> tuple[str, str]:
-        monkeypatch.setattr(training_origin, "git_state", lambda: GitState(commit, dirty))
+        monkeypatch.setattr(training_origin, "git_state", lambda root: GitState(commit, dirty))
         stub.run_stage()
         return origin()
 
@@ -85,7 +85,7 @@ def test_changed_code_that_was_committed_since_counts_when_it_trains_the_same(
         return run.data.tags["lvseg.git_commit"], run.data.tags["lvseg.git_dirty"]
 
     assert trained("a", dirty=True) == ("a", "true")
-    monkeypatch.setattr(training_origin, "git_state", lambda: GitState("b", dirty=False))
+    monkeypatch.setattr(training_origin, "git_state", lambda root: GitState("b", dirty=False))
     summary = json.loads(Path("models/cnn/run.json").read_text())
     restored = training_origin.training_record(params.load(), summary)  # what an evaluation knows of it
     record_training(restored, Path("models/cnn"), Path("training/cnn"), required=True)
