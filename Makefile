@@ -9,7 +9,7 @@ LOCKS := requirements/dev.lock requirements/gpu.lock requirements/uv.lock
 READY := .venv/ready
 DOCS_READY := .venv-docs/ready
 
-.PHONY: help repro test setup lint format docs licences mlflow ui bench bench-flow bench-predict bench-robust bench-serve bench-train fleet chaos lock
+.PHONY: help repro test setup lint format docs licences mlflow ui bench bench-flow bench-predict bench-robust bench-serve bench-train fleet chaos wheel lock
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -75,13 +75,21 @@ fleet: $(READY) ## a team's set-up on this machine: PostgreSQL, SSH, two workers
 chaos: $(READY) ## faults on purpose, and what is left of them; ARGS="worker-killed" picks some
 	@$(PYTHON_OF_VENV) -m bench.chaos $(ARGS)
 
+# `build/` is where setuptools would find modules that are gone from the sources, and pack them.
+wheel: $(READY) ## dist/*.whl: `lvseg inspect` and `lvseg predict` for machines without a clone
+	@rm -rf build dist
+	@.venv/bin/uv build --quiet --wheel --offline --no-build-isolation --python $(PYTHON_OF_VENV) --out-dir dist
+	@rm -rf build
+	@ls dist/*.whl
+
 # The lock files hold hashes and no index address. runtime.lock and gpu.lock take their versions from dev.lock.
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
+PIPELINE = pyproject.toml --extra training
 lock: $(READY) ## renew the lock files to the newest versions that pyproject.toml allows
-	@$(COMPILE) --upgrade pyproject.toml --extra dev --extra flows --extra server -o requirements/dev.lock
-	@$(COMPILE) --upgrade pyproject.toml -c requirements/dev.lock -o requirements/runtime.lock
-	@$(COMPILE) --upgrade pyproject.toml --extra gpu -c requirements/dev.lock -o requirements/gpu.lock
+	@$(COMPILE) --upgrade $(PIPELINE) --extra dev --extra flows --extra server -o requirements/dev.lock
+	@$(COMPILE) --upgrade $(PIPELINE) -c requirements/dev.lock -o requirements/runtime.lock
+	@$(COMPILE) --upgrade $(PIPELINE) --extra gpu -c requirements/dev.lock -o requirements/gpu.lock
 	@echo uv | $(COMPILE) --upgrade - -o requirements/uv.lock
 	@$(COMPILE) --upgrade --group docs -o requirements/docs.lock
 

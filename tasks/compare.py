@@ -1,4 +1,4 @@
-"""Compare runs that were evaluated on the same test set: intervals, paired differences, where they disagree."""
+"""Compare runs on one test set: intervals and differences."""
 
 from pathlib import Path
 from typing import Annotated

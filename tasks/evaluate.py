@@ -1,4 +1,4 @@
-"""Stage `evaluate`: every trained model on the same held-out patients."""
+"""Test every trained model on the same held-out patients."""
 
 from lvseg.core.command import run
 

@@ -1,4 +1,4 @@
-"""Stage `extract`: raw archives to one shard per patient, an index and a quality report."""
+"""Read raw archives: a shard per patient and a quality report."""
 
 from pathlib import Path
 

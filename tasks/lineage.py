@@ -1,4 +1,4 @@
-"""Print where a version of the registered model comes from, and whether every link of that chain still exists."""
+"""Say what made a registered model, and whether it all exists."""
 
 from typing import Annotated
 

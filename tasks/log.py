@@ -1,4 +1,4 @@
-"""Log what trainings kept while the tracking store was out of reach."""
+"""Log what trainings kept while the tracking store was away."""
 
 from lvseg.core.command import run
 

@@ -1,4 +1,4 @@
-"""Stage `phantom`: make the synthetic data set that a fresh clone runs on."""
+"""Make the synthetic data set that a fresh clone runs on."""
 
 import os
 from pathlib import Path

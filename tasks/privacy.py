@@ -1,4 +1,4 @@
-"""Prove that no patient's name, id, date or the like of the raw data went into reports, models or MLflow."""
+"""Look for patients' names, ids and dates in all that is kept."""
 
 from typing import Annotated
 

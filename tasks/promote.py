@@ -1,4 +1,4 @@
-"""Register the best model, and make it champion if it is surely better than the one in use."""
+"""Register the best model; champion if it is surely better."""
 
 from typing import Annotated
 

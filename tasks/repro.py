@@ -1,4 +1,4 @@
-"""Run the pipeline up to the comparison of the models, and say what came out."""
+"""Run the pipeline up to the comparison of the models."""
 
 import json
 import os

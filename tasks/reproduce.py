@@ -1,4 +1,4 @@
-"""Build a version of the registered model again from its chain, and say whether the weights are the same."""
+"""Build a registered model again and compare its weights."""
 
 import signal
 import sys

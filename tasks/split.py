@@ -1,4 +1,4 @@
-"""Stage `split`: patients to train, validation and test."""
+"""Divide the patients into training, validation and test."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Stage train-cnn: train the cnn network on the training patients."""
+"""Train the convolutional network on the training patients."""
 
 from lvseg.core.command import run
 

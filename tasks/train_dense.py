@@ -1,4 +1,4 @@
-"""Stage train-dense: train the dense network on the training patients."""
+"""Train the dense network on the training patients."""
 
 from lvseg.core.command import run
 

@@ -1,4 +1,4 @@
-"""Stage train-unet: train the U-Net on the training patients."""
+"""Train the U-Net on the training patients."""
 
 from lvseg.core.command import run
 

@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lvseg.cli.commands import TOOLS, commands
 from lvseg.core.closure import PACKAGES, computing_closure
-from tasks import cli
 
 ROOT = Path(__file__).parent.parent
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 COMMANDS = {
     "compare",
-    "inspect",
     "lineage",
     "log",
     "predict",
@@ -26,6 +25,7 @@ COMMANDS = {
     "reproduce",
     "rollback",
 }  # tasks that are no stage
+TASKS = [path.stem for path in sorted((ROOT / "tasks").glob("[!_]*.py"))]
 HEAVY = ("tensorflow", "keras", "mlflow", "prefect", "dvc", "matplotlib", "pandas", "scipy", "skimage")
 
 MAY_NOT_IMPORT = {
@@ -68,10 +68,10 @@ def test_tasks_start_light() -> None:
     """`--help` and a stage's start pay for nothing that they do not use; counts what modules import in turn."""
     script = (
         "import importlib, sys\n"
-        f"for name in {[name.replace('-', '_') for name in cli.names()]}:\n"
-        "    importlib.import_module('tasks.' + name)\n"
+        f"for name in {[f'tasks.{name}' for name in TASKS] + [f'lvseg.cli.{name}' for name in TOOLS]}:\n"
+        "    importlib.import_module(name)\n"
         f"    heavy = [module for module in {HEAVY} if module in sys.modules]\n"
-        "    assert not heavy, f'tasks/{name}.py imports {heavy} before it is used'\n"
+        "    assert not heavy, f'{name} imports {heavy} before it is used'\n"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -120,7 +120,8 @@ def test_stages_tasks_and_commands_are_the_same() -> None:
     assert {stage: STAGES[stage]["cmd"] for stage in STAGES} == {
         stage: f"python -m tasks.{stage.replace('-', '_')}" for stage in STAGES
     }
-    assert set(cli.names()) == set(STAGES) | COMMANDS
+    assert {name.replace("_", "-") for name in TASKS} == set(STAGES) | COMMANDS
+    assert set(commands()) == set(STAGES) | COMMANDS | set(TOOLS)
 
 
 def test_git_holds_no_data_and_locks_name_no_index() -> None:

@@ -1,10 +1,12 @@
 """Which source files a module reaches by its imports, and a hash over them."""
 
 import ast
+import re
+from importlib import metadata
 from pathlib import Path
 
 from lvseg.core.hashes import canonical_json, file_hash, sha256_text
-from lvseg.core.places import ROOT
+from lvseg.core.places import ROOT, checkout
 
 PACKAGES = ("lvseg", "tracking", "tasks", "flows")
 
@@ -55,9 +57,22 @@ def computing_closure(module: str, root: Path = ROOT) -> list[Path]:
 
 
 def code_hash(module: str, root: Path = ROOT) -> str:
-    """Return a hash over the computing closure of `module` and the locked versions of its libraries."""
-    paths = [*computing_closure(module, root), Path("requirements/runtime.lock")]
-    return sha256_text(canonical_json([[path.as_posix(), file_hash(root / path)] for path in paths]))
+    """Return a hash over the computing closure of `module` and the versions of its libraries.
+
+    Those are the locked ones; where the package is installed without a repository, the ones that are installed.
+    """
+    held = [[path.as_posix(), file_hash(root / path)] for path in computing_closure(module, root)]
+    lock = Path("requirements/runtime.lock")
+    if root == ROOT and not checkout():
+        return sha256_text(canonical_json([*held, *_libraries()]))
+    return sha256_text(canonical_json([*held, [lock.as_posix(), file_hash(root / lock)]]))
+
+
+def _libraries() -> list[list[str]]:
+    """Return name and installed version of each library that the installed package needs without extras."""
+    needed = [line for line in metadata.requires("lvseg") or [] if "extra ==" not in line]
+    names = sorted(match[0] for line in needed if (match := re.match(r"[\w.-]+", line)))
+    return [[name, metadata.version(name)] for name in names]
 
 
 def _source(module: str, root: Path) -> Path | None:

@@ -1,4 +1,4 @@
-"""Where things lie: the root of this checkout, its main worktree, and the folder of its state."""
+"""Where things lie: the root of the checkout, if there is one, its main worktree, and the folder of kept state."""
 
 import functools
 import os
@@ -7,6 +7,11 @@ from pathlib import Path
 from lvseg.core import git
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def checkout() -> Path | None:
+    """Return the root of the repository that this code lies in; None where the package alone is installed."""
+    return ROOT if (ROOT / "dvc.yaml").is_file() and (ROOT / "tasks").is_dir() else None
 
 
 @functools.cache
@@ -25,6 +30,16 @@ def main_worktree() -> Path:
 
 
 def state_home() -> Path:
-    """Return the folder for checkpoints, caches and kept records; git ignores it. `LVSEG_HOME` moves it."""
+    """Return the folder for checkpoints, caches, kept records and the key of names.
+
+    `LVSEG_HOME` names it. Else it is `.lvseg` in the main worktree, which git ignores; where the package is installed
+    without a repository, `lvseg` in the user's folder for data, on Linux `~/.local/share` or `$XDG_DATA_HOME`.
+    """
     chosen = os.environ.get("LVSEG_HOME")
-    return Path(chosen).resolve() if chosen else main_worktree() / ".lvseg"
+    if chosen:
+        return Path(chosen).resolve()
+    if checkout():
+        return main_worktree() / ".lvseg"
+    from platformdirs import user_data_path
+
+    return user_data_path("lvseg", appauthor=False)

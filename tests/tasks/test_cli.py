@@ -1,41 +1,74 @@
-"""The command line lists every task, imports only the one called, and shows a user's error in one line."""
+"""The command line lists every command, imports only the one called, and shows a user's error in one line."""
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
-from tasks import cli
+import pytest
 
-ROOT = Path(cli.__file__).parent.parent
-
-
-def lvseg(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from tasks.cli import main; main()", *arguments]
-    environment = {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+from lvseg.cli.commands import commands, stages
+from tests.conftest import REPOSITORY
 
 
-def test_help_lists_every_task_with_its_first_line() -> None:
-    listed = lvseg("--help")
+def lvseg(*arguments: str, cwd: Path = REPOSITORY, columns: int = 80) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("lvseg")), *arguments]
+    return subprocess.run(command, cwd=cwd, env={"COLUMNS": str(columns)}, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_lists_each_command_in_one_line_that_fits_a_terminal(option: str) -> None:
+    listed = lvseg(option)
     assert listed.returncode == 0, listed.stderr
-    shown = {line.split()[0] for line in listed.stdout.splitlines() if line.startswith("  ") and line.strip()}
-    assert set(cli.names()) <= shown
-    assert "repro        Run the pipeline up to the comparison of the models" in listed.stdout
+    lines = listed.stdout.splitlines()
+    assert max(map(len, lines)) <= 80 and "..." not in listed.stdout.replace("[ARGS]...", "")
+    shown = [line.split(maxsplit=1) for line in lines[lines.index("Stages of the pipeline:") :] if line]
+    names = [name for name, *_ in shown if name in commands()]
+    assert names == [*stages(), *(name for name in commands() if name not in stages())]
+    assert [told for name, *told in shown if name in names] == [[commands()[name].summary] for name in names]
+    assert "  repro        Run the pipeline up to the comparison of the models." in lines
 
 
-def test_a_task_shows_its_own_help() -> None:
-    shown = lvseg("repro", "--help")
+@pytest.mark.parametrize("option", ["--help", "-h"])
+@pytest.mark.parametrize("command", ["repro", "inspect", "predict"])
+def test_a_command_shows_its_own_help(command: str, option: str) -> None:
+    shown = lvseg(command, option)
     assert shown.returncode == 0, shown.stderr
-    assert "Run what changed, from raw data to the comparison" in shown.stdout
+    assert shown.stdout.startswith(f"Usage: lvseg {command} ")
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    assert "-h, --help" in shown.stdout
 
 
-def test_an_unknown_task_is_named() -> None:
+def test_a_task_alone_shows_its_help_too() -> None:
+    command = [sys.executable, "-m", "tasks.split", "-h"]
+    shown = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert shown.returncode == 0 and "-h, --help" in shown.stdout, shown.stderr
+
+
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_version(option: str, tmp_path: Path) -> None:
+    said = lvseg(option, cwd=tmp_path)
+    assert (said.returncode, said.stdout) == (0, f"lvseg {version('lvseg')}\n")
+
+
+def test_an_unknown_command_is_named() -> None:
     refused = lvseg("repo")
     assert refused.returncode == 2
     assert "No such command 'repo'" in refused.stderr and "repro" in refused.stderr
 
 
-def test_a_users_error_is_one_line(tmp_path: Path) -> None:
-    refused = lvseg("repro", cwd=tmp_path)
+@pytest.mark.parametrize("command", ["repro", "promote"])
+def test_a_users_error_is_one_line_and_the_tasks_are_found_from_anywhere(
+    command: str, tmp_path: Path
+) -> None:
+    refused = lvseg(command, cwd=tmp_path)
     assert refused.returncode == 1
     assert refused.stderr == "error: params.yaml is missing: run from the root of the repository\n"
+
+
+def test_a_checkout_installs_nothing_but_lvseg(tmp_path: Path) -> None:
+    script = (
+        "import importlib.util as u; print([n for n in ('tasks', 'tracking', 'flows') if u.find_spec(n)])"
+    )
+    found = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert found.stdout == "[]\n", found.stderr

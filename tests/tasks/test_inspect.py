@@ -12,7 +12,7 @@ from tests.lvseg.labels.scd import Cine, write_layout
 
 
 def inspect(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tasks.inspect", *map(str, arguments)]
+    command = [sys.executable, "-m", "lvseg.cli", "inspect", *map(str, arguments)]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
 

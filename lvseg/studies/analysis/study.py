@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lvseg.core.archives import SetAside
+from lvseg.core.backend import keras
+from lvseg.core.errors import UserError
+from lvseg.core.hashes import weights_hash
 from lvseg.data.ranges import DataRanges
 from lvseg.dicom import short_axis, stacking
 from lvseg.dicom.header import Image
@@ -27,11 +30,17 @@ def load(folder: Path, facts: ModelFacts) -> Model:
     """Load the model in a folder; one that was trained by an earlier version does not know its training data.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: it cannot be read, or its weights are others than `facts` says.
     """
     told = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     known = told.get("training_data")
     segmenter = load_segmenter(folder / "model.keras", told["prediction"])
+    held = weights_hash((v.path, keras.ops.convert_to_numpy(v)) for v in segmenter.network.weights)
+    if held != facts.weights:
+        raise UserError(
+            f"{folder} mixes two trainings: the weights in model.keras are {held[:12]}, run.json says "
+            f"{facts.weights[:12]}: copy both files from one models/<name>"
+        )
     return Model(segmenter, facts, DataRanges.read(known) if known else None)
 
 

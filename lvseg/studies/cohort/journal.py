@@ -16,6 +16,7 @@ from lvseg.core.archives import Item
 from lvseg.core.errors import UserError
 from lvseg.core.files import atomic_path, shown, write_text
 from lvseg.core.hashes import canonical_json, sha256_text
+from lvseg.core.places import state_home
 from lvseg.data.pseudonyms import study_name
 
 FOLDER = "private"
@@ -62,8 +63,8 @@ class Journal:
             write_text(mark, own)
         elif mark.read_text(encoding="utf-8") != own:
             raise UserError(
-                f"{self._out} was begun with another .lvseg/pseudonym.key, and every study would get a second name: "
-                "copy that key to this machine, or name another folder with --out"
+                f"{self._out} was begun with another key than {state_home() / 'pseudonym.key'}, and every study "
+                "would get a second name: copy that key to this machine, or name another folder with --out"
             )
 
     def key(self, items: Sequence[Item], how: str) -> str:

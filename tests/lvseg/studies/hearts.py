@@ -11,6 +11,7 @@ import pydicom
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from lvseg.core.hashes import weights_hash
 from lvseg.models.keras_file import save_model
 from lvseg.studies.analysis import study
 from lvseg.studies.analysis.result import StudyResult
@@ -204,7 +205,7 @@ def bright_model(folder: Path, aside: int = 0) -> Path:
     save_model(network, folder / "model.keras")
     told = {
         "model": "bright",
-        "weights_hash": "ab" * 32,
+        "weights_hash": weights_hash((v.path, keras.ops.convert_to_numpy(v)) for v in network.weights),
         "prediction": {"size": 96, "spacing_mm": 2.0, "views": 1, "one_region": True},
     }
     (folder / "run.json").write_text(json.dumps(told))

@@ -4,6 +4,7 @@ import gc
 import shutil
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,12 @@ from pydicom.fileset import FileSet
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
 from lvseg.core.archives import UnreadableError
+from lvseg.core.errors import UserError
 from lvseg.imaging.raster import rasterise
 from lvseg.studies.analysis import study
 from lvseg.studies.analysis.result import FAILED
 from lvseg.studies.cohort import inputs
+from lvseg.studies.cohort.order import model_facts
 from tests.lvseg.studies.hearts import Heart, bright_model, classic, enhanced, predicted
 
 HEART = Heart()
@@ -150,9 +153,15 @@ def test_a_network_that_depends_on_the_view_is_found_out(tmp_path: Path, model: 
     path = classic(tmp_path / "s", HEART)
     assert predicted(path, model).assessment.quality["disagreement_percent"] < 1
     folder = bright_model(tmp_path / "aside", aside=4)
-    result = predicted(path, study.load(folder, model.facts))
+    result = predicted(path, study.load(folder, model_facts(folder)))
     assert result.assessment.quality["disagreement_percent"] > 15
     assert "mirrored and turned" in " ".join(result.assessment.reasons)
+
+
+def test_weights_of_another_training_than_run_json_says_are_refused(bright: Path) -> None:
+    facts = replace(model_facts(bright), weights="0" * 64)
+    with pytest.raises(UserError, match=r"mixes two trainings.* run\.json says 000000000000"):
+        study.load(bright, facts)
 
 
 def test_what_is_not_known_is_said_and_not_invented(tmp_path: Path, model: study.Model) -> None:

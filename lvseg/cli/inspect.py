@@ -1,4 +1,4 @@
-"""Say what a folder or an archive holds, patient by patient, and what cannot be used."""
+"""Say what a folder or an archive holds and what cannot be used."""
 
 import sys
 from io import TextIOWrapper
@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from lvseg.core.command import run
 from lvseg.core.errors import UserError
 
 
@@ -44,7 +43,3 @@ def main(
         print(found["summary"])
     if not any(facts["frames"] for facts in found["patients"]):
         raise UserError(f"no usable patient in {', '.join(map(str, paths))}")
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,0 +1,97 @@
+"""Segment studies: masks, volumes and ejection fractions."""
+
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lvseg.core.errors import UserError
+
+if TYPE_CHECKING:
+    from lvseg.studies.cohort.order import Order
+
+SOME_FAILED = 3  # exit status; 1 is a run that could not go on
+THREADS = (
+    2  # of one operation, as `evaluate.threads` in params.yaml: another number may change the last digits
+)
+
+
+class Phases(StrEnum):
+    """What the segmentation object holds."""
+
+    ALL = "all"
+    ENDS = "ed-es"
+
+
+# The options, for this command and for that of the repository, which knows the registered models, too.
+Studies = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="STUDY...",
+        help="Folders, zip archives or DICOMDIR files, a study each; a .txt file lists one path per line.",
+    ),
+]
+Out = Annotated[Path, typer.Option(help="The folder to write; the same command goes on with it.")]
+Series = Annotated[
+    str | None, typer.Option(help="Number, UID or a part of the description of the series to segment.")
+]
+Drawn = Annotated[Phases, typer.Option(help="Phases in segmentation.dcm.")]
+Nifti = Annotated[bool, typer.Option("--nifti", help="Also write the masks as NIfTI.")]
+Contours = Annotated[
+    bool, typer.Option("--contours", help="Also write the contours as text, in Sunnybrook's form.")
+]
+WithIds = Annotated[
+    bool, typer.Option("--with-ids", help="Begin the names of outputs with the patient's id.")
+]
+Workers = Annotated[int, typer.Option(min=1, help="Processes; changes the speed, never the result.")]
+
+
+def main(
+    studies: Studies,
+    out: Out,
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a model: model.keras and run.json of one training.")
+    ] = None,
+    series: Series = None,
+    phases: Drawn = Phases.ALL,
+    nifti: Nifti = False,
+    contours: Contours = False,
+    with_ids: WithIds = False,
+    workers: Workers = 1,
+) -> None:
+    """Find the short-axis cine of each study, segment it with a model, and write what is measured."""
+    from lvseg.studies.cohort.inputs import inputs
+    from lvseg.studies.cohort.order import Order, model_facts
+    from lvseg.studies.outputs.study_folder import Outputs
+
+    if model is None:
+        raise UserError(
+            "no model is named: add --model FOLDER, where model.keras and run.json of a training lie; "
+            "only in a clone of the repository is there a champion to take instead"
+        )
+    paths, outputs = inputs(studies), Outputs(phases is Phases.ALL, nifti, contours)
+    order = Order(out.resolve(), model.resolve(), model_facts(model), THREADS, series, outputs, with_ids)
+    sys.exit(run(paths, order, out, workers))
+
+
+def run(paths: Sequence[Path], order: "Order", shown: Path, workers: int) -> int:
+    """Predict the studies behind all paths, say what came out, and return the exit status.
+
+    Args:
+        paths: of the inputs, absolute.
+        order: how they are predicted.
+        shown: the output folder as the user wrote it.
+        workers: processes.
+
+    Raises:
+        UserError: the output folder cannot be written, or the model cannot be read.
+    """
+    from lvseg.studies.cohort import cohort
+
+    print(f"{len(paths)} inputs, {order.facts.words}", flush=True)
+    summary = cohort.predict(paths, order, workers)
+    print(cohort.words(summary, shown))
+    return SOME_FAILED if summary.failed else 0
