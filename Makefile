@@ -9,25 +9,37 @@ LOCKS := requirements/dev.lock requirements/gpu.lock requirements/uv.lock
 READY := .venv/ready
 DOCS_READY := .venv-docs/ready
 
-.PHONY: help repro test setup lint format docs licences mlflow ui bench bench-flow bench-predict bench-robust bench-serve bench-train fleet chaos wheel lock
+.PHONY: help repro mlflow ui setup test lint format docs wheel licences lock \
+	bench bench-train bench-predict bench-robust bench-serve bench-flow fleet chaos
 
 help: ## list these commands
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
-		while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+##@ Use it
 
 repro: $(READY) ## from raw data to compared models; redoes only what changed
 	@$(PYTHON_OF_VENV) -m tasks.repro
 
-test: $(READY) ## all tests; ARGS="-k split" picks some
-	@$(PYTHON_OF_VENV) -m pytest $(ARGS)
+mlflow: $(READY) ## the tracking server's pages on this machine (Ctrl-C ends it)
+	@sh mlflow/serve
+
+ui: $(READY) ## scheduled retraining: Prefect, MLflow and a worker on this machine (Ctrl-C ends all)
+	@$(PYTHON_OF_VENV) -m flows.ui
 
 setup: $(READY) ## build .venv alone; GPU=1 adds CUDA
 	@[ "$(GPU)" != 1 ] || [ -e .venv/gpu ] || GPU=1 sh requirements/setup.sh
 
-lint: $(READY) ## ruff, formatting, types
+##@ Work on it
+
+test: $(READY) ## all tests; ARGS="-k split" picks some
+	@$(PYTHON_OF_VENV) -m pytest $(ARGS)
+
+lint: $(READY) ## ruff, formatting, types, and who imports whom (.importlinter)
 	@$(PYTHON_OF_VENV) -m ruff check .
 	@$(PYTHON_OF_VENV) -m ruff format --check .
 	@$(PYTHON_OF_VENV) -m mypy
+	@.venv/bin/lint-imports --no-cache --no-logo
 
 format: $(READY) ## mend formatting and what ruff can mend by itself
 	@$(PYTHON_OF_VENV) -m ruff check --fix .
@@ -40,22 +52,33 @@ docs: $(READY) $(DOCS_READY) ## the documentation as a site in site/, every link
 	@.venv-docs/bin/python docs/site/check.py site
 	@echo site/index.html
 
+# `build/` is where setuptools would find modules that are gone from the sources, and pack them.
+wheel: $(READY) ## dist/*.whl: `lvseg inspect` and `lvseg predict` for machines without a clone
+	@rm -rf build dist
+	@.venv/bin/uv build --quiet --wheel --offline --no-build-isolation --python $(PYTHON_OF_VENV) --out-dir dist
+	@rm -rf build
+	@ls dist/*.whl
+
 LICENCES = $(PYTHON_OF_VENV) -m piplicenses --with-system --from=mixed --order=license --ignore-packages lvseg
 licences: $(READY) ## the licences of all installed packages, as they state them themselves
 	@$(LICENCES)
 	@[ ! -e $(DOCS_READY) ] || $(LICENCES) --python=.venv-docs/bin/python
 
-mlflow: $(READY) ## the tracking server's pages on this machine (Ctrl-C ends it)
-	@sh mlflow/serve
+# The lock files hold hashes and no index address. runtime.lock and gpu.lock take their versions from dev.lock.
+COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate
+PIPELINE = pyproject.toml --extra training
+lock: $(READY) ## renew the lock files to the newest versions that pyproject.toml allows
+	@$(COMPILE) --upgrade $(PIPELINE) --extra dev --extra flows --extra server -o requirements/dev.lock
+	@$(COMPILE) --upgrade $(PIPELINE) -c requirements/dev.lock -o requirements/runtime.lock
+	@$(COMPILE) --upgrade $(PIPELINE) --extra gpu -c requirements/dev.lock -o requirements/gpu.lock
+	@echo uv | $(COMPILE) --upgrade - -o requirements/uv.lock
+	@$(COMPILE) --upgrade --group docs -o requirements/docs.lock
 
-ui: $(READY) ## scheduled retraining: Prefect, MLflow and a worker on this machine (Ctrl-C ends all)
-	@$(PYTHON_OF_VENV) -m flows.ui
+##@ Measure it
 
 bench: $(READY) ## speed of extraction against the obvious loop and against reading alone
 	@$(PYTHON_OF_VENV) -m bench
-
-bench-flow: $(READY) ## what Prefect costs on top of DVC, and what two workers bring; ARGS=--help
-	@$(PYTHON_OF_VENV) -m bench.flow $(ARGS)
 
 bench-train: $(READY) ## the U-Net against MONAI's on PyTorch, in equal time; needs data/ (make repro)
 	@$(PYTHON_OF_VENV) -m bench.training $(ARGS)
@@ -69,29 +92,14 @@ bench-robust: $(READY) ## what other framings and pixels cost the U-Net; ARGS="-
 bench-serve: $(READY) ## the best model served on loopback: requests a second, and broken ones; needs make repro
 	@$(PYTHON_OF_VENV) -m bench.serving $(ARGS)
 
+bench-flow: $(READY) ## what Prefect costs on top of DVC, and what two workers bring; ARGS=--help
+	@$(PYTHON_OF_VENV) -m bench.flow $(ARGS)
+
 fleet: $(READY) ## a team's set-up on this machine: PostgreSQL, SSH, two workers; needs Debian packages
 	@$(PYTHON_OF_VENV) -m bench.fleet $(ARGS)
 
 chaos: $(READY) ## faults on purpose, and what is left of them; ARGS="worker-killed" picks some
 	@$(PYTHON_OF_VENV) -m bench.chaos $(ARGS)
-
-# `build/` is where setuptools would find modules that are gone from the sources, and pack them.
-wheel: $(READY) ## dist/*.whl: `lvseg inspect` and `lvseg predict` for machines without a clone
-	@rm -rf build dist
-	@.venv/bin/uv build --quiet --wheel --offline --no-build-isolation --python $(PYTHON_OF_VENV) --out-dir dist
-	@rm -rf build
-	@ls dist/*.whl
-
-# The lock files hold hashes and no index address. runtime.lock and gpu.lock take their versions from dev.lock.
-COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header --no-annotate
-PIPELINE = pyproject.toml --extra training
-lock: $(READY) ## renew the lock files to the newest versions that pyproject.toml allows
-	@$(COMPILE) --upgrade $(PIPELINE) --extra dev --extra flows --extra server -o requirements/dev.lock
-	@$(COMPILE) --upgrade $(PIPELINE) -c requirements/dev.lock -o requirements/runtime.lock
-	@$(COMPILE) --upgrade $(PIPELINE) --extra gpu -c requirements/dev.lock -o requirements/gpu.lock
-	@echo uv | $(COMPILE) --upgrade - -o requirements/uv.lock
-	@$(COMPILE) --upgrade --group docs -o requirements/docs.lock
 
 $(READY): $(LOCKS) pyproject.toml requirements/setup.sh requirements/install.sh $(PYTHON_OF_VENV)
 	@GPU="$(GPU)" PYTHON="$(PYTHON)" sh requirements/setup.sh
