@@ -1,0 +1,38 @@
+"""A trained network from its folder, ready to segment studies."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from lvseg.data.ranges import DataRanges
+from lvseg.inference.segmenter import Segmenter, load_segmenter
+from lvseg.studies.analysis.result import ModelFacts
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A network in memory, with what is known of it.
+
+    Attributes:
+        segmenter: the network and how it is asked.
+        facts: what the outputs say of it.
+        training_ranges: of the patients that it learnt from; None for a model of an early version, whose `run.json`
+            does not hold them.
+    """
+
+    segmenter: Segmenter
+    facts: ModelFacts
+    training_ranges: DataRanges | None
+
+
+def load_model(folder: Path, facts: ModelFacts) -> LoadedModel:
+    """Load the model in a folder that holds `model.keras` and `run.json`.
+
+    Raises:
+        UserError: `model.keras` is not a readable network.
+        OSError, ValueError, KeyError: `run.json` is missing or damaged, which `model_facts` finds out before.
+    """
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    ranges = run.get("training_data")
+    segmenter = load_segmenter(folder / "model.keras", run["prediction"])
+    return LoadedModel(segmenter, facts, DataRanges.read(ranges) if ranges else None)
