@@ -36,10 +36,10 @@ def main(
     threads = params.load().evaluate.threads
     print(backend.prepare(threads, seed=0))
     from lvseg.phantom.dataset import Size, generate
-    from lvseg.studies.analysis import study
+    from lvseg.studies.analysis.loaded_model import load_model
     from lvseg.studies.cohort.order import model_facts
 
-    loaded = study.load(model, model_facts(model))
+    loaded = load_model(model, model_facts(model))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         generate(folder / "data", seed=11, size=Size(patients=1, slices=12, phases=20, matrix=256), workers=1)
@@ -69,13 +69,13 @@ def ours(stack: Path, folder: Path, model: Any, repeats: int) -> dict[str, float
     """Return the seconds of each part."""
     from lvseg.dicom import short_axis, stacking
     from lvseg.inference.segmenter import VIEWS
-    from lvseg.studies.analysis import study
+    from lvseg.studies.analysis.analyse import analyse_study
     from lvseg.studies.cohort import inputs
     from lvseg.studies.outputs import study_folder
 
     (found,) = inputs.studies(stack)
     cine, _ = stacking.stacked(short_axis.choose(found.images))
-    result, aside = study.segmented("bench", found.images, None, model)
+    result, aside = analyse_study("bench", found.images, None, model)
     kinds, number = study_folder.Outputs(all_phases=True, nifti=False, contours=False), iter(range(10_000))
 
     def write() -> None:
@@ -93,7 +93,7 @@ def ours(stack: Path, folder: Path, model: Any, repeats: int) -> dict[str, float
 
     reading = taken(lambda: stacking.stacked(short_axis.choose(inputs.studies(stack)[0].images)), repeats)
     pixels = taken(lambda: stacking.stacked(short_axis.choose(found.images)), repeats)
-    whole = taken(lambda: study.segmented("bench", found.images, None, model), repeats)
+    whole = taken(lambda: analyse_study("bench", found.images, None, model), repeats)
     return {
         "ours: reading": reading,
         "ours: masks and measurements": whole - pixels,
@@ -129,7 +129,7 @@ def fresh(stack: Path, out: Path, model: Path) -> float:
 
 def against(truth: Path, model: Any) -> None:
     """Print how the phantom's patients are measured, beside the truth."""
-    from lvseg.studies.analysis import study
+    from lvseg.studies.analysis.analyse import analyse_study
     from lvseg.studies.cohort import inputs
 
     with truth.open(newline="") as file:
@@ -140,7 +140,7 @@ def against(truth: Path, model: Any) -> None:
     apart = []
     for folder in sorted((truth.parent / "SCD_IMAGES_01").iterdir()):
         found = inputs.studies(folder)[0]
-        measured = study.segmented("x", found.images, None, model)[0].measurements
+        measured = analyse_study("x", found.images, None, model)[0].measurements
         row = rows[original[folder.name]]
         apart.append(abs(measured.ef_percent - float(row["ef_percent"])))
         print(f"| {row['patient']} | {measured.ef_percent:.1f} | {float(row['ef_percent']):.1f} "

@@ -1,1 +1,4 @@
-"""From a study, a folder from the scanner without contours, to masks, volumes and an ejection fraction."""
+"""From a study, as the scanner wrote it and without contours, to masks, volumes and an ejection fraction.
+
+`analysis` measures one study, `outputs` writes what was measured, `cohort` does thousands of studies.
+"""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lvseg.studies.analysis import study
+from lvseg.studies.analysis.loaded_model import LoadedModel, load_model
 from lvseg.studies.cohort.order import model_facts
 from tests.lvseg.studies.hearts import bright_model
 
@@ -16,6 +16,6 @@ def bright(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def model(bright: Path) -> study.Model:
+def model(bright: Path) -> LoadedModel:
     """Return that model, loaded."""
-    return study.load(bright, model_facts(bright))
+    return load_model(bright, model_facts(bright))

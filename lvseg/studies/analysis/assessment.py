@@ -1,43 +1,70 @@
 """How far a study's measurements may be trusted: numbers, and a verdict in plain words.
 
-Each limit says where it comes from. `failed` is kept for studies without an ejection fraction; `look at it` means that
-a person should open the report before using the numbers.
+`failed` is kept for studies without an ejection fraction; `look at it` means that a person should open the report
+before using the numbers. The limits are choices, from what a heart can do: none was fitted to patients or to a model's
+errors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from lvseg.dicom.cine import Cine
-from lvseg.studies.analysis.measurements import heights_mm
-from lvseg.studies.analysis.result import FAILED, LOOK, OK, Assessment, Measurements
+from lvseg.studies.analysis.measurements import Measurements, heights_mm
 
-_TAPERED = 0.5  # of the largest area: an end slice below it lies near the apex
-_JUMP = 0.6  # of the largest area between neighbours, other than at the base
-_EF = (10.0, 80.0)  # percent; beyond lies what clinics hardly ever see
-_EDV = (35.0, 450.0)  # ml, the same
-_ROUGH = 1.6  # times down and up again, which one beat needs
-_DISAGREEMENT = 15.0  # percent
+Verdict = Literal["ok", "look at it", "failed"]
+OK: Verdict = "ok"
+LOOK: Verdict = "look at it"
+FAILED: Verdict = "failed"
+
+# Shares of the largest area of a slice at end-diastole.
+_TAPERED = 0.5  # an end slice smaller than this lies near the apex: the ventricle narrows to a point
+_JUMP = 0.6  # neighbours further apart than this are no smooth wall
+# What clinics hardly ever see beyond.
+_EF_PERCENT = (10.0, 80.0)
+_EDV_ML = (35.0, 450.0)
+_ROUGHNESS = 1.6  # of a volume curve; one beat, down and up again, has 1 and two beats have 2
+_DISAGREEMENT_PERCENT = 15.0  # a Dice of 0.85 between the model and itself
 
 
-def assess(cine: Cine, measured: Measurements, disagreement: float, strange: Sequence[str]) -> Assessment:
+@dataclass(frozen=True)
+class Assessment:
+    """How far the measurements may be trusted.
+
+    Attributes:
+        verdict: `ok`, `look at it` or `failed` (no ejection fraction).
+        reasons: for a verdict other than ok, a plain sentence each.
+        quality: numbers behind it by name, such as `slices_found`; NaN where there is none.
+    """
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    quality: Mapping[str, float]
+
+
+def assess(
+    cine: Cine, measurements: Measurements, disagreement_percent: float, out_of_distribution: Sequence[str]
+) -> Assessment:
     """Return verdict, reasons and quality of a measured cine.
 
     Args:
         cine: what was segmented.
-        measured: its measurements.
-        disagreement: in percent, see `segmenting.disagreement`.
-        strange: how the study differs from the data that the model learnt from, see `drift`.
+        measurements: of that cine.
+        disagreement_percent: under test-time augmentation, see `segmentation.augmentation_disagreement`.
+        out_of_distribution: how the study differs from the training data, a sentence each, see `out_of_distribution`.
     """
-    quality = _quality(cine, measured) | {"disagreement_percent": disagreement}
-    failures = _failures(cine, measured)
-    doubts = [] if failures else [*_doubts(measured, quality), *strange]
-    return Assessment(FAILED if failures else LOOK if doubts else OK, tuple(failures or doubts), quality)
+    quality = _quality(cine, measurements) | {"disagreement_percent": disagreement_percent}
+    if failures := _failures(cine, measurements):
+        return Assessment(FAILED, tuple(failures), quality)
+    doubts = [*_doubts(measurements, quality), *out_of_distribution]
+    return Assessment(LOOK if doubts else OK, tuple(doubts), quality)
 
 
-def _failures(cine: Cine, measured: Measurements) -> list[str]:
+def _failures(cine: Cine, measurements: Measurements) -> list[str]:
     """Return why there is no ejection fraction."""
-    if not measured.area_mm2.any() and not np.isnan(measured.area_mm2).any():
+    if not measurements.area_mm2.any() and not np.isnan(measurements.area_mm2).any():
         return ["No left ventricle was found."]
     reasons = []
     if cine.phases < 2:
@@ -51,13 +78,13 @@ def _failures(cine: Cine, measured: Measurements) -> list[str]:
     return reasons
 
 
-def _doubts(measured: Measurements, quality: dict[str, float]) -> list[str]:
+def _doubts(measurements: Measurements, quality: dict[str, float]) -> list[str]:
     """Return what a person should look at."""
     doubts = []
-    ef, edv = measured.ef_percent, measured.edv_ml
-    if not _EF[0] <= ef <= _EF[1]:
+    ef, edv = measurements.ef_percent, measurements.edv_ml
+    if not _EF_PERCENT[0] <= ef <= _EF_PERCENT[1]:
         doubts.append(f"An ejection fraction of {ef:.0f} % is hardly possible.")
-    if not _EDV[0] <= edv <= _EDV[1]:
+    if not _EDV_ML[0] <= edv <= _EDV_ML[1]:
         doubts.append(f"An end-diastolic volume of {edv:.0f} ml is hardly possible.")
     if quality["slices_skipped"]:
         doubts.append(f"{quality['slices_skipped']:.0f} slices between segmented ones are empty.")
@@ -69,34 +96,38 @@ def _doubts(measured: Measurements, quality: dict[str, float]) -> list[str]:
         doubts.append(
             f"The area changes by {100 * quality['largest_jump']:.0f} % from one slice to the next."
         )
-    if quality["curve_roughness"] > _ROUGH:
+    if quality["curve_roughness"] > _ROUGHNESS:
         doubts.append("The volume goes up and down more than once a beat.")
-    if quality["disagreement_percent"] > _DISAGREEMENT:
+    if quality["disagreement_percent"] > _DISAGREEMENT_PERCENT:
         doubts.append(
             f"Shown mirrored and turned, the network draws {quality['disagreement_percent']:.0f} % otherwise."
         )
     return doubts
 
 
-def _quality(cine: Cine, measured: Measurements) -> dict[str, float]:
-    """Return the numbers behind the verdict."""
-    nothing = float("nan")
+def _quality(cine: Cine, measurements: Measurements) -> dict[str, float]:
+    """Return the numbers behind the verdict, all but the disagreement; NaN where one cannot be told.
+
+    `base_covered` and `apex_covered` are 1 where the stack goes on beyond that end of the ventricle, or nearly reaches
+    it. `curve_roughness` is how far the volume moves over a beat, in times down and up again.
+    """
+    unknown = float("nan")
     quality = {
         "slices_found": float(cine.slices),
-        "slices_segmented": float((measured.area_mm2 > 0).any(axis=1).sum()),
+        "slices_segmented": float((measurements.area_mm2 > 0).any(axis=1).sum()),
         "slices_skipped": 0.0,
-        "base_covered": nothing,
-        "apex_covered": nothing,
-        "largest_jump": nothing,
-        "curve_roughness": nothing,
+        "base_covered": unknown,
+        "apex_covered": unknown,
+        "largest_jump": unknown,
+        "curve_roughness": unknown,
     }
-    if not measured.ed_phase:
+    if measurements.ed_phase is None:
         return quality
-    areas = measured.area_mm2[:, measured.ed_phase - 1]
+    areas = measurements.area_mm2[:, measurements.ed_phase - 1]
     if np.isnan(areas).any() or not areas.any():
         return quality
-    drawn = np.flatnonzero(areas)
-    first, last = int(drawn[0]), int(drawn[-1])
+    segmented = np.flatnonzero(areas)
+    first, last = int(segmented[0]), int(segmented[-1])
     inner = areas[first : last + 1]
     quality["slices_skipped"] = float((inner == 0).sum())
     # The ventricle tapers towards the apex only.
@@ -105,11 +136,10 @@ def _quality(cine: Cine, measured: Measurements) -> dict[str, float]:
     base, apex = (last, first) if upwards else (first, last)
     quality["base_covered"] = float(0 < base < cine.slices - 1)
     quality["apex_covered"] = float(0 < apex < cine.slices - 1 or areas[apex] < _TAPERED * areas.max())
-    order = inner[::-1] if upwards else inner
-    jumps = np.abs(np.diff(order)) / areas.max()
+    jumps = np.abs(np.diff(inner)) / areas.max()
     quality["largest_jump"] = float(jumps.max(initial=0.0))
-    swing = float(np.ptp(measured.volume_ml))
+    swing = float(np.ptp(measurements.volume_ml))
     if cine.phases > 2 and swing > 0:
-        closed = np.diff(measured.volume_ml, append=measured.volume_ml[:1])
+        closed = np.diff(measurements.volume_ml, append=measurements.volume_ml[:1])
         quality["curve_roughness"] = float(np.abs(closed).sum() / (2 * swing))
     return quality

@@ -13,67 +13,77 @@ from pathlib import Path
 from tqdm import tqdm
 
 from lvseg.core.errors import UserError
-from lvseg.studies.analysis.result import FAILED, LOOK, OK
+from lvseg.studies.analysis.assessment import FAILED, LOOK, OK, Verdict
 from lvseg.studies.cohort import worker
 from lvseg.studies.cohort.journal import Journal
 from lvseg.studies.cohort.order import Order
-from lvseg.studies.outputs import table
+from lvseg.studies.outputs import measurements_table
 
-_PATIENCE = 1800  # s for one input, a DICOMDIR of many studies perhaps; a decoder that hangs ends then
+_PATIENCE_S = 1800  # for one input, a DICOMDIR of many studies perhaps; a decoder that hangs ends then
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run came to."""
+    """What a run came to.
 
-    verdicts: Counter[str]
+    Attributes:
+        verdicts: how many studies have each verdict.
+        seconds: that it took.
+    """
+
+    verdicts: Counter[Verdict]
     seconds: float
 
     @property
     def failed(self) -> int:
-        """Studies without an ejection fraction."""
+        """The number of studies without an ejection fraction."""
         return self.verdicts[FAILED]
 
 
 def predict(paths: Sequence[Path], order: Order, workers: int) -> Summary:
-    """Predict the studies behind all paths, say a line of each, and write the tables.
+    """Predict the studies behind all paths, print a line of each, and write the tables.
 
     A study that fails, even one that ends its process, stops no other. A run that was killed is gone on with by the
     same call.
 
+    Args:
+        paths: inputs, as `inputs.inputs` returns them.
+        order: how they are done.
+        workers: processes; more change the speed, never the result.
+
     Raises:
         UserError: the output folder cannot be written, or the model cannot be read.
     """
-    begin, verdicts = time.perf_counter(), Counter[str]()
+    begin, verdicts = time.perf_counter(), Counter[Verdict]()
     journal = Journal(order.out)
     with worker.writing(order.out):
         order.out.mkdir(parents=True, exist_ok=True)
         journal.open()
-        _sweep(order.out)
+        _remove_unfinished(order.out)
     with tqdm(total=len(paths), desc="predict", unit="study", disable=not sys.stderr.isatty()) as bar:
         try:
-            for lines in _each(paths, order, workers):
-                for line in lines:
-                    verdicts[line.verdict] += 1
-                    bar.write(f"{line.study}  {line.verdict:<10}  {line.told}", file=sys.stdout)
+            for outcomes in _outcomes(paths, order, workers):
+                for outcome in outcomes:
+                    verdicts[outcome.verdict] += 1
+                    bar.write(f"{outcome.study}  {outcome.verdict:<10}  {outcome.words}", file=sys.stdout)
                 bar.update()
                 sys.stdout.flush()
         finally:
             with worker.writing(order.out):
                 journal.write_tables()
-                table.write(order.out)
+                measurements_table.write(order.out)
     return Summary(verdicts, time.perf_counter() - begin)
 
 
-def _sweep(out: Path) -> None:
+def _remove_unfinished(out: Path) -> None:
     """Remove what runs that were killed left half-written, long enough ago to be no other machine's work."""
-    for left in out.glob(".*.tmp"):
-        if time.time() - left.stat().st_mtime > _PATIENCE:
-            shutil.rmtree(left, ignore_errors=True)
+    for unfinished in out.glob(".*.tmp"):
+        if time.time() - unfinished.stat().st_mtime > _PATIENCE_S:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _each(paths: Sequence[Path], order: Order, workers: int) -> Iterator[list[worker.Line]]:
-    """Yield what became of each input, in their order."""
+def _outcomes(paths: Sequence[Path], order: Order, workers: int) -> Iterator[list[worker.Outcome]]:
+    """Yield what became of the studies of each input, in the order of inputs."""
     from pebble import ProcessExpired, ProcessPool
 
     pool = ProcessPool(
@@ -83,10 +93,10 @@ def _each(paths: Sequence[Path], order: Order, workers: int) -> Iterator[list[wo
         context=multiprocessing.get_context("spawn"),  # a fork of a process with threads may hang
     )
     with pool:
-        results = pool.map(worker.predict, paths, timeout=_PATIENCE).result()
+        results = pool.map(worker.predict, paths, timeout=_PATIENCE_S).result()
         for path in paths:
             try:
-                lines = next(results)
+                outcomes = next(results)
             except UserError:
                 pool.stop()
                 raise
@@ -94,21 +104,26 @@ def _each(paths: Sequence[Path], order: Order, workers: int) -> Iterator[list[wo
                 pool.stop()
                 raise
             except TimeoutError:
-                lines = [_lost(order, path, f"it took more than {_PATIENCE // 60} minutes")]
+                outcomes = [_lost(order, path, f"it took more than {_PATIENCE_S // 60} minutes")]
             except ProcessExpired:
-                lines = [_lost(order, path, "its files crash a decoder")]
+                outcomes = [_lost(order, path, "its files crash a decoder")]
             except Exception as error:
-                lines = [_lost(order, path, f"a fault of this program, please report it: {error!r}")]
-            yield lines
+                outcomes = [_lost(order, path, f"a fault of this program, please report it: {error!r}")]
+            yield outcomes
 
 
-def _lost(order: Order, path: Path, reason: str) -> worker.Line:
+def _lost(order: Order, path: Path, reason: str) -> worker.Outcome:
     """Record an input that its process did not come back from; it is tried again next time."""
     return worker.failed(order, path, reason, reason)
 
 
 def words(summary: Summary, out: Path) -> str:
-    """Return what a run came to, for a person."""
+    """Return what a run came to, and where to look, for a person.
+
+    Args:
+        summary: of the run.
+        out: the output folder, as the person named it.
+    """
     total = sum(summary.verdicts.values())
     parts = ", ".join(f"{summary.verdicts[verdict]} {verdict}" for verdict in (OK, LOOK, FAILED))
     return (

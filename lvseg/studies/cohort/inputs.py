@@ -1,4 +1,4 @@
-"""What lies behind an argument: the images of one study, or of each study that a DICOMDIR lists."""
+"""What lies behind a path: the images of one study, or of each study that a DICOMDIR lists."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,30 +11,39 @@ from lvseg.dicom import dicomdir
 from lvseg.dicom.header import Image
 from lvseg.dicom.multiframe import read_images
 
-_DICOMDIR = "DICOMDIR"
-_SHOWN = 5  # patients that a refusal names
+_DICOMDIR = "DICOMDIR"  # the name that the standard prescribes (PS3.10 8.6)
+_LIST_SUFFIX = ".txt"
+_MODALITIES = ("", "MR")  # that are read; an image that does not say its modality may be of any
+_NAMED_PATIENTS = 5  # in the message of a refusal
 
 
 class RefusedError(Exception):
-    """An input that is not one study.
+    """An input of which no study can be read; the message may name patients.
 
     Attributes:
-        reason: what may be stored: it names no patient.
+        reason: the same without patients, which may be stored.
     """
 
-    def __init__(self, told: str, reason: str | None = None) -> None:
-        super().__init__(told)
-        self.reason = reason or told
+    def __init__(self, message: str, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason or message
 
 
 @dataclass(frozen=True)
 class StudyImages:
-    """The images of one study, and the files beside them that hold none."""
+    """The images of one study, and the files beside them that hold none.
+
+    Attributes:
+        patient: his id in the files.
+        uid: StudyInstanceUID; empty where the files have none.
+        images: headers of all images, whatever their series.
+        set_aside: files that cannot be used, with the reason for each.
+    """
 
     patient: str
     uid: str
     images: list[Image]
-    aside: list[SetAside]
+    set_aside: list[SetAside]
 
 
 def inputs(arguments: Sequence[Path]) -> list[Path]:
@@ -45,7 +54,7 @@ def inputs(arguments: Sequence[Path]) -> list[Path]:
     """
     paths: list[Path] = []
     for argument in arguments:
-        if argument.suffix.lower() != ".txt" or argument.is_dir():
+        if argument.suffix.lower() != _LIST_SUFFIX or argument.is_dir():
             paths.append(argument)
             continue
         try:
@@ -60,85 +69,87 @@ def inputs(arguments: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(path.absolute() for path in paths))
 
 
-def files(path: Path) -> tuple[list[Item], list[SetAside]]:
-    """Return the files of an input.
+def files(*paths: Path) -> tuple[list[Item], list[SetAside]]:
+    """Return the files of an input, which is one path or several together.
 
     Raises:
         RefusedError: there is no such file or folder, or nothing in it.
     """
-    if not path.exists():
+    if not all(path.exists() for path in paths):
         raise RefusedError("there is no such file or folder")
-    items, aside = walk([path])
-    if not items and not aside:
+    items, set_aside = walk(paths)
+    if not items and not set_aside:
         raise RefusedError("the folder is empty")
-    return items, aside
+    return items, set_aside
 
 
-def studies(path: Path) -> list[StudyImages]:
-    """Return the studies of an input: one of a folder or an archive, all of a DICOMDIR.
+def studies(*paths: Path) -> list[StudyImages]:
+    """Return the studies of an input: one of folders, archives and files, all of a DICOMDIR.
 
     A folder or an archive may hold several studies of one patient.
+
+    Args:
+        paths: of the input; a DICOMDIR stands alone.
 
     Raises:
         RefusedError: it holds no MR image, or those of several patients.
     """
-    items, aside = files(path)
-    if path.is_file() and path.name.upper() == _DICOMDIR:
-        return _listed(items[0])
-    images = _images(items, aside)
+    items, set_aside = files(*paths)
+    if len(paths) == 1 and paths[0].is_file() and paths[0].name.upper() == _DICOMDIR:
+        return _listed_studies(items[0])
+    images = _mr_images(items, set_aside)
     patients = sorted({image.patient_id for image in images})
     if len(patients) > 1:
-        names = ", ".join(patients[:_SHOWN]) + (", ..." if len(patients) > _SHOWN else "")
-        cure = "name the folder of each, or their DICOMDIR"
+        names = ", ".join(patients[:_NAMED_PATIENTS]) + (", ..." if len(patients) > _NAMED_PATIENTS else "")
+        remedy = "name the folder of each, or their DICOMDIR"
         raise RefusedError(
-            f"images of {len(patients)} patients ({names}): {cure}",
-            f"images of {len(patients)} patients: {cure}",
+            f"images of {len(patients)} patients ({names}): {remedy}",
+            f"images of {len(patients)} patients: {remedy}",
         )
     if not images:
-        reasons = sorted({entry.reason for entry in aside})
+        reasons = sorted({file.reason for file in set_aside})
         raise RefusedError(
             f"no readable MR image among {len(items)} files" + (f" ({reasons[0]})" if reasons else "")
         )
-    return _by_study(images, aside)
+    return _by_study(images, set_aside)
 
 
-def _listed(item: Item) -> list[StudyImages]:
+def _listed_studies(item: Item) -> list[StudyImages]:
     """Return the studies that a DICOMDIR lists."""
     try:
         listed, missing = dicomdir.read(item)
     except UnreadableError as error:
         raise RefusedError(str(error)) from None
-    found = []
+    readable = []
     for _, items in sorted(listed.items()):
-        aside = list(missing)
-        found += _by_study(_images(items, aside), aside)
-    if not found:
+        set_aside = list(missing)
+        readable += _by_study(_mr_images(items, set_aside), set_aside)
+    if not readable:
         raise RefusedError(
             f"a DICOMDIR without readable MR images; {len(missing)} files that it lists are missing"
         )
-    return found
+    return readable
 
 
-def _images(items: Sequence[Item], aside: list[SetAside]) -> list[Image]:
+def _mr_images(items: Sequence[Item], set_aside: list[SetAside]) -> list[Image]:
+    """Return the headers of the MR images in some files, and add the other files to those set aside."""
     images: list[Image] = []
     for item in items:
         try:
             images += read_images(item)
         except UnreadableError as error:
-            aside.append(SetAside(item.label, str(error)))
-    other = [image for image in images if image.modality not in ("", "MR")]
-    aside += [SetAside(image.item.label, f"{image.modality}, not MR") for image in other]
-    return [image for image in images if image.modality in ("", "MR")]
+            set_aside.append(SetAside(item.label, str(error)))
+    others = [image for image in images if image.modality not in _MODALITIES]
+    set_aside += [SetAside(image.item.label, f"{image.modality}, not MR") for image in others]
+    return [image for image in images if image.modality in _MODALITIES]
 
 
-def _by_study(images: Sequence[Image], aside: list[SetAside]) -> list[StudyImages]:
+def _by_study(images: Sequence[Image], set_aside: list[SetAside]) -> list[StudyImages]:
     """Divide images by study; files without an image go with the first."""
-    found: dict[tuple[str, str], list[Image]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[Image]] = defaultdict(list)
     for image in images:
-        found[image.patient_id, image.study_uid].append(image)
+        groups[image.patient_id, image.study_uid].append(image)
     return [
-        StudyImages(patient, uid, own, aside if first else [])
-        for first, ((patient, uid), own) in zip(
-            [True] + [False] * len(found), sorted(found.items()), strict=False
-        )
+        StudyImages(patient, uid, of_study, [] if number else set_aside)
+        for number, ((patient, uid), of_study) in enumerate(sorted(groups.items()))
     ]

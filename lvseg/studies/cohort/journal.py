@@ -20,10 +20,12 @@ from lvseg.core.places import state_home
 from lvseg.data.pseudonyms import study_name
 
 FOLDER = "private"
+_KEY_CHECK = "key.check"  # holds what the key makes of a known text: another key makes another name
+_NAME_DIGITS = 32  # of the hash of an input's path, which names its entry
 
 
 @dataclass(frozen=True)
-class Entry:
+class JournalEntry:
     """What became of an input.
 
     Attributes:
@@ -31,7 +33,7 @@ class Entry:
         key: of the files and the way in which they were used, see `Journal.key`; empty while it is not done.
         patient: his id in the files.
         studies: the names of its studies.
-        set_aside: file and reason of each that was not used.
+        set_aside: [file, reason] of each that was not used.
     """
 
     input: str
@@ -42,7 +44,10 @@ class Entry:
 
 
 class Journal:
-    """The entries of one output folder, one for each input."""
+    """The entries of one output folder, one for each input.
+
+    Workers on several machines may share it: each entry is a file, written whole.
+    """
 
     def __init__(self, out: Path) -> None:
         self._out = out
@@ -58,22 +63,22 @@ class Journal:
         self._home.mkdir(parents=True, exist_ok=True)
         self._names.mkdir(exist_ok=True)
         (self._out / FOLDER).chmod(0o700)
-        mark, own = self._out / FOLDER / "key.check", study_name("which key names the studies here")
+        mark, name = self._out / FOLDER / _KEY_CHECK, study_name("which key names the studies here")
         if not mark.exists():
-            write_text(mark, own)
-        elif mark.read_text(encoding="utf-8") != own:
+            write_text(mark, name)
+        elif mark.read_text(encoding="utf-8") != name:
             raise UserError(
                 f"{self._out} was begun with another key than {state_home() / 'pseudonym.key'}, and every study "
                 "would get a second name: copy that key to this machine, or name another folder with --out"
             )
 
-    def key(self, items: Sequence[Item], how: str) -> str:
-        """Return what changes with the files of an input, and with `how` they are used."""
+    def key(self, items: Sequence[Item], order: str) -> str:
+        """Return a hash that changes with the files of an input, and with the identity of the order."""
         content = [[item.place, item.name, item.size, item.stamp] for item in items]
-        return sha256_text(canonical_json([content, how]))
+        return sha256_text(canonical_json([content, order]))
 
-    def find(self, path: Path, key: str) -> Entry | None:
-        """Return the entry of an input that was done in this way, if all its studies are still there."""
+    def find(self, path: Path, key: str) -> JournalEntry | None:
+        """Return the entry of an input that was done with this key, if all its studies are still there, else None."""
         entry = self._entry(path)
         return entry if entry.key == key and self._whole(entry) else None
 
@@ -83,7 +88,7 @@ class Journal:
         if entry.key:
             self._write(replace(entry, key=""))
 
-    def done(self, entry: Entry) -> None:
+    def done(self, entry: JournalEntry) -> None:
         """Note that an input is done, and remove what it was called before."""
         for name in set(self._entry(Path(entry.input)).studies) - set(entry.studies):
             if self._holds(entry.input, name):
@@ -92,22 +97,31 @@ class Journal:
         self._write(entry)
 
     def failed(self, path: Path, name: str) -> None:
-        """Note an input that cannot be read, now: what was made of it before stays."""
+        """Note an input that cannot be read at present: what was made of it before stays.
+
+        Args:
+            path: of the input.
+            name: of the record that says so.
+        """
         entry = self._entry(path)
         self._write(replace(entry, key="", studies=sorted({*entry.studies, name})))
 
     def claim(self, study: str, path: Path) -> str | None:
-        """Take a study's name for an input; return the other input that has it and is still there, if any."""
-        holder, own = self._names / study, str(path.resolve())
+        """Take a study's name for an input.
+
+        Returns:
+            None; or the path of another input that has the name and is still there, for a person to read.
+        """
+        holder, resolved = self._names / study, str(path.resolve())
         try:
             with holder.open("xb") as file:  # of two workers at once one has it
-                file.write(os.fsencode(own))
+                file.write(os.fsencode(resolved))
             return None
         except FileExistsError:
             other = os.fsdecode(holder.read_bytes())
-        if other not in ("", own) and Path(other).exists():
+        if other not in ("", resolved) and Path(other).exists():
             return shown(other)
-        write_text(holder, own)
+        write_text(holder, resolved)
         return None
 
     def write_tables(self) -> None:
@@ -121,38 +135,42 @@ class Journal:
         self._table(
             "set_aside.csv",
             ["study", "file", "reason"],
-            [[" ".join(entry.studies), *aside] for entry in entries for aside in entry.set_aside],
+            [[" ".join(entry.studies), *file] for entry in entries for file in entry.set_aside],
         )
 
-    def _entry(self, path: Path) -> Entry:
+    def _entry(self, path: Path) -> JournalEntry:
         """Return the entry of an input, an empty one where there is none."""
-        own = str(path.resolve())
-        return _read(self._place(own)) or Entry(own)
+        resolved = str(path.resolve())
+        return _read(self._place(resolved)) or JournalEntry(resolved)
 
-    def _entries(self) -> Iterator[Entry]:
+    def _entries(self) -> Iterator[JournalEntry]:
         """Yield all entries with the studies that are still theirs, in stable order."""
         for path in sorted(self._home.glob("*.json")):
             entry = _read(path)
-            if entry and (own := [name for name in entry.studies if self._holds(entry.input, name)]):
-                yield replace(entry, studies=own)
+            if entry and (names := [name for name in entry.studies if self._holds(entry.input, name)]):
+                yield replace(entry, studies=names)
 
-    def _whole(self, entry: Entry) -> bool:
+    def _whole(self, entry: JournalEntry) -> bool:
+        """Return whether the folders of all studies of an entry are there."""
         return all((self._out / name).is_dir() for name in entry.studies)
 
-    def _holds(self, own: str, study: str) -> bool:
-        """Return whether no other input has taken a study's name since."""
+    def _holds(self, path: str, study: str) -> bool:
+        """Return whether a study's name is still that of the input at `path`: no other has taken it since."""
         try:
-            return os.fsdecode((self._names / study).read_bytes()) == own
+            return os.fsdecode((self._names / study).read_bytes()) == path
         except FileNotFoundError:  # the name of an input that could not be read: nobody else can have it
             return True
 
-    def _write(self, entry: Entry) -> None:
+    def _write(self, entry: JournalEntry) -> None:
+        """Write the file of an entry."""
         write_text(self._place(entry.input), json.dumps(asdict(entry)) + "\n")
 
-    def _place(self, own: str) -> Path:
-        return self._home / f"{sha256_text(own)[:32]}.json"
+    def _place(self, path: str) -> Path:
+        """Return the file of the entry of the input at `path`."""
+        return self._home / f"{sha256_text(path)[:_NAME_DIGITS]}.json"
 
     def _table(self, name: str, head: list[str], rows: list[list[str]]) -> None:
+        """Write a table into the private folder, readable for its owner only."""
         with atomic_path(self._out / FOLDER / name) as temporary:
             with temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
                 table = csv.writer(file, lineterminator="\n")
@@ -161,9 +179,9 @@ class Journal:
             temporary.chmod(0o600)
 
 
-def _read(path: Path) -> Entry | None:
+def _read(path: Path) -> JournalEntry | None:
     """Return the entry in a file; None where there is none, or one of another version's form."""
     try:
-        return Entry(**json.loads(path.read_text(encoding="utf-8")))
+        return JournalEntry(**json.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
         return None

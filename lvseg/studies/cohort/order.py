@@ -1,4 +1,4 @@
-"""How a run predicts: the same for all its inputs."""
+"""What is ordered of a run of `cohort.predict`: the same for all its inputs, and for all its workers."""
 
 import json
 from dataclasses import dataclass
@@ -12,15 +12,16 @@ from lvseg.studies.outputs.study_folder import Outputs
 
 @dataclass(frozen=True)
 class Order:
-    """What a process that predicts must know.
+    """Which model to apply, how, and what to write where.
 
     Attributes:
         out: the output folder.
         model: folder with `model.keras` and `run.json`.
         facts: of that model.
         threads: of one operation; fixed, because it can change the last digits.
-        series: that the user asks for, or None.
-        outputs: what is written of each study.
+        series: number, UID or part of the description of the series to take in each study; None lets the program
+            choose.
+        outputs: which files are written of each study.
         with_ids: names of studies begin with the patient's id.
     """
 
@@ -32,23 +33,27 @@ class Order:
     outputs: Outputs
     with_ids: bool
 
-    def how(self) -> str:
-        """Return what an input must be done again for, if it changes."""
+    def identity(self) -> str:
+        """Return a text that differs where the same files would give other outputs, code included."""
         code = code_hash("lvseg.studies.cohort.worker")
         return repr((self.facts, self.threads, self.series, self.outputs, self.with_ids, code))
 
 
 def model_facts(folder: Path, version: str = "") -> ModelFacts:
-    """Return what is said of the model in a folder.
+    """Return what the outputs say of the model in a folder.
+
+    Args:
+        folder: with `model.keras` and `run.json`.
+        version: of the registered model, such as `v3`; empty for a model from a folder.
 
     Raises:
-        UserError: it holds no model of this program.
+        UserError: the folder holds no model of this program.
     """
     from importlib.metadata import version as installed
 
     try:
-        told = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        facts = ModelFacts(told["model"], version, told["weights_hash"], installed("lvseg"))
+        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        facts = ModelFacts(run["model"], version, run["weights_hash"], installed("lvseg"))
         (folder / "model.keras").open("rb").close()
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(

@@ -8,25 +8,38 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from lvseg.core.archives import UnreadableError
+from lvseg.core.archives import SetAside, UnreadableError
 from lvseg.core.errors import UserError
 from lvseg.core.files import atomic_path, shown
 from lvseg.data.pseudonyms import study_name
+from lvseg.studies.analysis.assessment import OK, Verdict
 from lvseg.studies.cohort import inputs
-from lvseg.studies.cohort.journal import Entry, Journal
+from lvseg.studies.cohort.journal import Journal, JournalEntry
 from lvseg.studies.cohort.order import Order
 from lvseg.studies.outputs import study_folder
+from lvseg.studies.outputs.study_record import StudyRecord, read_record, record_of_failure, write_record
+
+if TYPE_CHECKING:
+    from lvseg.studies.analysis.loaded_model import LoadedModel
+
+_PARENT_CHECK_S = 1  # seconds for which an orphan may go on
 
 
 @dataclass(frozen=True)
-class Line:
-    """What became of one study: a line of the terminal, where patients may be named."""
+class Outcome:
+    """What became of one study, as the terminal shows it.
+
+    Attributes:
+        study: its name in the outputs.
+        verdict: on it.
+        words: the measurements or the reason; they may name a patient, for they are not stored.
+    """
 
     study: str
-    verdict: str
-    told: str
+    verdict: Verdict
+    words: str
 
 
 class Worker:
@@ -34,19 +47,19 @@ class Worker:
 
     def __init__(self, order: Order) -> None:
         self._order = order
-        self._how = order.how()
+        self._order_identity = order.identity()
         self._journal = Journal(order.out)
 
     @cached_property
-    def _model(self) -> Any:
+    def _model(self) -> "LoadedModel":
         """The model, loaded when a study needs it: TensorFlow takes seconds, a run that finds all done takes none."""
         from lvseg.core import backend
-        from lvseg.studies.analysis import study
+        from lvseg.studies.analysis.loaded_model import load_model
 
-        backend.prepare(self._order.threads, seed=0)
-        return study.load(self._order.model, self._order.facts)
+        backend.prepare(self._order.threads, seed=0)  # nothing is drawn by chance
+        return load_model(self._order.model, self._order.facts)
 
-    def predict(self, path: Path) -> list[Line]:
+    def predict(self, path: Path) -> list[Outcome]:
         """Predict the studies of one input, unless that was done, and write all that belongs to them.
 
         Raises:
@@ -54,48 +67,49 @@ class Worker:
         """
         try:
             items, _ = inputs.files(path)
-            key = self._journal.key(items, self._how)
+            key = self._journal.key(items, self._order_identity)
             entry = self._journal.find(path, key)
             if entry:
                 return [_known(self._order.out, name) for name in entry.studies]
-            found = inputs.studies(path)
+            studies = inputs.studies(path)
         except inputs.RefusedError as error:
             return [failed(self._order, path, str(error), error.reason)]
-        lines, aside = [], []
+        outcomes, set_aside = [], []
         with writing(self._order.out):
             self._journal.begin(path)
-        for one in found:
-            line, unused = self._study(path, one)
-            lines.append(line)
-            aside += [[entry.file, entry.reason] for entry in unused]
+        for study in studies:
+            outcome, unused = self._study(path, study)
+            outcomes.append(outcome)
+            set_aside += [[file.file, file.reason] for file in unused]
         with writing(self._order.out):
-            names = [line.study for line in lines]
-            self._journal.done(Entry(str(path.resolve()), key, found[0].patient, names, aside))
-        return lines
+            names = [outcome.study for outcome in outcomes]
+            entry = JournalEntry(str(path.resolve()), key, studies[0].patient, names, set_aside)
+            self._journal.done(entry)
+        return outcomes
 
-    def _study(self, path: Path, found: inputs.StudyImages) -> tuple[Line, list[inputs.SetAside]]:
-        """Predict one study and write its folder."""
-        from lvseg.studies.analysis import study
+    def _study(self, path: Path, study: inputs.StudyImages) -> tuple[Outcome, list[SetAside]]:
+        """Predict one study of an input and write its folder; return also the files that were not used."""
+        from lvseg.studies.analysis.analyse import analyse_study
 
         order = self._order
-        name = study_name(found.uid or found.images[0].sop_uid, found.patient if order.with_ids else "")
+        name = study_name(study.uid or study.images[0].sop_uid, study.patient if order.with_ids else "")
         other = self._journal.claim(name, path)
         if other:
-            told = f"the same study as {other}: put the files of both into one folder"
-            return failed(order, path, told, "another input holds the same study"), found.aside
+            words = f"the same study as {other}: put the files of both into one folder"
+            return failed(order, path, words, "another input holds the same study"), study.set_aside
         try:
-            result, unused = study.segmented(name, found.images, order.series, self._model)
+            result, unused = analyse_study(name, study.images, order.series, self._model)
         except UnreadableError as error:
-            facts, unused = study_folder.failure(name, f"{error}.", found.aside, order.facts), []
+            record, unused = record_of_failure(name, f"{error}.", study.set_aside, order.facts), []
             result = None
-        aside = found.aside + unused
+        set_aside = study.set_aside + unused
         with writing(order.out), atomic_path(order.out / name) as folder:
             folder.mkdir()
             if result:
-                facts = study_folder.write(folder, result, aside, order.outputs)
+                record = study_folder.write(folder, result, set_aside, order.outputs)
             else:
-                study_folder.write_record(folder, facts)
-        return _line(facts), aside
+                write_record(folder, record)
+        return _outcome(record), set_aside
 
 
 _worker: Worker | None = None
@@ -108,8 +122,8 @@ def start(order: Order) -> None:
     _worker = Worker(order)
 
 
-def predict(path: Path) -> list[Line]:
-    """Let this process' worker predict one input."""
+def predict(path: Path) -> list[Outcome]:
+    """Let this process' worker predict one input; see `Worker.predict`."""
     assert _worker
     return _worker.predict(path)
 
@@ -117,13 +131,13 @@ def predict(path: Path) -> list[Line]:
 def _end_with(parent: int) -> None:
     """End this process soon after its parent, however that ended: nobody would hear of what it goes on with."""
     while os.getppid() == parent:
-        time.sleep(1)
+        time.sleep(_PARENT_CHECK_S)
     os._exit(1)
 
 
 @contextmanager
 def writing(out: Path) -> Iterator[None]:
-    """Turn what the disk refuses into an error that ends the run: it would befall every study."""
+    """Turn what the disk refuses into a `UserError`, which ends the run: it would befall every study."""
     try:
         yield
     except OSError as error:
@@ -133,28 +147,38 @@ def writing(out: Path) -> Iterator[None]:
         ) from None
 
 
-def failed(order: Order, path: Path, told: str, reason: str) -> Line:
-    """Write the record of an input of which no study could be read."""
+def failed(order: Order, path: Path, message: str, reason: str) -> Outcome:
+    """Write the record of an input of which no study could be read.
+
+    Args:
+        order: that the input is part of.
+        path: of the input.
+        message: why, for the terminal; it may name patients.
+        reason: the same for the record, without patients.
+
+    Raises:
+        UserError: the output folder cannot be written.
+    """
     name = f"unread-{study_name(str(path.resolve()))}"
-    facts = study_folder.failure(name, reason, [], order.facts)
+    record = record_of_failure(name, reason, [], order.facts)
     with writing(order.out):
         with atomic_path(order.out / name) as folder:
             folder.mkdir()
-            study_folder.write_record(folder, facts)
+            write_record(folder, record)
         Journal(order.out).failed(path, name)
-    return Line(name, facts["verdict"], f"{shown(path)}: {told}")
+    return Outcome(name, record["verdict"], f"{shown(path)}: {message}")
 
 
-def _known(out: Path, name: str) -> Line:
-    """Return the line of a study that was done before."""
-    return _line(study_folder.read_record(out / name), "(as before)")
+def _known(out: Path, name: str) -> Outcome:
+    """Return the outcome of a study that was done before."""
+    return _outcome(read_record(out / name), "(as before)")
 
 
-def _line(facts: dict[str, Any], remark: str = "") -> Line:
-    told = [] if facts["verdict"] == "ok" else facts["reasons"][:1]
-    if facts.get("ef_percent") is not None:
-        values = (facts["edv_ml"], facts["esv_ml"], facts["ef_percent"])
-        told.insert(0, "EDV {:.0f} ml, ESV {:.0f} ml, EF {:.0f} %.".format(*values))
-    if "cine" in facts:
-        told.append("{series}: {slices} slices x {phases} phases".format(**facts["cine"]))
-    return Line(facts["study"], facts["verdict"], " ".join([*told, *([remark] if remark else [])]))
+def _outcome(record: StudyRecord, remark: str = "") -> Outcome:
+    """Return what the terminal shows of a study's record, with a remark behind it."""
+    words = [] if record["verdict"] == OK else record["reasons"][:1]
+    if record.get("ef_percent") is not None:
+        words.insert(0, "EDV {edv_ml:.0f} ml, ESV {esv_ml:.0f} ml, EF {ef_percent:.0f} %.".format(**record))
+    if "cine" in record:
+        words.append("{series}: {slices} slices x {phases} phases".format(**record["cine"]))
+    return Outcome(record["study"], record["verdict"], " ".join([*words, *([remark] if remark else [])]))

@@ -12,6 +12,10 @@ def write(folder: Path, result: StudyResult) -> None:
     """Write `IM-0001-<image number>-icontour-auto.txt` for each frame that has a contour.
 
     `auto` instead of `manual` keeps a later training from taking them for an expert's.
+
+    Args:
+        folder: to make; it is whole or absent.
+        result: the study.
     """
     with atomic_path(folder) as temporary:
         temporary.mkdir()

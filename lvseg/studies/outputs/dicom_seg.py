@@ -27,28 +27,42 @@ _CAVITY = Code("FMA9466", "FMA", "Cavity of left ventricle")
 _VENTRICLE = Code("87878005", "SCT", "Left ventricle")
 _STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")
 _AI = Code("123110", "DCM", "Artificial Intelligence")
-_MOMENTS = {"DA": DA, "TM": TM, "DT": DT}
+_MOMENTS = {"DA": DA, "TM": TM, "DT": DT}  # value representations of dates and times
 _SERIES = 9300  # far from what scanners number
 _MAKER = "lvseg"
+# Of an object whose source has no date: it must have one, and no clock may enter it.
+_NO_DATE, _NO_TIME = "19000101", "000000"
+_SERIAL_DIGITS, _VERSION_DIGITS = 16, 12  # of the hash of the weights: enough to tell models apart
+_UID_BYTES = 16  # of a UUID, which is what follows 2.25 (PS3.5 B.2)
+_POSITION_DECIMALS = 3  # of mm: positions that differ in less are one
 
 
 def write(path: Path, result: StudyResult, phases: Sequence[int]) -> str | None:
-    """Write the masks of some phases, from 1, as one object; the same result gives the same bytes.
+    """Write the masks of some phases as one object; the same result gives the same bytes.
+
+    Args:
+        path: of the file.
+        result: the study.
+        phases: from 1; those without any mask are left out, for a segment may not be empty.
 
     Returns:
         Why nothing was written, or None: there is no mask, the source does not say where its images lie, or its
         header is beyond what the standard allows.
     """
     cine = result.cine
-    if any(f.image.position is None or f.image.normal is None or not f.image.spacing for f in cine.frames):
+    images = [frame.image for frame in cine.frames]
+    if any(image.position is None or image.normal is None or not image.spacing for image in images):
         return "the files do not say where the images lie"
-    shown = [p for p in phases if any(result.masks[cine.at[s, p]].any() for s in range(1, cine.slices + 1))]
-    if not shown:
+    slices = range(1, cine.slices + 1)
+    segmented = [
+        phase for phase in phases if any(result.masks[cine.at[slice_, phase]].any() for slice_ in slices)
+    ]
+    if not segmented:
         return "there is no mask"
     try:
         with tolerant(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they repeat names of patients
-            segmentation = _object(result, shown)
+            segmentation = _object(result, segmented)
     except Exception as error:  # headers of strangers break rules that highdicom holds, in any way
         return f"the header of the source does not allow it ({type(error).__name__})"
     with tolerant(), atomic_path(path) as temporary:
@@ -57,6 +71,7 @@ def write(path: Path, result: StudyResult, phases: Sequence[int]) -> str | None:
 
 
 def _object(result: StudyResult, phases: Sequence[int]) -> Dataset:
+    """Return the object with a segment for each of the phases, none of which is empty."""
     from highdicom import PixelMeasuresSequence, PlaneOrientationSequence, PlanePositionSequence
     from highdicom.seg import Segmentation
 
@@ -65,9 +80,8 @@ def _object(result: StudyResult, phases: Sequence[int]) -> Dataset:
     used = sorted({cine.at[slice_, phase] for slice_ in slices for phase in phases})
     sources = _headers([cine.frames[position].image for position in used])
     series = {str(source.SOPInstanceUID): str(source.SeriesInstanceUID) for source in sources}
-    for source in (
-        sources
-    ):  # highdicom wants one series and one frame of reference; some scanners give each slice its own
+    # highdicom wants one series and one frame of reference; some scanners give each slice its own.
+    for source in sources:
         source.SeriesInstanceUID = sources[0].SeriesInstanceUID
         if "FrameOfReferenceUID" in sources[0]:
             source.FrameOfReferenceUID = sources[0].FrameOfReferenceUID
@@ -76,7 +90,10 @@ def _object(result: StudyResult, phases: Sequence[int]) -> Dataset:
     segmentation = Segmentation(
         source_images=sources,
         pixel_array=np.stack(
-            [np.stack([result.masks[cine.at[s, p]] for p in phases], axis=-1) for s in slices]
+            [
+                np.stack([result.masks[cine.at[slice_, phase]] for phase in phases], axis=-1)
+                for slice_ in slices
+            ]
         ).astype(bool),
         segmentation_type="BINARY",
         segment_descriptions=[_segment(result, n, phase, identity) for n, phase in enumerate(phases, 1)],
@@ -87,7 +104,7 @@ def _object(result: StudyResult, phases: Sequence[int]) -> Dataset:
         manufacturer=_MAKER,
         manufacturer_model_name=result.model.name,
         software_versions=(result.model.code,),
-        device_serial_number=result.model.weights[:16],
+        device_serial_number=result.model.weights[:_SERIAL_DIGITS],
         content_label="LV_CAVITY",
         content_description="Cavity of the left ventricle",
         series_description=f"LV cavity, {result.model.words}",
@@ -106,9 +123,9 @@ def _object(result: StudyResult, phases: Sequence[int]) -> Dataset:
     for group in segmentation.PerFrameFunctionalGroupsSequence:
         # What all frames have in common, the one segment or the one slice, is said once.
         place = group.get("PlanePositionSequence") or shared.PlanePositionSequence
-        own = group.get("SegmentIdentificationSequence") or shared.SegmentIdentificationSequence
+        segment = group.get("SegmentIdentificationSequence") or shared.SegmentIdentificationSequence
         slice_ = positions[_place(place[0].ImagePositionPatient)]
-        phase = phases[int(own[0].ReferencedSegmentNumber) - 1]
+        phase = phases[int(segment[0].ReferencedSegmentNumber) - 1]
         _refer(group, cine.frames[cine.at[slice_, phase]].image)
     segmentation.ReferencedSeriesSequence = _by_series(segmentation.ReferencedSeriesSequence, series)
     _without_clock(segmentation, sources[0], identity)
@@ -116,23 +133,28 @@ def _object(result: StudyResult, phases: Sequence[int]) -> Dataset:
 
 
 def _by_series(referenced: Sequence[Dataset], series: Mapping[str, str]) -> list[Dataset]:
-    """Return the references to instances under the series that each belongs to."""
+    """Return the references to instances under the series that each belongs to.
+
+    Args:
+        referenced: as highdicom made them, all under one series.
+        series: the true series of each instance, by UIDs.
+    """
     items: dict[str, Dataset] = {}
     for instance in (one for item in referenced for one in item.ReferencedInstanceSequence):
-        own = series[instance.ReferencedSOPInstanceUID]
-        if own not in items:
-            items[own] = Dataset()
-            items[own].SeriesInstanceUID = own
-            items[own].ReferencedInstanceSequence = []
-        items[own].ReferencedInstanceSequence.append(instance)
+        uid = series[instance.ReferencedSOPInstanceUID]
+        if uid not in items:
+            items[uid] = Dataset()
+            items[uid].SeriesInstanceUID = uid
+            items[uid].ReferencedInstanceSequence = []
+        items[uid].ReferencedInstanceSequence.append(instance)
     return list(items.values())
 
 
 def _without_clock(segmentation: Dataset, source: Dataset, identity: object) -> None:
     """Give dates and UIDs that differ from run to run what the source and the model decide: same masks, same bytes."""
-    for kind, none in (("Date", "19000101"), ("Time", "000000")):  # an object must have some
+    for kind, unknown in (("Date", _NO_DATE), ("Time", _NO_TIME)):
         known = [source.get(name + kind) for name in ("Study", "Series", "Acquisition")]
-        stated = next(filter(None, known), none)
+        stated = next(filter(None, known), unknown)
         for name in ("InstanceCreation", "Series", "Content"):
             setattr(segmentation, name + kind, stated)
     for equipment in segmentation.ContributingEquipmentSequence:
@@ -164,21 +186,22 @@ def _is_moment(kind: str, text: str) -> bool:
 
 
 def _segment(result: StudyResult, number: int, phase: int, identity: object) -> Dataset:
+    """Return the description of the segment with this number, from 1, which is the cavity at one phase."""
     from highdicom import AlgorithmIdentificationSequence
     from highdicom.seg import SegmentDescription
 
-    measured, model = result.measurements, result.model
-    end = {measured.ed_phase: ", end-diastole", measured.es_phase: ", end-systole"}.get(phase, "")
+    measurements, model = result.measurements, result.model
+    ends = {measurements.ed_phase: ", end-diastole", measurements.es_phase: ", end-systole"}
     return SegmentDescription(
         segment_number=number,
-        segment_label=f"LV cavity, phase {phase} of {result.cine.phases}{end}",
+        segment_label=f"LV cavity, phase {phase} of {result.cine.phases}{ends.get(phase, '')}",
         segmented_property_category=_STRUCTURE,
         segmented_property_type=_CAVITY,
         algorithm_type="AUTOMATIC",
         algorithm_identification=AlgorithmIdentificationSequence(
             name=f"{_MAKER} {model.name}",
             family=_AI,
-            version=f"{model.code} {model.version} {model.weights[:12]}".replace("  ", " "),
+            version=f"{model.code} {model.version} {model.weights[:_VERSION_DIGITS]}".replace("  ", " "),
             parameters={"weights_sha256": model.weights},
         ),
         tracking_id=f"LV cavity {result.name}",
@@ -188,28 +211,29 @@ def _segment(result: StudyResult, number: int, phase: int, identity: object) -> 
 
 
 def _thickness(result: StudyResult) -> float:
-    """Return the thickness of a slice; the distance of slices where it is not said, for the standard wants one."""
+    """Return the thickness of a slice in mm, for the standard wants one: else the distance of slices, else 1."""
     cine = result.cine
-    known = [value for value in (cine.thickness_mm, cine.distance_mm) if np.isfinite(value)]
-    return known[0] if known else 1.0
+    known = (value for value in (cine.thickness_mm, cine.distance_mm) if np.isfinite(value))
+    return next(known, 1.0)
 
 
 def _refer(group: Dataset, image: Image) -> None:
     """Let a frame refer to the very image that it was drawn on."""
     group.DerivationImageSequence = copy.deepcopy(group.DerivationImageSequence)  # segments share one
     references = group.DerivationImageSequence[0].SourceImageSequence
-    own = references[0]
-    own.ReferencedSOPInstanceUID = image.sop_uid
+    reference = references[0]
+    reference.ReferencedSOPInstanceUID = image.sop_uid
     if image.frame is not None:
-        own.ReferencedFrameNumber = image.frame + 1
+        reference.ReferencedFrameNumber = image.frame + 1
     del references[1:]
 
 
 def _place(position: Sequence[float] | None) -> tuple[float, ...]:
-    return tuple(round(float(value), 3) for value in position or ())
+    """Return a position in mm by which frames of the object and images of the source find each other."""
+    return tuple(round(float(value), _POSITION_DECIMALS) for value in position or ())
 
 
 def _uid(kind: str, identity: object) -> str:
     """Return a UID under 2.25 that is the same for the same source, model and phases."""
     digest = hashlib.sha256(repr((_MAKER, kind, identity)).encode()).digest()
-    return f"2.25.{int.from_bytes(digest[:16])}"
+    return f"2.25.{int.from_bytes(digest[:_UID_BYTES])}"

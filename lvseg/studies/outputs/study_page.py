@@ -5,17 +5,22 @@ import math
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lvseg.core.files import write_text
-from lvseg.studies.analysis.result import FAILED, LOOK, OK, StudyResult
-from lvseg.studies.outputs import curve, montage
+from lvseg.studies.analysis.assessment import FAILED, LOOK, OK
+from lvseg.studies.analysis.result import StudyResult
+from lvseg.studies.outputs import montage
+from lvseg.studies.outputs.volume_curve import HEIGHT, WIDTH, volume_curve
 
+# Of each verdict: class of style, sign, heading, and what it means. Sign and words tell it without colour.
 _VERDICTS = {
     OK: ("ok", "✓", "OK", "The checks found nothing odd."),
     LOOK: ("look", "!", "Look at it", "Look at the contours before you use the numbers."),
     FAILED: ("failed", "✕", "Failed", "There is no ejection fraction."),
 }
 _UNKNOWN = "–"
+_MS_PER_MINUTE = 60_000
 
 
 def write(path: Path, result: StudyResult) -> None:
@@ -29,54 +34,54 @@ def write(path: Path, result: StudyResult) -> None:
 
     pages = environment(Path(__file__).parent)
     kind, sign, verdict, meaning = _VERDICTS[result.assessment.verdict]
-    found = bool(result.masks.any())
-    drawn = montage.draw(result)
+    picture = montage.draw(result)
     html = pages.get_template("study.html").render(
         result=result,
         kind=kind,
         sign=sign,
         verdict=verdict,
         meaning=meaning,
-        volumes=_volumes(result, found),
+        volumes=_volumes(result),
         facts=_facts(result),
         quality={
             name.replace("_", " "): _figure(value, decimals=0 if float(value).is_integer() else 2)
             for name, value in result.assessment.quality.items()
         },
-        curve=curve.curve(result.measurements),
-        field={"width": curve.WIDTH, "height": curve.HEIGHT},
-        montage=drawn,
-        picture=f"data:image/webp;base64,{base64.b64encode(drawn.webp).decode()}",
+        curve=volume_curve(result.measurements),
+        field={"width": WIDTH, "height": HEIGHT},
+        montage=picture,
+        picture=f"data:image/webp;base64,{base64.b64encode(picture.webp).decode()}",
         marks={result.measurements.es_phase: "ES", result.measurements.ed_phase: "ED"},
     )
     write_text(path, html)
 
 
-def _volumes(result: StudyResult, found: bool) -> dict[str, tuple[str, str, str]]:
-    """Return what was measured, by its short name: value, unit, and what it is."""
-    own = result.measurements
+def _volumes(result: StudyResult) -> dict[str, tuple[str, str, str]]:
+    """Return what was measured, by its short name: value, unit, and what it is; dashes where all masks are empty."""
+    measurements = result.measurements
     values = {
-        "EF": (own.ef_percent, "%", "ejection fraction"),
-        "EDV": (own.edv_ml, "ml", "end-diastolic volume"),
-        "ESV": (own.esv_ml, "ml", "end-systolic volume"),
-        "SV": (own.sv_ml, "ml", "stroke volume"),
+        "EF": (measurements.ef_percent, "%", "ejection fraction"),
+        "EDV": (measurements.edv_ml, "ml", "end-diastolic volume"),
+        "ESV": (measurements.esv_ml, "ml", "end-systolic volume"),
+        "SV": (measurements.sv_ml, "ml", "stroke volume"),
     }
+    segmented = bool(result.masks.any())
     return {
-        name: (_figure(value if found else math.nan), unit, words)
+        name: (_figure(value if segmented else math.nan), unit, words)
         for name, (value, unit, words) in values.items()
     }
 
 
 def _facts(result: StudyResult) -> dict[str, str]:
-    """Return where the volumes were taken and what the images are like."""
-    cine, own = result.cine, result.measurements
+    """Return where the volumes were taken and what the images are like, by the words of the page."""
+    cine, measurements = result.cine, result.measurements
     rows, columns = result.masks.shape[1:]
     high, wide = cine.spacing_mm
+    a_minute = f" ({_MS_PER_MINUTE / cine.beat_ms:.0f} a minute)" if cine.beat_ms > 0 else ""
     return {
-        "end-diastole": _phase(own.ed_phase, own.time_ms),
-        "end-systole": _phase(own.es_phase, own.time_ms),
-        "heart beat": _figure(cine.beat_ms, " ms")
-        + (f" ({60_000 / cine.beat_ms:.0f} a minute)" if cine.beat_ms > 0 else ""),
+        "end-diastole": _phase(measurements.ed_phase, measurements.time_ms),
+        "end-systole": _phase(measurements.es_phase, measurements.time_ms),
+        "heart beat": _figure(cine.beat_ms, " ms") + a_minute,
         "slices × phases": f"{cine.slices} × {cine.phases}",
         "slice distance": _figure(cine.distance_mm, " mm", 1),
         "slice thickness": _figure(cine.thickness_mm, " mm", 1),
@@ -85,9 +90,9 @@ def _facts(result: StudyResult) -> dict[str, str]:
     }
 
 
-def _phase(phase: int, time_ms: np.ndarray) -> str:
+def _phase(phase: int | None, time_ms: NDArray[np.float64]) -> str:
     """Return a phase and, where it is known, its time."""
-    if not phase:
+    if phase is None:
         return _UNKNOWN
     time = _figure(float(time_ms[phase - 1]), " ms")
     return f"phase {phase}" + ("" if time == _UNKNOWN else f", {time}")

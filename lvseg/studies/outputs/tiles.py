@@ -3,23 +3,26 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from lvseg.studies.analysis.result import StudyResult
 
-CONTOUR = (255, 212, 0)
+CONTOUR = (255, 212, 0)  # RGB; yellow lies apart from every grey
 _SURROUND = 1.7  # side of the square, in sides of what the masks fill: wall and septum are seen as well
 _LEAST = 32  # pixels: a mask of a few pixels is shown with what lies around it
 _MIDDLE = 0.6  # of the image, where there is no mask
-_FINE = 4  # a contour is drawn this many times larger and made small again, which smooths it
-_LINE = 70  # of these lines side by side fill a tile
+_OVERSAMPLING = 4  # a contour is drawn this many times larger and made small again, which smooths it
+_LINES_PER_TILE = 70  # of contours side by side: a line is that thin
+_GREY_PERCENTILES = (1, 99)  # of the pixels shown: black, and the brightness of blood
 _HEADROOM = 1.25  # white, in brightnesses of blood: the lines show on it
-_SAMPLES = 200_000  # pixels that tell the grey scale
+_GREY_SAMPLES = 200_000  # pixels that tell the grey scale
+_FLAT = 1e-9  # the least difference of white and black, so that an image of one grey can be shown
 
 
 @dataclass(frozen=True)
-class View:
-    """What all tiles of a study share.
+class TileCrop:
+    """What all tiles of a study share: the part of the image that they show, and its grey scale.
 
     Attributes:
         left: column of the first pixel shown; may lie outside the image.
@@ -38,52 +41,55 @@ class View:
     white: float
 
 
-def view(result: StudyResult) -> View:
+def tile_crop(result: StudyResult) -> TileCrop:
     """Return the square that holds every mask of the study, or the image's middle, and a grey scale for all frames.
 
     The scale is that of the square's inner half: fat at its border may be far brighter than blood.
     """
     shape = np.array(result.masks.shape[1:])
-    pixel = np.array(result.cine.spacing_mm)
-    pixel = pixel if np.isfinite(pixel).all() else np.ones(2)
-    drawn = np.argwhere(result.masks.any(axis=0))
-    if drawn.size:
-        low, high = drawn.min(axis=0), drawn.max(axis=0) + 1
-        side = max(_SURROUND * ((high - low) * pixel).max(), _LEAST * pixel.max())
+    pixel_mm = np.array(result.cine.spacing_mm)
+    pixel_mm = pixel_mm if np.isfinite(pixel_mm).all() else np.ones(2)
+    predicted = np.argwhere(result.masks.any(axis=0))
+    low: NDArray[np.float64 | np.int64]
+    high: NDArray[np.float64 | np.int64]
+    if predicted.size:
+        low, high = predicted.min(axis=0), predicted.max(axis=0) + 1
+        side_mm = max(_SURROUND * ((high - low) * pixel_mm).max(), _LEAST * pixel_mm.max())
     else:
         low, high = np.zeros(2), shape
-        side = _MIDDLE * (shape * pixel).min()
-    rows, columns = np.maximum(np.rint(side / pixel), 1).astype(int)
+        side_mm = _MIDDLE * (shape * pixel_mm).min()
+    rows, columns = np.maximum(np.rint(side_mm / pixel_mm), 1).astype(int)
     top, left = np.floor((low + high - (rows, columns)) / 2).astype(int)
-    inner = [
+    inner_half = [
         slice(max(start + length // 4, 0), start + length - length // 4)
         for start, length in ((top, rows), (left, columns))
     ]
-    shown = result.cine.pixels[:, *inner].ravel()
-    black, bright = np.percentile(shown[:: shown.size // _SAMPLES + 1], [1, 99])
-    white = black + _HEADROOM * (bright - black)
-    return View(int(left), int(top), int(columns), int(rows), float(black), float(white))
+    pixels = result.cine.pixels[:, *inner_half].ravel()
+    black, blood = np.percentile(pixels[:: pixels.size // _GREY_SAMPLES + 1], _GREY_PERCENTILES)
+    white = black + _HEADROOM * (blood - black)
+    return TileCrop(int(left), int(top), int(columns), int(rows), float(black), float(white))
 
 
-def tile(result: StudyResult, position: int, seen: View, size: int) -> Image.Image:
+def draw_tile(result: StudyResult, position: int, crop: TileCrop, size: int) -> Image.Image:
     """Return one frame with its contour, if it has one.
 
     Args:
         result: the study.
         position: of the frame in `result.cine.frames`.
-        seen: as `view` returns it.
+        crop: as `tile_crop` returns it.
         size: rows and columns of the RGB picture.
     """
-    scale = 255 / max(seen.white - seen.black, 1e-9)
-    grey = np.clip((result.cine.pixels[position] - seen.black) * scale, 0, 255).astype(np.uint8)
-    box = (seen.left, seen.top, seen.left + seen.columns, seen.top + seen.rows)
+    scale = 255 / max(crop.white - crop.black, _FLAT)
+    grey = np.clip((result.cine.pixels[position] - crop.black) * scale, 0, 255).astype(np.uint8)
+    box = (crop.left, crop.top, crop.left + crop.columns, crop.top + crop.rows)
     picture = Image.fromarray(grey).crop(box).resize((size, size), Image.Resampling.BICUBIC).convert("RGB")
-    points = result.contours[position]
-    if points is not None:
-        fine = size * _FINE
-        across = (points + 0.5 - box[:2]) * fine / (seen.columns, seen.rows) - 0.5
-        line = Image.new("L", (fine, fine))
-        corners = [(float(x), float(y)) for x, y in (*across, across[0])]
-        ImageDraw.Draw(line).line(corners, fill=255, width=max(round(fine / _LINE), _FINE))
-        picture.paste(CONTOUR, mask=line.reduce(_FINE))
+    contour = result.contours[position]
+    if contour is not None:
+        large = size * _OVERSAMPLING
+        # From pixels of the image, whose first centre is 0, to those of the large picture, by their edges.
+        points = (contour + 0.5 - box[:2]) * large / (crop.columns, crop.rows) - 0.5
+        line = Image.new("L", (large, large))
+        closed = [(float(x), float(y)) for x, y in (*points, points[0])]
+        ImageDraw.Draw(line).line(closed, fill=255, width=max(round(large / _LINES_PER_TILE), _OVERSAMPLING))
+        picture.paste(CONTOUR, mask=line.reduce(_OVERSAMPLING))
     return picture

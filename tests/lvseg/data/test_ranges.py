@@ -7,7 +7,8 @@ import pytest
 
 from lvseg.data import ranges
 from lvseg.data.ranges import DataRanges
-from lvseg.studies.analysis import study
+from lvseg.studies.analysis.analyse import analyse_study
+from lvseg.studies.analysis.loaded_model import LoadedModel
 from lvseg.studies.cohort import inputs
 from tests.lvseg.studies.hearts import Heart, classic
 
@@ -34,18 +35,18 @@ def test_the_ranges_of_shards_hold_their_own_patients(tiny_shards: Path) -> None
     ],
 )
 def test_a_study_far_from_the_training_data_is_flagged(
-    change: dict[str, float], said: str | None, tmp_path: Path, model: study.Model
+    change: dict[str, float], said: str | None, tmp_path: Path, model: LoadedModel
 ) -> None:
     known = Heart(slices=6, phases=6, end_systole=3)
     found = inputs.studies(classic(tmp_path / "known", known))[0]
-    first, _ = study.segmented("x", found.images, None, model)
-    from lvseg.studies.analysis.comparable import described
+    first, _ = analyse_study("x", found.images, None, model)
+    from lvseg.studies.analysis.out_of_distribution import study_values
 
-    known_ranges = DataRanges.of([described(first.cine, first.measurements)])
-    trained = study.Model(model.segmenter, model.facts, known_ranges)
+    known_ranges = DataRanges.of([study_values(first.cine, first.measurements)])
+    trained = LoadedModel(model.segmenter, model.facts, known_ranges)
     other = Heart(**{"slices": 6, "phases": 6, "end_systole": 3, **change})
     found = inputs.studies(classic(tmp_path / "other", other))[0]
-    result, _ = study.segmented("x", found.images, None, trained)
+    result, _ = analyse_study("x", found.images, None, trained)
     flagged = [reason for reason in result.assessment.reasons if "Unlike the training data" in reason]
     assert bool(flagged) == (said is not None), result.assessment
     assert said is None or any(said in reason for reason in flagged)

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pydicom
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from lvseg.core.hashes import weights_hash
 from lvseg.models.keras_file import save_model
-from lvseg.studies.analysis import study
+from lvseg.studies.analysis.analyse import analyse_study
+from lvseg.studies.analysis.loaded_model import LoadedModel
 from lvseg.studies.analysis.result import StudyResult
 from lvseg.studies.cohort import inputs
 
@@ -50,14 +52,13 @@ class Heart:
         )
         return float(self.widest * taper * (1 - 0.35 * rise))
 
-    def image(self, slice_: int, phase: int) -> np.ndarray:
+    def image(self, slice_: int, phase: int) -> NDArray[np.uint16]:
         y, x = np.mgrid[: self.rows, : self.columns]
         away = np.hypot(
             (y - self.rows / 2 + 3) * self.spacing[0], (x - self.columns / 2 - 2) * self.spacing[1]
         )
-        return (100 + 800 * (away < self.radius(slice_, phase)) + 10 * (x > self.columns / 2)).astype(
-            np.uint16
-        )
+        grey = 100 + 800 * (away < self.radius(slice_, phase)) + 10 * (x > self.columns / 2)
+        return np.asarray(grey, np.uint16)
 
     def volume(self, phase: int) -> float:
         """True volume in ml of the discs as they are drawn."""
@@ -83,10 +84,10 @@ def frame(heart: Heart, slice_: int, phase: int, series: int = 300, description:
     normal = np.cross(across, down)
     ds = FileDataset("", {}, file_meta=FileMetaDataset(), preamble=b"\0" * 128)
     number = slice_ * heart.phases + phase + 1
-    own = f"2.25.{sum(map(ord, heart.patient))}"
-    uid = f"{own}1{series}"
+    root = f"2.25.{sum(map(ord, heart.patient))}"
+    uid = f"{root}1{series}"
     ds.SOPClassUID, ds.SOPInstanceUID = MR, f"{uid}.{number}"
-    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.FrameOfReferenceUID = f"{own}2", uid, f"{own}3"
+    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.FrameOfReferenceUID = f"{root}2", uid, f"{root}3"
     ds.PatientID, ds.PatientName, ds.Modality = heart.patient, f"LEAKNAME^{heart.patient}", "MR"
     ds.PatientBirthDate, ds.PatientSex, ds.StudyID, ds.AccessionNumber = "19440123", "F", "LEAKID", "LEAKACC"
     ds.StudyDate, ds.StudyTime, ds.ReferringPhysicianName = "20010203", "101112", "LEAKDOCTOR"
@@ -108,7 +109,7 @@ def frame(heart: Heart, slice_: int, phase: int, series: int = 300, description:
     return ds
 
 
-def axes() -> tuple[np.ndarray, np.ndarray]:
+def axes() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Directions of rows and columns, orthonormal."""
     across = np.array(OBLIQUE[:3]) / np.linalg.norm(OBLIQUE[:3])
     down = np.array(OBLIQUE[3:]) - (np.array(OBLIQUE[3:]) @ across) * across
@@ -212,7 +213,7 @@ def bright_model(folder: Path, aside: int = 0) -> Path:
     return folder
 
 
-def predicted(path: Path, model: study.Model) -> StudyResult:
+def predicted(path: Path, model: LoadedModel) -> StudyResult:
     """Return the one study of an input, segmented and measured."""
-    (found,) = inputs.studies(path)
-    return study.segmented("S", found.images, None, model)[0]
+    (study,) = inputs.studies(path)
+    return analyse_study("S", study.images, None, model)[0]

@@ -4,12 +4,15 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lvseg.core.archives import Item
 from lvseg.dicom.cine import Cine
 from lvseg.dicom.header import Image
 from lvseg.dicom.phases import PlacedImage
-from lvseg.studies.analysis.result import OK, Assessment, Measurements, ModelFacts, StudyResult
+from lvseg.studies.analysis.assessment import OK, Assessment, Verdict
+from lvseg.studies.analysis.measurements import Measurements
+from lvseg.studies.analysis.result import ModelFacts, StudyResult
 
 CENTRE = (40.0, 34.0)  # column and row, in pixels
 DISTANCE_MM = 10.0
@@ -30,8 +33,8 @@ def result(
     size: tuple[int, int] = (72, 80),
     spacing: tuple[float, float] | None = (1.4, 1.4),
     beat_ms: float = 800.0,
-    found: bool = True,
-    verdict: str = OK,
+    segmented: bool = True,
+    verdict: Verdict = OK,
     words: Sequence[str] = ("CINESAX", "the only one", "a note", "a reason"),
     name: str = "study-1",
 ) -> StudyResult:
@@ -44,7 +47,7 @@ def result(
         size: rows and columns.
         spacing: of the pixels in mm.
         beat_ms: duration of the beat.
-        found: whether the masks hold anything.
+        segmented: whether the masks hold anything.
         verdict: on the study.
         words: series, why, and those of one note and of one reason.
         name: of the study.
@@ -52,17 +55,18 @@ def result(
     rows, columns = np.mgrid[: size[0], : size[1]]
     apart = np.hypot(columns - CENTRE[0], rows - CENTRE[1])
     noise = np.random.default_rng(0)
-    frames, pixels, masks, contours = [], [], [], []
+    frames: list[PlacedImage] = []
+    pixels, masks, contours = [], [], []
     for place, count in enumerate(held or [phases] * slices):
         for phase in range(count):
             inside = radius(place, slices, phase / count)
             frames.append(PlacedImage(image(size, spacing, place), len(frames) + 1, place + 1, phase + 1))
             picture = np.where(apart < inside, 600, np.where(apart < inside + 6, 100, 250))
             pixels.append(picture + noise.normal(0, 10, size))
-            drawn = inside if found else 0.0
-            masks.append(apart < drawn)
-            circle = np.add(CENTRE, drawn * np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1))
-            contours.append(circle if drawn else None)
+            predicted = inside if segmented else 0.0
+            masks.append(apart < predicted)
+            circle = np.add(CENTRE, predicted * np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1))
+            contours.append(circle if predicted else None)
     cine = Cine(
         frames=tuple(frames),
         pixels=np.array(pixels, np.float32),
@@ -78,7 +82,7 @@ def result(
     area = np.array(
         [[masks[cine.at[place + 1, phase + 1]].sum() for phase in range(phases)] for place in range(slices)]
     )
-    measured = measurements(area * np.prod(spacing or math.nan), beat_ms, found)
+    measured = measurements(area * np.prod(spacing or math.nan), beat_ms, segmented)
     quality = {"slices_found": float((area > 0).any(axis=1).sum()), "jump": 0.1234, "unknown": math.nan}
     return StudyResult(
         name=name,
@@ -91,19 +95,19 @@ def result(
     )
 
 
-def measurements(area_mm2: np.ndarray, beat_ms: float, found: bool) -> Measurements:
+def measurements(area_mm2: NDArray[np.float64], beat_ms: float, segmented: bool) -> Measurements:
     """Return the volumes of areas (S, T) and their largest and smallest."""
     volume = area_mm2.sum(axis=0) * DISTANCE_MM / 1000
-    known = found and bool(np.isfinite(volume).all())
-    ed, es = (int(volume.argmax()) + 1, int(volume.argmin()) + 1) if known else (0, 0)
+    known = segmented and bool(np.isfinite(volume).all())
+    ed, es = (int(volume.argmax()) + 1, int(volume.argmin()) + 1) if known else (None, None)
     return Measurements(
         area_mm2=area_mm2,
         volume_ml=volume,
         time_ms=np.arange(volume.size) * beat_ms / volume.size,
         ed_phase=ed,
         es_phase=es,
-        edv_ml=float(volume[ed - 1]) if known else math.nan,
-        esv_ml=float(volume[es - 1]) if known else math.nan,
+        edv_ml=math.nan if ed is None else float(volume[ed - 1]),
+        esv_ml=math.nan if es is None else float(volume[es - 1]),
     )
 
 

@@ -4,40 +4,44 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from lvseg.studies.analysis.assessment import assess
-from lvseg.studies.analysis.result import FAILED, LOOK, OK, Assessment, Measurements
+from lvseg.studies.analysis.assessment import FAILED, LOOK, OK, Assessment, assess
+from lvseg.studies.analysis.measurements import Measurements
 from tests.lvseg.studies.results import result
 
 TAPERED = np.array([0.0, 1700, 1800, 1700, 1500, 1200, 700, 0])  # mm2, base first
 
 
 def assessed(
-    ed: np.ndarray, share: float = 0.4, disagreement: float = 2.0, strange: tuple[str, ...] = ()
+    ed: NDArray[np.float64], share: float = 0.4, disagreement: float = 2.0, unlike: tuple[str, ...] = ()
 ) -> Assessment:
     """Assess a stack with these areas at end-diastole, of which `share` is left at end-systole; a beat of eight."""
     beat = 1 - (1 - share) * np.array([0, 0.3, 0.8, 1, 0.8, 0.5, 0.3, 0.1])
-    return of_curve(ed, beat, disagreement, strange)
+    return of_curve(ed, beat, disagreement, unlike)
 
 
 def of_curve(
-    ed: np.ndarray, beat: np.ndarray, disagreement: float = 2.0, strange: tuple[str, ...] = ()
+    ed: NDArray[np.float64],
+    beat: NDArray[np.float64],
+    disagreement: float = 2.0,
+    unlike: tuple[str, ...] = (),
 ) -> Assessment:
     cine = result(slices=len(ed), phases=len(beat)).cine
     areas = np.outer(ed, beat)
-    volume = areas.sum(axis=0) * 10 / 1000
+    volume = np.asarray(areas.sum(axis=0) * 10 / 1000, np.float64)
     lowest = int(volume.argmin())
     measured = Measurements(
-        areas, volume, np.arange(len(beat)) * 100.0, 1, lowest + 1, volume[0], volume[lowest]
+        areas, volume, 100 * np.arange(len(beat), dtype=np.float64), 1, lowest + 1, volume[0], volume[lowest]
     )
-    return assess(replace(cine, distance_mm=10.0), measured, disagreement, strange)
+    return assess(replace(cine, distance_mm=10.0), measured, disagreement, unlike)
 
 
 def test_an_ordinary_heart_is_ok_either_way_round() -> None:
     for areas in (TAPERED, TAPERED[::-1]):
-        found = assessed(areas)
-        assert (found.verdict, found.reasons) == (OK, ()), found
-        assert found.quality["slices_segmented"] == 6 and found.quality["base_covered"] == 1
+        assessment = assessed(areas)
+        assert (assessment.verdict, assessment.reasons) == (OK, ()), assessment
+        assert assessment.quality["slices_segmented"] == 6 and assessment.quality["base_covered"] == 1
 
 
 @pytest.mark.parametrize(
@@ -52,19 +56,19 @@ def test_an_ordinary_heart_is_ok_either_way_round() -> None:
         (TAPERED * 7, 0.4, "end-diastolic volume of 602 ml"),
     ],
 )
-def test_each_doubt_is_said(areas: np.ndarray, share: float, said: str) -> None:
-    found = assessed(areas, share)
-    assert found.verdict == LOOK
-    assert any(said in reason for reason in found.reasons), found.reasons
+def test_each_doubt_is_said(areas: NDArray[np.float64], share: float, said: str) -> None:
+    assessment = assessed(areas, share)
+    assert assessment.verdict == LOOK
+    assert any(said in reason for reason in assessment.reasons), assessment.reasons
 
 
 def test_a_volume_that_goes_up_and_down_twice_is_doubted() -> None:
-    found = of_curve(TAPERED, np.array([1.0, 0.4, 0.9, 0.45, 0.95, 0.5]))
-    assert any("more than once a beat" in reason for reason in found.reasons)
+    assessment = of_curve(TAPERED, np.array([1.0, 0.4, 0.9, 0.45, 0.95, 0.5]))
+    assert any("more than once a beat" in reason for reason in assessment.reasons)
 
 
-def test_disagreement_and_strangeness_are_doubts_and_failure_says_the_rest_is_moot() -> None:
+def test_disagreement_and_an_unlike_study_are_doubts_and_failure_says_the_rest_is_moot() -> None:
     assert any("draws 20 % otherwise" in reason for reason in assessed(TAPERED, disagreement=20).reasons)
-    assert assessed(TAPERED, strange=("Unlike.",)).reasons == ("Unlike.",)
-    nothing = assessed(np.zeros(8), strange=("Unlike.",))
+    assert assessed(TAPERED, unlike=("Unlike.",)).reasons == ("Unlike.",)
+    nothing = assessed(np.zeros(8), unlike=("Unlike.",))
     assert nothing.verdict == FAILED and nothing.reasons == ("No left ventricle was found.",)

@@ -2,38 +2,39 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from lvseg.core.errors import UserError
-from lvseg.studies.analysis import study
-from lvseg.studies.cohort.journal import Entry, Journal
+from lvseg.studies.analysis.loaded_model import LoadedModel
+from lvseg.studies.cohort.journal import Journal, JournalEntry
 from lvseg.studies.cohort.order import Order
-from lvseg.studies.cohort.worker import Line, Worker
-from lvseg.studies.outputs import table
+from lvseg.studies.cohort.worker import Outcome, Worker
+from lvseg.studies.outputs import measurements_table
 from lvseg.studies.outputs.study_folder import Outputs
 from tests.lvseg.studies.hearts import Heart, classic
 
-SMALL = {"slices": 5, "phases": 3, "end_systole": 2}
-Run = Callable[..., list[Line]]
+SMALL = Heart(slices=5, phases=3, end_systole=2)
+Run = Callable[..., list[Outcome]]
 
 
 @pytest.fixture
-def run(tmp_path: Path, model: study.Model, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(tmp_path: Path, model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return what predicts one input into `tmp_path / "out"`, as a worker and its parent do."""
     monkeypatch.setattr(Worker, "_model", model)  # loaded once
 
-    def predict(path: Path, all_phases: bool = True, with_ids: bool = False) -> list[Line]:
+    def predict(path: Path, all_phases: bool = True, with_ids: bool = False) -> list[Outcome]:
         out = tmp_path / "out"
         journal = Journal(out)
         journal.open()
         kinds = Outputs(all_phases, nifti=False, contours=False)
-        lines = Worker(Order(out, tmp_path, model.facts, 2, None, kinds, with_ids)).predict(path)
+        outcomes = Worker(Order(out, tmp_path, model.facts, 2, None, kinds, with_ids)).predict(path)
         journal.write_tables()
-        table.write(out)
-        return lines
+        measurements_table.write(out)
+        return outcomes
 
     return predict
 
@@ -43,41 +44,41 @@ def objects(out: Path) -> dict[str, bytes]:
 
 
 def test_outputs_are_those_of_the_last_command(tmp_path: Path, run: Run) -> None:
-    path = classic(tmp_path / "s", Heart(patient="ONE", **SMALL))
+    path = classic(tmp_path / "s", replace(SMALL, patient="ONE"))
     run(path)
     first = objects(tmp_path / "out")
-    (line,) = run(path, all_phases=False, with_ids=True)
-    assert list(objects(tmp_path / "out")) == [line.study], "its other name is gone"
-    assert line.study.startswith("ONE-S")
-    (line,) = run(path)
-    assert "as before" not in line.told
+    (outcome,) = run(path, all_phases=False, with_ids=True)
+    assert list(objects(tmp_path / "out")) == [outcome.study], "its other name is gone"
+    assert outcome.study.startswith("ONE-S")
+    (outcome,) = run(path)
+    assert "as before" not in outcome.words
     assert objects(tmp_path / "out") == first
-    (line,) = run(path)
-    assert "as before" in line.told
+    (outcome,) = run(path)
+    assert "as before" in outcome.words
 
 
 def test_outputs_are_those_of_the_files_that_are_there(tmp_path: Path, run: Run) -> None:
-    out, path = tmp_path / "out", classic(tmp_path / "s", Heart(patient="ONE", **SMALL))
+    out, path = tmp_path / "out", classic(tmp_path / "s", replace(SMALL, patient="ONE"))
     run(path)
     shutil.rmtree(path)
-    (line,) = run(path)
-    assert line.verdict == "failed" and line.told == f"{path}: there is no such file or folder"
+    (outcome,) = run(path)
+    assert outcome.verdict == "failed" and outcome.words == f"{path}: there is no such file or folder"
     assert len(pd.read_csv(out / "measurements.csv")) == 2, (
         "an archive may be away: what was made of it stays"
     )
-    broken = classic(path, Heart(patient="TWO", **SMALL))
+    broken = classic(path, replace(SMALL, patient="TWO"))
     min(broken.iterdir()).write_bytes(b"no image")
     run(path)
     assert list(pd.read_csv(out / "private" / "sources.csv")["patient"]) == ["TWO"]
     assert len(pd.read_csv(out / "private" / "set_aside.csv")) == 1
-    classic(path, Heart(patient="TWO", **SMALL))
+    classic(path, replace(SMALL, patient="TWO"))
     run(path)
     assert len(pd.read_csv(out / "private" / "set_aside.csv")) == 0, "the file was mended"
     assert len(pd.read_csv(out / "measurements.csv")) == 1
 
 
 def test_a_study_that_moved_is_told_of_its_new_place_only(tmp_path: Path, run: Run) -> None:
-    path = classic(tmp_path / "s", Heart(patient="ONE", **SMALL))
+    path = classic(tmp_path / "s", replace(SMALL, patient="ONE"))
     run(path)
     path.rename(tmp_path / "t")
     run(tmp_path / "t")
@@ -88,7 +89,7 @@ def test_a_study_that_moved_is_told_of_its_new_place_only(tmp_path: Path, run: R
 def test_work_that_was_begun_is_not_done(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.open()
-    entry = Entry(str(tmp_path / "s"), "key", "ONE", [])
+    entry = JournalEntry(str(tmp_path / "s"), "key", "ONE", [])
     journal.done(entry)
     assert journal.find(tmp_path / "s", "key") == entry
     journal.begin(tmp_path / "s")

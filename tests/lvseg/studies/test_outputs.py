@@ -14,7 +14,7 @@ from lvseg.core.archives import Item
 from lvseg.dicom.tolerance import tolerant
 from lvseg.imaging.outline import area
 from lvseg.labels import sunnybrook_text
-from lvseg.studies.analysis import study
+from lvseg.studies.analysis.loaded_model import LoadedModel
 from lvseg.studies.analysis.result import StudyResult
 from lvseg.studies.outputs import contours_text, dicom_seg, nifti
 from tests.lvseg.studies.hearts import Heart, classic, enhanced, predicted
@@ -27,7 +27,7 @@ READER = Path(sys.executable).parent / "segimage2itkimage"
 
 @pytest.fixture(scope="module", params=["classic", "enhanced", "a series per slice"])
 def result(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model: study.Model
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model: LoadedModel
 ) -> StudyResult:
     folder = tmp_path_factory.mktemp("outputs") / "s"
     if request.param == "enhanced":
@@ -50,7 +50,7 @@ def test_another_reader_finds_every_mask_where_it_was_drawn(result: StudyResult,
     subprocess.run(list(map(str, command)), check=True, capture_output=True)
     for phase in PHASES:
         volume = sitk.ReadImage(str(tmp_path / f"{phase}.nrrd"))
-        held = sitk.GetArrayFromImage(volume)
+        voxels = sitk.GetArrayFromImage(volume)
         drawn = 0
         for slice_ in range(1, result.cine.slices + 1):
             position = result.cine.at[slice_, phase]
@@ -58,9 +58,9 @@ def test_another_reader_finds_every_mask_where_it_was_drawn(result: StudyResult,
             for row, column in zip(*np.nonzero(mask), strict=True):
                 place = affine @ (column, row, 0, 1)
                 x, y, z = volume.TransformPhysicalPointToIndex(place[:3].tolist())
-                assert held[z, y, x], (phase, slice_, row, column)
+                assert voxels[z, y, x], (phase, slice_, row, column)
             drawn += int(mask.sum())
-        assert drawn == int((held > 0).sum()) > 0, "and nothing beside them"
+        assert drawn == int((voxels > 0).sum()) > 0, "and nothing beside them"
 
 
 def test_each_frame_refers_to_its_own_image(result: StudyResult, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_the_object_follows_the_standard(result: StudyResult, tmp_path: Path) ->
 
 
 def test_sources_without_place_or_with_nothing_drawn_give_no_object(
-    tmp_path: Path, model: study.Model
+    tmp_path: Path, model: LoadedModel
 ) -> None:
     def placeless(ds: pydicom.Dataset, slice_: int, phase: int) -> None:
         del ds.ImagePositionPatient
@@ -127,21 +127,21 @@ def test_sources_without_place_or_with_nothing_drawn_give_no_object(
         ds.ImageOrientationPatient = [1, 0, 0, 1, 0, 0]
 
     for change in (placeless, flat):
-        found = predicted(classic(tmp_path / change.__name__, HEART, change), model)
-        assert "where the images lie" in str(dicom_seg.write(tmp_path / "x.dcm", found, PHASES))
-        assert nifti.write(tmp_path / "x.nii.gz", found), "which is read as lying anywhere"
+        result = predicted(classic(tmp_path / change.__name__, HEART, change), model)
+        assert "where the images lie" in str(dicom_seg.write(tmp_path / "x.dcm", result, PHASES))
+        assert nifti.write(tmp_path / "x.nii.gz", result), "which is read as lying anywhere"
     empty = predicted(classic(tmp_path / "b", Heart(widest=0.0)), model)
     assert dicom_seg.write(tmp_path / "x.dcm", empty, PHASES) == "there is no mask"
     assert not (tmp_path / "x.dcm").exists()
 
 
-def test_dates_of_zeros_do_not_stand_in_the_way(tmp_path: Path, model: study.Model) -> None:
+def test_dates_of_zeros_do_not_stand_in_the_way(tmp_path: Path, model: LoadedModel) -> None:
     def zeros(ds: pydicom.Dataset, slice_: int, phase: int) -> None:
         with tolerant():
             ds.PatientBirthDate = ds.StudyDate = "00000000"
 
-    found = predicted(classic(tmp_path / "a", HEART, zeros), model)
-    assert dicom_seg.write(tmp_path / "x.dcm", found, [1]) is None
+    result = predicted(classic(tmp_path / "a", HEART, zeros), model)
+    assert dicom_seg.write(tmp_path / "x.dcm", result, [1]) is None
     assert pydicom.dcmread(tmp_path / "x.dcm").ContentDate, "which an object must have"
 
 
@@ -151,11 +151,11 @@ def test_nifti_lies_on_the_patient_and_in_time(result: StudyResult, tmp_path: Pa
     assert image.GetSize() == (64, 64, 5, 4)
     assert image.GetSpacing()[3] == pytest.approx(result.cine.beat_ms / 4 / 1000)
     volume = image[:, :, :, 0]
-    held = sitk.GetArrayFromImage(volume)
+    voxels = sitk.GetArrayFromImage(volume)
     for slice_ in range(1, 6):
         position = result.cine.at[slice_, 1]
         affine = result.cine.frames[position].image.affine
-        assert (held[slice_ - 1] == result.masks[position]).all()
+        assert (voxels[slice_ - 1] == result.masks[position]).all()
         place = volume.TransformIndexToPhysicalPoint((20, 11, slice_ - 1))
         assert np.allclose(place, (affine @ (20, 11, 0, 1))[:3], atol=1e-3)
 
@@ -172,6 +172,6 @@ def test_contours_as_text_come_back(result: StudyResult, tmp_path: Path) -> None
     for file in files:
         item = Item(str(file.parent), file.name, file.stat().st_size, -1, 0)
         read = sunnybrook_text.read(item, first_pixel=1)
-        own = drawn[int(file.name.split("-")[2])]
-        assert abs(area(read)) == pytest.approx(abs(area(own)), rel=0.002)
-        assert max(np.abs(own - point).max(axis=1).min() for point in read) <= 0.006
+        contour = drawn[int(file.name.split("-")[2])]
+        assert abs(area(read)) == pytest.approx(abs(area(contour)), rel=0.002)
+        assert max(np.abs(contour - point).max(axis=1).min() for point in read) <= 0.006

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from lvseg.studies.analysis import study
+from lvseg.studies.analysis.analyse import analyse_study
+from lvseg.studies.analysis.loaded_model import LoadedModel
 from lvseg.studies.cohort import inputs
 from tests.lvseg.studies.hearts import Heart, classic, predicted
 
 HEART = Heart()
 
 
-def test_a_slice_scanned_again_counts_once(tmp_path: Path, model: study.Model) -> None:
+def test_a_slice_scanned_again_counts_once(tmp_path: Path, model: LoadedModel) -> None:
     """The first scan of the slice shows nothing, as after a bad breath-hold."""
 
     def spoiled(ds: Dataset, slice_: int, phase: int) -> None:
@@ -36,7 +37,7 @@ def test_a_slice_scanned_again_counts_once(tmp_path: Path, model: study.Model) -
     assert result.measurements.ef_percent == pytest.approx(HEART.ef, abs=2.5)
 
 
-def test_a_missing_slice_is_filled_from_its_neighbours(tmp_path: Path, model: study.Model) -> None:
+def test_a_missing_slice_is_filled_from_its_neighbours(tmp_path: Path, model: LoadedModel) -> None:
     def without(ds: Dataset, slice_: int, phase: int) -> None:
         if slice_ == 3:
             del ds.Rows
@@ -47,7 +48,7 @@ def test_a_missing_slice_is_filled_from_its_neighbours(tmp_path: Path, model: st
     assert result.measurements.ef_percent == pytest.approx(HEART.ef, abs=2)
 
 
-def test_slices_may_have_other_numbers_of_phases(tmp_path: Path, model: study.Model) -> None:
+def test_slices_may_have_other_numbers_of_phases(tmp_path: Path, model: LoadedModel) -> None:
     """One slice lacks two phases in the middle, another has three only, which is too few."""
 
     def fewer(ds: Dataset, slice_: int, phase: int) -> None:
@@ -72,7 +73,7 @@ def test_slices_may_have_other_numbers_of_phases(tmp_path: Path, model: study.Mo
     ],
 )
 def test_positions_may_be_lost(
-    lost: Callable[[int, int], bool], slices: int, said: str, tmp_path: Path, model: study.Model
+    lost: Callable[[int, int], bool], slices: int, said: str, tmp_path: Path, model: LoadedModel
 ) -> None:
     def change(ds: Dataset, slice_: int, phase: int) -> None:
         if lost(slice_, phase):
@@ -84,7 +85,7 @@ def test_positions_may_be_lost(
     assert result.measurements.ef_percent == pytest.approx(HEART.ef, abs=2.5)
 
 
-def test_repeated_and_odd_images_are_named(tmp_path: Path, model: study.Model) -> None:
+def test_repeated_and_odd_images_are_named(tmp_path: Path, model: LoadedModel) -> None:
     folder = classic(tmp_path / "s", HEART)
     for path in sorted(folder.iterdir()):
         shutil.copy(path, folder / f"copy-{path.name}")
@@ -98,16 +99,16 @@ def test_repeated_and_odd_images_are_named(tmp_path: Path, model: study.Model) -
         ds.PixelData = b"\0" * 2048
 
     classic(folder / "odd", HEART, larger)
-    (found,) = inputs.studies(folder)
-    result, aside = study.segmented("S", found.images, None, model)
+    (study,) = inputs.studies(folder)
+    result, set_aside = analyse_study("S", study.images, None, model)
     assert len(result.cine.frames) == 70
     assert "70 images came twice" in result.cine.notes[0]
     assert result.measurements.ef_percent == pytest.approx(HEART.ef, abs=2.5)
-    assert not aside  # the odd image is no part of the stack at all
+    assert not set_aside  # the odd image is no part of the stack at all
 
 
 def test_a_slice_that_fills_while_the_ventricle_empties_is_the_atrium(
-    tmp_path: Path, model: study.Model
+    tmp_path: Path, model: LoadedModel
 ) -> None:
     def atrium(ds: Dataset, slice_: int, phase: int) -> None:
         if slice_ == 0:
@@ -120,7 +121,7 @@ def test_a_slice_that_fills_while_the_ventricle_empties_is_the_atrium(
     assert result.measurements.edv_ml == pytest.approx(HEART.volume(0), rel=0.05)
 
 
-def test_another_bright_body_is_not_the_ventricle(tmp_path: Path, model: study.Model) -> None:
+def test_another_bright_body_is_not_the_ventricle(tmp_path: Path, model: LoadedModel) -> None:
     """Larger than the cavity, but in one slice only; and a spot that comes and goes."""
 
     def distracted(ds: Dataset, slice_: int, phase: int) -> None:

@@ -16,8 +16,9 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, RLELos
 from lvseg.core.archives import UnreadableError
 from lvseg.core.errors import UserError
 from lvseg.imaging.raster import rasterise
-from lvseg.studies.analysis import study
-from lvseg.studies.analysis.result import FAILED
+from lvseg.studies.analysis.analyse import analyse_study
+from lvseg.studies.analysis.assessment import FAILED
+from lvseg.studies.analysis.loaded_model import LoadedModel, load_model
 from lvseg.studies.cohort import inputs
 from lvseg.studies.cohort.order import model_facts
 from tests.lvseg.studies.hearts import Heart, bright_model, classic, enhanced, predicted
@@ -100,7 +101,7 @@ FORMS: dict[str, Callable[[Path], Path]] = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_a_study_gives_the_same_measurements(
-    form: str, tmp_path: Path, model: study.Model
+    form: str, tmp_path: Path, model: LoadedModel
 ) -> None:
     result = predicted(FORMS[form](tmp_path), model)
     measured = result.measurements
@@ -127,7 +128,7 @@ def test_every_form_of_a_study_gives_the_same_measurements(
 
 
 @pytest.mark.parametrize("spacing", [(1.5, 2.5), (2.5, 1.5)])
-def test_pixels_need_not_be_square(spacing: tuple[float, float], tmp_path: Path, model: study.Model) -> None:
+def test_pixels_need_not_be_square(spacing: tuple[float, float], tmp_path: Path, model: LoadedModel) -> None:
     heart = Heart(spacing=spacing, widest=22)
     result = predicted(classic(tmp_path / "s", heart), model)
     assert result.measurements.edv_ml == pytest.approx(heart.volume(0), rel=0.05)
@@ -138,7 +139,7 @@ def test_pixels_need_not_be_square(spacing: tuple[float, float], tmp_path: Path,
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])
 def test_a_stack_may_be_turned_and_scanned_from_the_apex(
-    quarters: int, tmp_path: Path, model: study.Model
+    quarters: int, tmp_path: Path, model: LoadedModel
 ) -> None:
     def change(ds: Dataset, slice_: int, phase: int) -> None:
         ds.PixelData = np.ascontiguousarray(np.rot90(ds.pixel_array, quarters)).tobytes()
@@ -149,11 +150,11 @@ def test_a_stack_may_be_turned_and_scanned_from_the_apex(
     assert (measured.ed_phase, measured.es_phase) == (1, 4)
 
 
-def test_a_network_that_depends_on_the_view_is_found_out(tmp_path: Path, model: study.Model) -> None:
+def test_a_network_that_depends_on_the_view_is_found_out(tmp_path: Path, model: LoadedModel) -> None:
     path = classic(tmp_path / "s", HEART)
     assert predicted(path, model).assessment.quality["disagreement_percent"] < 1
     folder = bright_model(tmp_path / "aside", aside=4)
-    result = predicted(path, study.load(folder, model_facts(folder)))
+    result = predicted(path, load_model(folder, model_facts(folder)))
     assert result.assessment.quality["disagreement_percent"] > 15
     assert "mirrored and turned" in " ".join(result.assessment.reasons)
 
@@ -161,10 +162,10 @@ def test_a_network_that_depends_on_the_view_is_found_out(tmp_path: Path, model: 
 def test_weights_of_another_training_than_run_json_says_are_refused(bright: Path) -> None:
     facts = replace(model_facts(bright), weights="0" * 64)
     with pytest.raises(UserError, match=r"mixes two trainings.* run\.json says 000000000000"):
-        study.load(bright, facts)
+        load_model(bright, facts)
 
 
-def test_what_is_not_known_is_said_and_not_invented(tmp_path: Path, model: study.Model) -> None:
+def test_what_is_not_known_is_said_and_not_invented(tmp_path: Path, model: LoadedModel) -> None:
     cases: dict[str, tuple[Path, str]] = {
         "one slice": (classic(tmp_path / "a", Heart(slices=1)), "one slice"),
         "one phase": (classic(tmp_path / "b", Heart(phases=1)), "one phase"),
@@ -183,18 +184,18 @@ def test_what_is_not_known_is_said_and_not_invented(tmp_path: Path, model: study
 
 
 @pytest.mark.parametrize("wanted", ["301", "lax", "2.25"])
-def test_a_person_may_name_the_series(wanted: str, tmp_path: Path, model: study.Model) -> None:
+def test_a_person_may_name_the_series(wanted: str, tmp_path: Path, model: LoadedModel) -> None:
     folder = classic(tmp_path / "s", HEART)
     other = Heart(slices=1, phases=6)
     classic(folder / "lax", other, series=301, description="CINE LAX 4CH")
-    (found,) = inputs.studies(folder)
+    (study,) = inputs.studies(folder)
     if wanted == "2.25":
-        wanted = next(image.series_uid for image in found.images if image.series_number == 301)
-    result, _ = study.segmented("S", found.images, wanted, model)
+        wanted = next(image.series_uid for image in study.images if image.series_number == 301)
+    result, _ = analyse_study("S", study.images, wanted, model)
     assert result.cine.series == "series 301"
     assert "--series" in result.cine.why
     with pytest.raises(UnreadableError, match="no series 'nowhere'; there are the numbers 300, 301"):
-        study.segmented("S", found.images, "nowhere", model)
+        analyse_study("S", study.images, "nowhere", model)
 
 
 def test_two_patients_are_refused_by_name_and_stored_without(tmp_path: Path) -> None:
@@ -221,9 +222,9 @@ def test_a_damaged_medium_and_missing_files(tmp_path: Path) -> None:
     path = medium(tmp_path)
     victim = next(p for p in sorted(path.parent.rglob("*")) if p.is_file() and p != path)
     victim.unlink()
-    (found,) = inputs.studies(path)
-    assert len(found.images) == 69
-    assert any("not there" in entry.reason for entry in found.aside)
+    (study,) = inputs.studies(path)
+    assert len(study.images) == 69
+    assert any("not there" in entry.reason for entry in study.set_aside)
     path.write_bytes(b"DICM" * 100)
     with pytest.raises(inputs.RefusedError, match="damaged DICOMDIR"):
         inputs.studies(path)

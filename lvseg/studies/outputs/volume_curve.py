@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lvseg.studies.analysis.result import Measurements
+from lvseg.studies.analysis.measurements import Measurements
 
 WIDTH, HEIGHT = 88.0, 40.0  # mm of the field that the curve fills
 _UPWARDS, _ACROSS = 4, 6  # ticks at most, above the first
-_STEPS = (1, 2, 5, 10)
+_STEPS = (1, 2, 5, 10)  # between ticks, times a power of ten: numbers that people read at a glance
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Tick:
 
 
 @dataclass(frozen=True)
-class Curve:
+class VolumeCurve:
     """What is drawn in a field of `WIDTH` x `HEIGHT` mm; y grows downwards.
 
     Attributes:
@@ -39,30 +39,29 @@ class Curve:
     timed: bool
 
 
-def curve(found: Measurements) -> Curve | None:
+def volume_curve(measurements: Measurements) -> VolumeCurve | None:
     """Return the drawing of a study's volumes, from zero; None where fewer than two are known, or all are zero."""
-    known = np.flatnonzero(np.isfinite(found.volume_ml))
-    if known.size < 2 or not found.volume_ml[known].any():
+    known = np.flatnonzero(np.isfinite(measurements.volume_ml))
+    if known.size < 2 or not measurements.volume_ml[known].any():
         return None
-    timed = bool((np.diff(found.time_ms) > 0).all())  # not where a time is NaN
-    times = found.time_ms if timed else np.arange(1.0, found.volume_ml.size + 1)
+    timed = bool((np.diff(measurements.time_ms) > 0).all())  # not where a time is NaN
+    times = measurements.time_ms if timed else np.arange(1.0, measurements.volume_ml.size + 1)
     start, length = float(times.min()), float(np.ptp(times))
     x = (times - start) / length * WIDTH
-    highest = float(found.volume_ml[known].max())
+    highest = float(measurements.volume_ml[known].max())
     step = _step(highest / _UPWARDS)
     top = step * math.ceil(highest / step)
-    y = HEIGHT * (1 - found.volume_ml / top)
+    y = HEIGHT * (1 - measurements.volume_ml / top)
     pace = max(_step(length / _ACROSS), 1.0)
     across = np.arange(math.ceil(start / pace), math.floor((start + length) / pace) + 1) * pace
     levels = np.arange(0, top + step / 2, step)
-    marks = {"ED": found.ed_phase, "ES": found.es_phase}
-    return Curve(
+    phases = {"ED": measurements.ed_phase, "ES": measurements.es_phase}
+    marks = {name: phase for name, phase in phases.items() if phase is not None}
+    return VolumeCurve(
         points=tuple((float(x[phase]), float(y[phase])) for phase in known),
         across=tuple(Tick(float((value - start) / length * WIDTH), f"{value:g}") for value in across),
         upwards=tuple(Tick(float(HEIGHT * (1 - value / top)), f"{value:g}") for value in levels),
-        marks={
-            name: float(x[marks[name] - 1]) for name in sorted(marks, key=marks.__getitem__) if marks[name]
-        },
+        marks={name: float(x[marks[name] - 1]) for name in sorted(marks, key=marks.__getitem__)},
         timed=timed,
     )
 

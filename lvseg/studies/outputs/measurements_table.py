@@ -1,0 +1,61 @@
+"""The records of all studies in an output folder as one table."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from lvseg.core.files import atomic_path
+from lvseg.studies.outputs.study_record import FILE_NAME, read_record
+
+_NAME = "measurements"
+_VALUES = ("study", "verdict", "edv_ml", "esv_ml", "sv_ml", "ef_percent", "ed_phase", "es_phase")
+_CINE_VALUES = ("slices", "phases", "rows", "columns", "distance_mm", "beat_ms")
+
+
+def write(out: Path) -> None:
+    """Write `measurements.csv` and `measurements.parquet`: a row per study, sorted by name.
+
+    In the CSV file lists (reasons, the volume curve) are text, joined by semicolons. Without a study there is no table.
+
+    Args:
+        out: the output folder, with a folder for each study.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    import pandas as pd
+
+    table = pd.DataFrame(list(_rows(out)))
+    if table.empty:
+        return
+    with atomic_path(out / f"{_NAME}.parquet") as temporary:
+        table.to_parquet(temporary, index=False)
+    flat = table.map(lambda value: "; ".join(map(_text, value)) if isinstance(value, list) else value)
+    with atomic_path(out / f"{_NAME}.csv") as temporary:
+        flat.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def _rows(out: Path) -> Iterator[dict[str, object]]:
+    """Yield the row of each study, by the names of columns."""
+    for path in sorted(out.glob(f"[!.]*/{FILE_NAME}")):
+        try:
+            record = read_record(path.parent)
+        except FileNotFoundError:  # another machine is writing the study again
+            continue
+        cine = record.get("cine")
+        yield {
+            **{name: record.get(name) for name in _VALUES},
+            "reasons": record["reasons"],
+            "volume_ml": record.get("volume_ml", []),
+            "time_ms": record.get("time_ms", []),
+            **record.get("quality", {}),
+            **{name: cine.get(name) if cine else None for name in _CINE_VALUES},
+            "notes": cine["notes"] if cine else [],
+            "model": record["model"]["name"],
+            "model_version": record["model"]["version"],
+            "weights_sha256": record["model"]["weights_sha256"],
+        }
+
+
+def _text(value: object) -> str:
+    """Return an element of a list as the CSV file has it; nothing for the unknown."""
+    return "" if value is None else str(value)
