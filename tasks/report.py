@@ -1,4 +1,4 @@
-"""Stage `report`: the page and the pictures of an evaluation."""
+"""Draw the page and the pictures of an evaluation."""
 
 from lvseg.core.command import run
 
