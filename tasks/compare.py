@@ -27,16 +27,16 @@ def main(
     settings = params.load()
     backend.prepare(settings.evaluate.threads, seed=0)
 
-    from lvseg.comparison.build import write
+    from lvseg.comparison.compare import compare
     from lvseg.comparison.comparison_page import terminal
-    from lvseg.comparison.content import content
+    from lvseg.comparison.write_page import write_page
     from tracking.runs.required import required_store
     from tracking.scores import comparison
 
     store = required_store()
     found = comparison.results(store, runs or [])
     compared = comparison.entries(store, found)
-    told = content(compared)
+    told = compare(compared)
     print(terminal(told))
     examples = comparison.test_slices(found[0].test_hash, settings.quality.drop_from_test)
     if not examples:
@@ -45,7 +45,7 @@ def main(
         )
     with tempfile.TemporaryDirectory() as folder:
         models = comparison.models(found, Path(folder)) if examples else []
-        write(out, told, compared, models, examples)
+        write_page(out, told, compared, models, examples)
     print(f"\n{out}  the same with pictures, for any browser")
 
 

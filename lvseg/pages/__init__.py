@@ -1,1 +1,1 @@
-"""How pages are made: one HTML file with its pictures inside, numbers in one style."""
+"""How pages are made: `environment` renders templates into one HTML file, `numbers` shows numbers in one style."""

@@ -2,7 +2,19 @@
 
 import math
 
+UNDEFINED = "–"
 
-def number(value: float | None, decimals: int = 2) -> str:
-    """Return a number in the style of the pages; a dash for what is undefined."""
-    return "–" if value is None or math.isnan(value) else f"{value:,.{decimals}f}"
+
+def number(value: float | None, decimals: int = 2, signed: bool = False) -> str:
+    """Return a number in the style of the pages; a dash for what is undefined.
+
+    `number(1234.567)` is `1,234.57`, `number(0.5, 1, signed=True)` is `+0.5`, `number(math.nan)` is `–`.
+
+    Args:
+        value: to show; None and NaN are undefined.
+        decimals: that are shown.
+        signed: show the sign of positive numbers as well.
+    """
+    if value is None or math.isnan(value):
+        return UNDEFINED
+    return f"{value:{'+' if signed else ''},.{decimals}f}"

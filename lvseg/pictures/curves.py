@@ -1,4 +1,4 @@
-"""Loss and Dice by epoch, in training and in validation."""
+"""Loss and Dice of a training, by epoch, on its training and its validation patients."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lvseg.pictures import style
 
+_INCHES = 8, 3.2  # width and height of two panels in a row
 _PANELS = {"loss": "loss", "dice": "Dice"}
 _LARGE_RANGE = 30  # a first epoch this many times the best one flattens all others on a linear axis
 
@@ -20,9 +21,9 @@ def draw_curves(path: Path, name: str, history: Mapping[str, Sequence[float]]) -
         name: the model's name.
         history: columns epoch, loss, val_loss, dice, val_dice; one entry per epoch, NaN where nothing was validated.
     """
-    with style.drawing(path, 8, 3.2) as figure:
+    with style.drawing(path, *_INCHES) as figure:
         panels = figure.subplots(1, len(_PANELS))
-        marker = "o" if len(history["epoch"]) < 2 else None
+        marker = "o" if len(history["epoch"]) == 1 else None  # one point makes no line
         for axes, (metric, label) in zip(panels, _PANELS.items(), strict=True):
             lines = {"training": history[metric], "validation": history[f"val_{metric}"]}
             for colour, (part, values) in zip(style.SERIES, lines.items(), strict=False):
@@ -30,9 +31,10 @@ def draw_curves(path: Path, name: str, history: Mapping[str, Sequence[float]]) -
                     axes.plot(history["epoch"], values, color=colour, marker=marker, label=part)
             axes.set(xlabel="epoch", ylabel=label)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            every = list(lines.values())
             if metric == "dice":
                 axes.set_ylim(0, 1)
-            elif np.nanmax(list(lines.values())) > _LARGE_RANGE * np.nanmin(list(lines.values())) > 0:
+            elif np.nanmax(every) > _LARGE_RANGE * np.nanmin(every) > 0:
                 axes.set_yscale("log")
                 axes.yaxis.set_major_formatter("{x:g}")
             axes.legend()

@@ -1,4 +1,4 @@
-"""How Dice spreads over the slices, model by model and patient by patient."""
+"""How Dice is distributed over the slices, model by model and patient by patient."""
 
 from pathlib import Path
 
@@ -6,11 +6,22 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from lvseg.pictures import style
 
+_PATIENT_INCHES, _OVERALL_INCHES = 0.26, 3  # of the width: a patient, and the panel of all patients
+_LEAST_WIDTH, _LARGEST_WIDTH = 8, 16  # inches
+_MODEL_INCHES, _LEGEND_INCHES = 2.6, 0.9  # of the height
+_OVERALL_SHARE = 1.6  # inches that make a unit of the widths of both panels
+_LEAST_SHARE = 3  # of the panel by patient, in widths of the other one
 _MOST_NAMES = 60  # more patients than this are drawn without their names
+_GOLDEN_RATIO = (
+    0.618034  # of steps: they fill a width evenly for any count, so that neighbours do not hide each other
+)
+_BOX_WIDTH = 2.4  # of a box, in times the reach of its points to either side
 _THIN = {"color": style.FAINT, "linewidth": 0.8}
+# Colour and marker by phase, which are told apart without colour as well.
 _CYCLES = {"ED": (style.BLUE, "o"), "ES": (style.VERMILLION, "^"), "": (style.FAINT, "s")}
 
 
@@ -24,18 +35,17 @@ def draw_distribution(path: Path, slices: pd.DataFrame) -> None:
     scored = slices.dropna(subset="dice")
     models = slices.groupby("model")["dice"].mean().sort_values(ascending=False, kind="stable").index
     patients = slices[["group", "patient"]].drop_duplicates().sort_values(["group", "patient"])
-    width = min(max(0.26 * len(patients) + 3, 8), 16)
-    with style.drawing(path, width, 2.6 * len(models) + 0.9) as figure:
-        panels = figure.subplots(
-            len(models), 2, squeeze=False, sharey=True, width_ratios=[1, max(width / 1.6 - 1, 3)]
-        )
+    width = min(max(_PATIENT_INCHES * len(patients) + _OVERALL_INCHES, _LEAST_WIDTH), _LARGEST_WIDTH)
+    shares = [1, max(width / _OVERALL_SHARE - 1, _LEAST_SHARE)]
+    with style.drawing(path, width, _MODEL_INCHES * len(models) + _LEGEND_INCHES) as figure:
+        panels = figure.subplots(len(models), 2, squeeze=False, sharey=True, width_ratios=shares)
         for model, (overall, by_patient) in zip(models, panels, strict=True):
             rows = scored[scored["model"] == model]
             overall.set(ylabel=f"{model}\nDice per slice", ylim=(-0.03, 1.03))
-            _strip(overall, rows, np.zeros(len(rows)), spread=0.28)
+            _strip(overall, rows, np.zeros(len(rows)), reach=0.28)
             overall.set_xticks([0], [f"{len(rows)} slices"])
             places = {patient: place for place, patient in enumerate(patients["patient"])}
-            _strip(by_patient, rows, rows["patient"].map(places).to_numpy(float), spread=0.16)
+            _strip(by_patient, rows, rows["patient"].map(places).to_numpy(float), reach=0.16)
             by_patient.set_xlim(-0.7, len(places) - 0.3)
             _name(by_patient, patients)
         panels[0, 0].set_title("all patients", pad=16)
@@ -49,14 +59,21 @@ def draw_distribution(path: Path, slices: pd.DataFrame) -> None:
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8)
 
 
-def _strip(axes: Axes, rows: pd.DataFrame, places: np.ndarray, spread: float) -> None:
-    """Draw one box per place and every slice as a point; points are spread by rank, not by chance."""
+def _strip(axes: Axes, rows: pd.DataFrame, places: NDArray[np.float64], reach: float) -> None:
+    """Draw one box per place and every slice as a point; points are placed by rank, not by chance.
+
+    Args:
+        axes: to draw on.
+        rows: of n slices, with `dice` and `cycle`.
+        places: (n,) of the slices on the axis across.
+        reach: how far points lie from their place, to either side.
+    """
     dice = rows["dice"].to_numpy(float)
     for place in np.unique(places):
         axes.boxplot(
             dice[places == place],
             positions=[place],
-            widths=2.4 * spread,
+            widths=_BOX_WIDTH * reach,
             showfliers=False,
             manage_ticks=False,
             medianprops={"color": style.INK, "linewidth": 1.4},
@@ -67,8 +84,7 @@ def _strip(axes: Axes, rows: pd.DataFrame, places: np.ndarray, spread: float) ->
     shift = np.zeros(len(rows))
     for place in np.unique(places):
         count = int((places == place).sum())
-        # Golden-ratio steps fill the width evenly for any count, so that neighbours do not hide each other.
-        shift[places == place] = ((np.arange(count) * 0.618034) % 1 - 0.5) * 2 * spread
+        shift[places == place] = ((np.arange(count) * _GOLDEN_RATIO) % 1 - 0.5) * 2 * reach
     for cycle, (colour, marker) in _CYCLES.items():
         here = (rows["cycle"] == cycle).to_numpy()
         axes.scatter(

@@ -5,7 +5,6 @@ Drawn from the Keras model itself; `keras.utils.plot_model` needs a program (`do
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
@@ -13,13 +12,17 @@ from matplotlib.patches import FancyBboxPatch
 from lvseg.core.backend import keras
 from lvseg.pictures import style
 
-_WIDTH = 8.0
+_WIDTH = 8.0  # inches, and units of the axes across; a unit down is a layer
+_SIDE = 0.6  # right of the boxes, for bows of connections
+_LAYER_INCHES, _TITLE_INCHES = 0.55, 0.9  # of the height
 _SHAPE_X, _PARAMETERS_X = 6.0, 7.8  # right edges of the last two columns
 _BOX = 0.34  # half the height of a layer's box, in rows
-_SPATIAL, _DENSE, _POOL, _PLAIN = "#d5e8f4", "#d9efe6", "#fbe6c8", "#eceff2"
-_TINTS = {"Conv": _SPATIAL, "Dense": _DENSE, "Pool": _POOL}
-
-
+_TINTS = {"Conv": "#d5e8f4", "Dense": "#d9efe6", "Pool": "#fbe6c8"}  # by a part of the layer's kind
+_PLAIN = "#eceff2"  # tint of any other kind
+_MOST_CURVED, _BOW = (
+    0.15,
+    1.6,
+)  # of a connection past others: at most, and over how many layers; far ones are flat
 _JOINED = ("BatchNormalization", "Activation")  # told in the box of the layer that they follow
 
 
@@ -36,15 +39,15 @@ def draw_network(path: Path, name: str, model: keras.Model, size: int) -> None:
         model = keras.models.clone_model(model, input_tensors=keras.Input((size, size, 1), name="image"))
     home = _homes(model)
     rows = {layer: row for row, layer in enumerate(dict.fromkeys(home.values()))}
-    with style.drawing(path, _WIDTH, 0.55 * len(rows) + 0.9) as figure:
+    with style.drawing(path, _WIDTH, _LAYER_INCHES * len(rows) + _TITLE_INCHES) as figure:
         axes = figure.subplots()
         axes.set_axis_off()
-        axes.set(xlim=(0, _WIDTH + 0.6), ylim=(len(rows) - 0.5, -1))
+        axes.set(xlim=(0, _WIDTH + _SIDE), ylim=(len(rows) - 0.5, -1))
         axes.set_title(f"{name}: {model.count_params():,} parameters", fontsize=12)
         for x, heading in ((_SHAPE_X, "output: rows × columns × channels"), (_PARAMETERS_X, "parameters")):
             axes.text(x, -0.65, heading, ha="right", va="center", fontsize=8, color=style.FAINT)
-        for own, row in rows.items():
-            _box(axes, row, [layer for layer in model.layers if home[layer.name] == own])
+        for name_of_box, row in rows.items():
+            _box(axes, row, [layer for layer in model.layers if home[layer.name] == name_of_box])
         for parent, child in connections(model):
             if home[parent] != home[child]:
                 _arrow(axes, rows[home[parent]], rows[home[child]])
@@ -60,7 +63,7 @@ def _homes(model: keras.Model) -> dict[str, str]:
     return home
 
 
-def _box(axes: Axes, row: int, layers: Sequence[Any]) -> None:
+def _box(axes: Axes, row: int, layers: Sequence[keras.layers.Layer]) -> None:
     """Draw a layer and what is joined to it: name and settings left, output shape and parameters right."""
     layer = layers[0]
     kind = type(layer).__name__
@@ -75,11 +78,11 @@ def _box(axes: Axes, row: int, layers: Sequence[Any]) -> None:
     axes.text(0.25, row + 0.15, ", ".join(map(settings, layers)), fontsize=7.5, va="center")
     shape = " × ".join(f"{size:,}" for size in layer.output.shape[1:])
     axes.text(_SHAPE_X, row, shape, ha="right", va="center", fontsize=9)
-    count = sum(own.count_params() for own in layers)
+    count = sum(joined.count_params() for joined in layers)
     axes.text(_PARAMETERS_X, row, f"{count:,}" if count else "–", ha="right", va="center", fontsize=9)
 
 
-def settings(layer: Any) -> str:
+def settings(layer: keras.layers.Layer) -> str:
     """Return a layer's kind and settings in a few words, such as `Conv2D, 100 filters 5×5, stride 2, relu`."""
     config = layer.get_config()
     words = [] if type(layer).__name__ == "Activation" else [type(layer).__name__]
@@ -97,17 +100,18 @@ def settings(layer: Any) -> str:
 
 
 def _by(sizes: tuple[int, ...]) -> str:
+    """Return sizes in words, such as `5×5`."""
     return "×".join(map(str, sizes))
 
 
 def connections(model: keras.Model) -> Iterator[tuple[str, str]]:
     """Yield (parent, child) layer names as the model's saved form lists them."""
     for layer in model.get_config()["layers"]:
-        for parent in _histories(layer["inbound_nodes"]):
+        for parent in _called_layers(layer["inbound_nodes"]):
             yield parent, layer["name"]
 
 
-def _histories(node: Any) -> Iterator[str]:
+def _called_layers(node: object) -> Iterator[str]:
     """Yield the names of the layers whose outputs a saved call holds, however deep."""
     if isinstance(node, dict):
         if "keras_history" in node:
@@ -115,7 +119,7 @@ def _histories(node: Any) -> Iterator[str]:
         node = list(node.values())
     if isinstance(node, list | tuple):
         for part in node:
-            yield from _histories(part)
+            yield from _called_layers(part)
 
 
 def _arrow(axes: Axes, parent: int, child: int) -> None:
@@ -131,6 +135,8 @@ def _arrow(axes: Axes, parent: int, child: int) -> None:
             "color": style.INK,
             "shrinkA": 0,
             "shrinkB": 0,
-            "connectionstyle": "arc3" if straight else f"arc3,rad={-min(0.15, 1.6 / (child - parent)):.3f}",
+            "connectionstyle": "arc3"
+            if straight
+            else f"arc3,rad={-min(_MOST_CURVED, _BOW / (child - parent)):.3f}",
         },
     )

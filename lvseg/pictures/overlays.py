@@ -1,4 +1,4 @@
-"""Where prediction and manual contour agree and differ, on the image itself."""
+"""Where prediction and reference agree and differ, on the image itself."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,16 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
 
 from lvseg.pictures import style
 
-_OPACITY = 0.55
+OPACITY = 0.55  # of a tint: the image shows through
+_PANEL_INCHES = 2.4, 2.95  # width and height of a slice with its words
+_LEAST_WIDTH, _LEGEND_INCHES = 6, 0.7  # inches; the legend takes some width as well
 _LEAST_CROP = 96  # pixels: the heart and some of what surrounds it
 _MARGIN = 16  # pixels around everything that is drawn
-_BAR_MM = 20
+_BAR_MM = 20  # length of the bar that shows the scale
 _KINDS = {
     "true positive": style.TRUE_POSITIVE,
     "false positive": style.FALSE_POSITIVE,
@@ -26,20 +29,37 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Overlay:
-    """One slice to draw: image (H, W), manual and predicted mask (H, W), pixel width in mm, Dice, caption."""
+    """One slice to draw.
 
-    image: np.ndarray
-    manual: np.ndarray
-    predicted: np.ndarray
-    spacing_mm: float
+    Attributes:
+        image: (H, W) in any grey scale.
+        reference: (H, W) mask of what the expert drew; not 0 inside.
+        predicted: (H, W) mask of what the model drew; not 0 inside.
+        pixel_width_mm: from column to column.
+        dice: of both masks.
+        caption: a line or two below the picture.
+    """
+
+    image: NDArray[np.generic]
+    reference: NDArray[np.generic]
+    predicted: NDArray[np.generic]
+    pixel_width_mm: float
     dice: float
     caption: str
 
 
 def draw_overlays(path: Path, name: str, rows: Mapping[str, Sequence[Overlay]]) -> None:
-    """Draw rows of overlays (such as best, median and worst) of the model `name`, with a legend."""
+    """Draw rows of overlays, with a legend.
+
+    Args:
+        path: PNG to write.
+        name: what the picture is of, such as a model.
+        rows: overlays by what the row is called, such as best, median and worst.
+    """
     columns = max(len(row) for row in rows.values())
-    with style.drawing(path, max(2.4 * columns, 6), 2.95 * len(rows) + 0.7) as figure:
+    width, height = _PANEL_INCHES
+    inches = max(width * columns, _LEAST_WIDTH), height * len(rows) + _LEGEND_INCHES
+    with style.drawing(path, *inches) as figure:
         figure.suptitle(f"{name}: prediction against manual contour", fontweight="bold")
         panels = figure.subplots(len(rows), columns, squeeze=False)
         for axes in panels.flat:
@@ -56,25 +76,30 @@ def draw_overlays(path: Path, name: str, rows: Mapping[str, Sequence[Overlay]]) 
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8)
 
 
-def colour(image: np.ndarray, manual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Return the image (H, W) as RGB (H, W, 3) in [0, 1] with each kind of pixel tinted."""
+def tinted(
+    image: NDArray[np.generic], reference: NDArray[np.generic], predicted: NDArray[np.generic]
+) -> NDArray[np.float64]:
+    """Return an image (H, W) as RGB (H, W, 3) in [0, 1], tinted where either mask (H, W) is not 0.
+
+    Each kind of pixel, true positive, false positive and false negative, has a tint of its own (`style`).
+    """
     picture = np.repeat(style.grey(image)[..., None], 3, axis=2)
-    manual, predicted = manual.astype(bool), predicted.astype(bool)
-    areas = (manual & predicted, ~manual & predicted, manual & ~predicted)
+    inside, marked = reference.astype(bool), predicted.astype(bool)
+    areas = (inside & marked, ~inside & marked, inside & ~marked)
     for area, tint in zip(areas, _KINDS.values(), strict=True):
-        picture[area] = (1 - _OPACITY) * picture[area] + _OPACITY * np.array(to_rgb(tint))
+        picture[area] = (1 - OPACITY) * picture[area] + OPACITY * np.array(to_rgb(tint))
     return picture
 
 
 def _draw(axes: Axes, overlay: Overlay) -> None:
     """Draw one slice, cropped to what there is to see, with a bar of known length."""
-    window = crop(overlay.manual.astype(bool) | overlay.predicted.astype(bool))
-    manual = overlay.manual[window]
-    style.show(axes, colour(overlay.image, overlay.manual, overlay.predicted)[window])
-    if manual.any() and not manual.all():
-        axes.contour(manual, levels=[0.5], colors="white", linewidths=0.9)
-    height, width = manual.shape
-    bar = _BAR_MM / overlay.spacing_mm
+    window = crop(overlay.reference.astype(bool) | overlay.predicted.astype(bool))
+    reference = overlay.reference[window]
+    style.show(axes, tinted(overlay.image, overlay.reference, overlay.predicted)[window])
+    if reference.any() and not reference.all():
+        axes.contour(reference, levels=[0.5], colors="white", linewidths=0.9)
+    height, width = reference.shape
+    bar = _BAR_MM / overlay.pixel_width_mm
     left, line = 0.05 * width, 0.95 * height
     axes.plot([left, left + bar], [line, line], color="white", linewidth=2, path_effects=_outline())
     axes.text(
@@ -89,10 +114,13 @@ def _outline() -> list[withStroke]:
     return [withStroke(linewidth=2.4, foreground=style.INK)]
 
 
-def crop(drawn: np.ndarray) -> tuple[slice, slice]:
-    """Return the square (or the image's border) that holds every pixel of `drawn` (H, W) with a margin."""
-    places = np.argwhere(drawn) if drawn.any() else np.array([[0, 0], drawn.shape])
+def crop(marked: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return rows and columns of the square that holds every marked pixel (H, W) with a margin, within the image.
+
+    Where nothing is marked, it is the whole image.
+    """
+    places = np.argwhere(marked) if marked.any() else np.array([[0, 0], marked.shape])
     low, high = places.min(axis=0), places.max(axis=0) + 1
     side = max(int((high - low).max()) + 2 * _MARGIN, _LEAST_CROP)
-    starts = np.clip((low + high - side) // 2, 0, np.maximum(np.array(drawn.shape) - side, 0))
-    return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
+    top, left = np.clip((low + high - side) // 2, 0, np.maximum(np.array(marked.shape) - side, 0)).tolist()
+    return slice(top, top + side), slice(left, left + side)

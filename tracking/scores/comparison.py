@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lvseg.comparison.content import Entry
+from lvseg.comparison.compare import ComparedModel
 from lvseg.core.errors import UserError
 from tracking.runs.store import Store
 from tracking.scores.results import EvaluatedRun, find_run, result_of
@@ -43,11 +43,11 @@ def results(store: Store, names: Sequence[str]) -> list[EvaluatedRun]:
     return found
 
 
-def entries(store: Store, found: Sequence[EvaluatedRun]) -> list[Entry]:
+def entries(store: Store, found: Sequence[EvaluatedRun]) -> list[ComparedModel]:
     """Return what a comparison needs of each result."""
     named = [result.title for result in found]
     return [
-        Entry(
+        ComparedModel(
             result.title
             if named.count(result.title) == 1
             else f"{result.title} ({result.run.info.run_id[:6]})",

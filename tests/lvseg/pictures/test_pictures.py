@@ -18,7 +18,7 @@ from lvseg.pictures.agreement import draw_agreement
 from lvseg.pictures.curves import draw_curves
 from lvseg.pictures.distribution import draw_distribution
 from lvseg.pictures.network import connections, draw_network, settings
-from lvseg.pictures.overlays import Overlay, colour, crop, draw_overlays
+from lvseg.pictures.overlays import OPACITY, Overlay, crop, draw_overlays, tinted
 from lvseg.pictures.samples import draw_samples
 
 
@@ -33,9 +33,9 @@ def branching_model() -> keras.Model:
 
 def overlay(dice: float = 0.5) -> Overlay:
     image = np.arange(64.0 * 64).reshape(64, 64)
-    manual, predicted = np.zeros((2, 64, 64), np.uint8)
-    manual[20:30, 20:30] = predicted[25:35, 20:30] = 1
-    return Overlay(image, manual, predicted, 1.4, dice, "P-01\nslice 1, phase 1 (ED)")
+    reference, predicted = np.zeros((2, 64, 64), np.uint8)
+    reference[20:30, 20:30] = predicted[25:35, 20:30] = 1
+    return Overlay(image, reference, predicted, 1.4, dice, "P-01\nslice 1, phase 1 (ED)")
 
 
 def slices() -> pd.DataFrame:
@@ -106,14 +106,14 @@ def test_same_bytes_twice_whatever_the_user_has_set_and_no_word_of_the_software(
 
 def test_colours_tell_hit_from_false_alarm_from_miss() -> None:
     given = overlay()
-    grey, picture = style.grey(given.image), colour(given.image, given.manual, given.predicted)
+    grey, picture = style.grey(given.image), tinted(given.image, given.reference, given.predicted)
     for place, tint in {
         (27, 25): style.TRUE_POSITIVE,
         (32, 25): style.FALSE_POSITIVE,
         (22, 25): style.FALSE_NEGATIVE,
     }.items():
-        added = picture[place] - 0.45 * grey[place]
-        assert added / 0.55 == pytest.approx(to_rgb(tint))
+        added = picture[place] - (1 - OPACITY) * grey[place]
+        assert added / OPACITY == pytest.approx(to_rgb(tint))
     assert picture[5, 5] == pytest.approx([grey[5, 5]] * 3)
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lvseg.comparison.build import write
+from lvseg.comparison.compare import ComparedModel, compare, differing_params, disagreements
 from lvseg.comparison.comparison_page import terminal
-from lvseg.comparison.content import Entry, content, differing, disagreements
+from lvseg.comparison.write_page import write_page
 from lvseg.evaluation.summaries import per_patient
 from tests.lvseg.evaluation import scored
 
@@ -15,46 +15,44 @@ FIRST = {"P1": ("N", 0.9), "P2": ("HYP", 0.8), "P3": ("HYP", 0.7)}
 SECOND = {"P1": ("N", 0.9), "P2": ("HYP", 0.5), "P3": ("HYP", 0.0)}
 
 
-def entry(title: str, patients: dict[str, tuple[str, float]], **params: str) -> Entry:
+def model(title: str, patients: dict[str, tuple[str, float]], **params: str) -> ComparedModel:
     slices = scored.slices(patients)
-    return Entry(title, per_patient(slices), slices, params, {"parameters": 7.0})
+    return ComparedModel(title, per_patient(slices), slices, params, {"parameters": 7.0})
 
 
-ENTRIES = [entry("one", FIRST, seed="1", rate="0.1"), entry("two", SECOND, seed="2", rate="0.1")]
+MODELS = [model("one", FIRST, seed="1", rate="0.1"), model("two", SECOND, seed="2", rate="0.1")]
 
 
 def test_means_and_differences_are_over_the_patients_who_have_both() -> None:
-    told = content(ENTRIES)
-    dice, dm = told["measures"][:2]
-    assert [own.mean for own in dice["means"]] == pytest.approx([0.8, 1.4 / 3])
-    (apart,) = dice["differences"]
-    assert apart.mean == pytest.approx(-1.0 / 3) and apart.patients == 3
-    assert dm["means"][1].patients == 2, "a model that draws nothing has no DM"
-    assert dm["differences"][0].mean == pytest.approx(-0.15)
-    groups = {row["group"]: row["dice"] for row in told["groups"]}
+    comparison = compare(MODELS)
+    dice, dm = comparison.measures[:2]
+    assert [mean.mean for mean in dice.means] == pytest.approx([0.8, 1.4 / 3])
+    (difference,) = dice.differences
+    assert difference.mean == pytest.approx(-1.0 / 3) and difference.patients == 3
+    assert dm.means[1].patients == 2, "a model that draws nothing has no DM"
+    assert dm.differences[0].mean == pytest.approx(-0.15)
+    groups = {group.group: group.dice for group in comparison.groups}
     assert groups["HYP"] == pytest.approx([0.75, 0.25]) and groups["N"] == pytest.approx([0.9, 0.9])
 
 
 def test_what_makes_models_differ_is_what_is_not_the_same_everywhere() -> None:
-    assert differing(
-        {"one": {"seed": "1", "rate": "2"}, "two": {"seed": "3", "rate": "2", "width": "4"}}
-    ) == {
+    assert differing_params([{"seed": "1", "rate": "2"}, {"seed": "3", "rate": "2", "width": "4"}]) == {
         "seed": ["1", "3"],
         "width": [None, "4"],
     }
 
 
 def test_disagreements_come_widest_first() -> None:
-    widest = disagreements(ENTRIES, 8)
+    widest = disagreements(MODELS, 8)
     assert widest["patient"].tolist() == ["P3"] * 6 + ["P2"] * 2
     assert widest["apart"].tolist() == pytest.approx([0.7] * 6 + [0.3] * 2)
     assert (widest["dice_0"][0], widest["dice_1"][0]) == (0.7, 0.0)
 
 
 def test_terminal_and_page_say_the_same(tmp_path: Path) -> None:
-    told = content(ENTRIES)
-    text = terminal(told)
-    write(tmp_path / "page.html", told, ENTRIES, [], [])
+    comparison = compare(MODELS)
+    text = terminal(comparison)
+    write_page(tmp_path / "page.html", comparison, MODELS, [], [])
     page = (tmp_path / "page.html").read_text()
     for shown in ("-0.333", "0.800 ["):
         assert shown in text and shown in page
@@ -65,7 +63,7 @@ def test_terminal_and_page_say_the_same(tmp_path: Path) -> None:
 
 def test_undefined_measures_are_dashes() -> None:
     nothing = {name: (group, 0.0) for name, (group, _) in FIRST.items()}
-    told = content([ENTRIES[0], entry("empty", nothing)])
-    apart = told["measures"][1]["differences"][0]
-    assert math.isnan(apart.mean) and apart.patients == 0
-    assert "nan" not in terminal(told).lower()
+    comparison = compare([MODELS[0], model("empty", nothing)])
+    difference = comparison.measures[1].differences[0]
+    assert math.isnan(difference.mean) and difference.patients == 0
+    assert "nan" not in terminal(comparison).lower()
