@@ -19,20 +19,20 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "reference"
 PACKAGES = ("lvseg", "tracking", "flows")
 Key = tuple[str, ...]  # the names that lead to a value in params.yaml
-_START = "import sys; sys.argv[0] = 'lvseg'; from tasks.cli import main; main()"  # this checkout's, installed or not
+_START = "import sys; sys.argv[0] = 'lvseg'; from lvseg.cli.app import main; main()"  # this checkout's, installed or not
 _LINE = re.compile(r"(?P<indent> *)(?:(?P<key>\w+):(?P<value>[^#]*))?(?:# ?(?P<said>.*))?$")
 _PAGE = re.compile(r"docs/(\w+\.md)")
 
 
 def commands() -> str:
     """Return the page of `lvseg` and its commands: what each says of itself when asked for help."""
-    from tasks import cli
+    from lvseg.cli.commands import commands as all_commands
 
     lines = [
         "# Commands\n\n`lvseg` runs from the root of the repository, after `. .venv/bin/activate`. Stages of",
         "`dvc.yaml` are commands as well; `make repro` runs them where something changed.\n",
     ]
-    for name in cli.names():
+    for name in all_commands():
         lines += [f"## lvseg {name}\n", f"```text\n{_help(name)}\n```\n"]
     return "\n".join(lines)
 
@@ -135,7 +135,7 @@ def packages() -> str:
     ]
     for init in (path for name in PACKAGES for path in sorted((ROOT / name).rglob("__init__.py"))):
         lines += [f"## {init.parent.relative_to(ROOT).as_posix().replace('/', '.')}\n", _first_line(init), ""]
-        modules = sorted(path for path in init.parent.glob("*.py") if path != init)
+        modules = sorted(init.parent.glob("[!_]*.py"))
         lines += ["| module | |", "|---|---|"] if modules else []
         for path in modules:
             place = path.relative_to(ROOT).with_suffix("").as_posix()
