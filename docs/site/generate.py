@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "reference"
 PACKAGES = ("lvseg", "tracking", "flows")
 Key = tuple[str, ...]  # the names that lead to a value in params.yaml
-_START = "import sys; sys.argv[0] = 'lvseg'; from lvseg.cli.app import main; main()"  # this checkout's, installed or not
+_START = "import sys; sys.argv[0] = 'lvseg'; from lvseg.cli.app import main; main()"  # installed or not
 _LINE = re.compile(r"(?P<indent> *)(?:(?P<key>\w+):(?P<value>[^#]*))?(?:# ?(?P<said>.*))?$")
 _PAGE = re.compile(r"docs/(\w+\.md)")
 
