@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from lvseg.studies.cohort.order import Order
 
 SOME_FAILED = 3  # exit status; 1 is a run that could not go on
-THREADS = (
-    2  # of one operation, as `evaluate.threads` in params.yaml: another number may change the last digits
-)
+# Of one operation, as `evaluate.threads` in params.yaml: another number may change the last digits.
+THREADS = 2
 
 
 class Phases(StrEnum):

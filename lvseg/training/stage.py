@@ -71,7 +71,8 @@ def train_stage(recipe: Recipe, read_params: Callable[[], "Params"], observe: Ob
     fingerprint, inputs = _fingerprint(recipe, params)
     facts = TrainingFacts(recipe.stage, recipe.name, fingerprint, inputs)
     model, training = Path("models") / recipe.name, Path("training") / recipe.name
-    with _alone(fingerprint), observe(params, facts) as observer:
+    observation = observe(params, facts)  # before a wait, in which the commit that it notes might change
+    with _alone(fingerprint), observation as observer:
         result = train(
             recipe=recipe,
             settings=recipe.settings(params),
