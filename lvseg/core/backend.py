@@ -44,6 +44,9 @@ with _quiet():
     if keras.backend.backend() == "tensorflow":  # where only JAX is installed there is none to import
         import tensorflow as tf
 
+        # A last batch that is smaller than the others is traced anew; that is no fault that a user could mend.
+        tf.get_logger().setLevel("ERROR")
+
 
 def prepare(threads: int, seed: int) -> str:
     """Make the coming computation repeatable, and return the device it will run on, in words.
