@@ -57,9 +57,11 @@ def save(fingerprint: str, model: "keras.Model", past: Past) -> None:
 
 def restore(fingerprint: str, model: "keras.Model") -> Past:
     """Set a compiled model to its newest sound checkpoint; without one, leave it and return an empty past."""
+    # Also where there is none: an optimizer that is built by the first batch costs a second tracing of the graph.
+    variables = _variables(model)
     for path in _newest_first(fingerprint):
         try:
-            return _load(path, _variables(model))
+            return _load(path, variables)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             print(f"warning: {path} is damaged and left aside ({error})", file=sys.stderr, flush=True)
     return Past([], 0.0)

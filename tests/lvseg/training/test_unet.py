@@ -17,7 +17,7 @@ from lvseg.training import checkpoints
 from lvseg.training.unet import RECIPE
 from tests.conftest import tiny_shard
 from tests.lvseg.training.tiny_training import part
-from tests.lvseg.training.unet_training import SHIPPED, TINY, Listener, train
+from tests.lvseg.training.unet_training import SHIPPED, TINY, Listener, one_network, train
 
 import tensorflow as tf  # isort: skip
 
@@ -70,7 +70,7 @@ def test_the_same_seed_gives_the_same_weights_also_after_a_stop(tiny_shards: Pat
 
     with pytest.raises(KeyboardInterrupt):
         train(learning, fingerprint="stopped", listener=Stop())
-    resumed = train(learning, fingerprint="stopped")
+    resumed = train(learning, fingerprint="stopped", recipe=RECIPE)  # a new network, as in a new process
     assert (resumed.resumed_from, resumed.weights_hash) == (1, whole.weights_hash)
     other = train(learning, TINY.model_copy(update={"seed": 99}), fingerprint="other")
     assert other.weights_hash != whole.weights_hash
@@ -176,7 +176,7 @@ def test_a_loss_that_is_no_number_names_epoch_and_batch_and_keeps_the_last_good_
     kept: list[list[np.ndarray]] = []
     built: list[keras.Model] = []
     save = checkpoints.save
-    recipe = replace(RECIPE, build=lambda settings: built.append(unet.build(settings)) or built[0])
+    recipe = replace(RECIPE, build=lambda settings: built.append(one_network(settings)) or built[0])
     with pytest.raises(UserError, match=r"nan in batch 1 of epoch 2: lower train_unet\.learning_rate"):
         train(part(tiny_shards, "train"), recipe=recipe, listener=Poison())
     restored = unet.build(TINY)
