@@ -1,7 +1,8 @@
-"""Fixtures that every package's tests share."""
+"""Fixtures that the tests of several packages share, and who runs what where."""
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from lvseg.data import shards
 from lvseg.data.shards import Shard
+from tests.project import Project, trained_project
 
 # No time limit for an example: a busy machine is not a broken program.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -17,6 +19,69 @@ hypothesis.settings.load_profile("patient")
 REPOSITORY = Path(__file__).resolve().parent.parent
 REAL_DATA = REPOSITORY.parent / "shared" / "data"
 
+# Fixtures of a whole session that take long to make, and the files whose tests ask for them.
+SHARED = {
+    "prefect_server": (
+        "tests/flows/test_retrain.py",
+        "tests/flows/test_predict.py",
+        "tests/flows/test_deploy.py",
+        "tests/flows/test_worker.py",
+    ),
+    "trained": ("tests/test_pipeline.py", "tests/test_closure.py", "tests/test_reproduce.py"),
+    "server": ("tests/tracking/runs/test_training.py", "tests/tracking/scores/test_evaluation.py"),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by the fixtures that they ask for, and begin with those that take longest."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "real_data" in fixtures:
+            item.add_marker("real_data")
+        for name in SHARED.keys() & fixtures:
+            assert group_of(item.nodeid) == name, f"{item.nodeid} asks for {name}: add its file to SHARED"
+            item.add_marker("slow")
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    groups = list(SHARED)
+
+    def rank(item: pytest.Item) -> int:
+        group = group_of(item.nodeid)
+        return groups.index(group) if group in groups else len(groups) + (item.path not in slow)
+
+    items.sort(key=rank)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give all tests of a file to one process, and all files that share something."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return ByGroup(config, log)
+
+
+def group_of(nodeid: str) -> str:
+    """Return what the tests of a file share: a fixture in `SHARED`, or else the file alone."""
+    file = nodeid.partition("::")[0]
+    return next((name for name, files in SHARED.items() if file in files), file)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say whether the real data was there: a log without it must not pass for one with it."""
+    reports = [
+        report
+        for outcome in ("passed", "failed", "error", "skipped")
+        for report in terminalreporter.stats.get(outcome, [])
+        if "real_data" in report.keywords
+    ]
+    if skipped := sum(report.skipped for report in reports):
+        terminalreporter.write_line(f"real data: absent, {skipped} tests skipped")
+    elif reports:
+        terminalreporter.write_line(f"real data: {len(reports)} tests ran")
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
@@ -24,6 +89,15 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip("the real Sunnybrook archives are not beside this checkout (../shared/data)")
     return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return a project with raw data of its own, everything run, committed and pushed.
+
+    Tests leave its files as they are. What changes them works in a clone or a copy.
+    """
+    return trained_project(tmp_path_factory.mktemp("trained"))
 
 
 @pytest.fixture(scope="session")

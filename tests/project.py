@@ -1,5 +1,6 @@
 """A copy of this repository in a temporary folder, on which tests run commands as people do."""
 
+import csv
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from bench.rig.clones import TINY_UNET
 from lvseg.core.hashes import file_hash
 
 ROOT = Path(__file__).parent.parent
+RAW = "data/sunnybrook"  # where the raw data of `trained_project` lies
 TINY: dict[str, dict[str, Any]] = {
     "phantom": {"patients": 6, "slices": 3, "phases": 4, "matrix": 64},
     "train_dense": {"epochs": 1, "image_size": 32},
@@ -43,10 +45,12 @@ class Project:
             **extra,
         }
 
-    def run(self, *command: str, fails: bool = False, **extra: str) -> str:
+    def run(self, *command: str, fails: bool = False, input: str = "", **extra: str) -> str:
         """Run a command, check how it ended, and return what it said."""
         surroundings = self.environment(**extra)
-        done = subprocess.run(command, cwd=self.root, env=surroundings, capture_output=True, text=True)
+        done = subprocess.run(
+            command, cwd=self.root, env=surroundings, capture_output=True, text=True, input=input
+        )
         said = done.stdout + done.stderr
         assert (done.returncode != 0) == fails, f"{' '.join(command)}\n{said[-6000:]}"
         return said
@@ -68,9 +72,16 @@ class Project:
             params[section].update(values)
         path.write_text(yaml.safe_dump(params, sort_keys=False))
 
-    def clone(self, name: str) -> "Project":
-        other = Project(self.root.parent / name, self.home)
+    def clone(self, folder: Path) -> "Project":
+        """Return a clone as `git clone` makes it: what git does not hold is not there."""
+        other = Project(folder / "clone", self.home)
         self.run("git", "clone", "--quiet", str(self.root), str(other.root))
+        return other
+
+    def copy(self, folder: Path) -> "Project":
+        """Return a copy with all that lies there: data, cache, checkpoints."""
+        other = Project(folder / "owner", folder / "home")
+        self.run("cp", "--archive", str(self.root), str(self.home), str(folder))
         return other
 
     def metrics(self) -> dict[str, Any]:
@@ -99,3 +110,33 @@ def working_copy(folder: Path) -> Project:
     project.run("git", "init", "--quiet")
     project.set(TINY)
     return project
+
+
+def trained_project(folder: Path) -> Project:
+    """Return a project with a phantom as raw data of its own, whose ids are not public, and everything run.
+
+    The commit comes after the run. One patient of the phantom lies in `held-back` beside the project.
+    """
+    project = working_copy(folder)
+    project.set({"data": {"raw": RAW, "ids_public": False}})
+    project.python("-m", "tasks.phantom")
+    (project.root / "data/phantom").rename(project.root / RAW)
+    _move_first_patient(project.root / RAW, folder / "held-back")
+    project.dvc("add", "--quiet", RAW)
+    project.dvc("remote", "add", "--default", "--quiet", "store", str(folder / "remote"))
+    project.python("-m", "tasks.repro")
+    project.commit("our own data")
+    project.dvc("push", "--quiet")
+    return project
+
+
+def _move_first_patient(source: Path, target: Path) -> None:
+    """Move the folders of one patient: images and contours, under whichever of his two ids."""
+    table = next(source.rglob("*patientdata.csv"))
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        patient = next(csv.DictReader(file))
+    found = [path for key in ("PatientID", "OriginalID") for path in source.rglob(patient[key])]
+    assert len(found) >= 2, f"images and contours of {patient}"
+    for path in found:
+        (target / path.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target / path.relative_to(source))
