@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from flows.process.leash import PR_SET_PDEATHSIG, prctl
 from tests.flows.site import Site
@@ -70,12 +71,22 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/api"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Iterator[Site]:
-    """A repository like this one with a tiny phantom, deployed, and a worker for its pool `local`."""
+    """A repository like this one with a tiny phantom, deployed, and a worker for its pool `local`.
+
+    Its worker takes parts of cohorts, too. Tests leave its commit and its files as they were.
+    """
     folder = tmp_path_factory.mktemp("site")
     project = working_copy(folder)
-    project.commit("as it is here")
+    described = yaml.safe_load((project.root / "prefect.yaml").read_text())
+    deployments = {(one["entrypoint"], one["name"]): one for one in described["deployments"]}
+    part = deployments["flows/predict_cohort.py:predict_shard", "gpu"]
+    described["deployments"].append({**part, "name": "local", "work_pool": {"name": "local"}})
+    # By itself it would look when a test has changed something, every ten minutes.
+    deployments["flows/watch.py:watch_data", "poll"]["schedules"] = []
+    (project.root / "prefect.yaml").write_text(yaml.safe_dump(described))
+    project.commit("as it is here, but for the deployments")
     place = Site(project, prefect_server)
     place.python("-m", "flows.deploy")
     command = [sys.executable, "-m", "flows.worker", "--pool", "local"]
@@ -84,11 +95,12 @@ def site(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Itera
 
 
 @pytest.fixture(scope="session")
-def stand_in(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Site:
-    """A repository like this one, deployed, whose `run-stage` is the flow of `tests/flows/stand_in.py`."""
+def stand_in(tmp_path_factory: pytest.TempPathFactory, site: Site) -> Site:
+    """A repository like that of `site`, whose `run-stage` is the flow of `tests/flows/stand_in.py`.
+
+    A worker that runs there takes the runs of what `site` deployed: its code is where the worker is.
+    """
     project = working_copy(tmp_path_factory.mktemp("stand-in"))
     shutil.copy(Path(__file__).with_name("stand_in.py"), project.root / "flows/run_stage.py")
     project.commit("as it is here, but for run-stage")
-    place = Site(project, prefect_server)
-    place.python("-m", "flows.deploy")
-    return place
+    return Site(project, site.api)

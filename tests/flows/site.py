@@ -1,5 +1,6 @@
 """A repository whose flows run on a real Prefect server, seen through the server's API as its pages see it."""
 
+import ast
 import json
 import sqlite3
 import time
@@ -36,9 +37,42 @@ class Site:
         home = str(self.project.home / "prefect")
         return self.project.environment(PREFECT_API_URL=self.api, PREFECT_HOME=home)
 
-    def python(self, *arguments: str) -> str:
+    def python(self, *arguments: str, **options: Any) -> str:
         home = str(self.project.home / "prefect")
-        return self.project.python(*arguments, PREFECT_API_URL=self.api, PREFECT_HOME=home)
+        return self.project.python(*arguments, PREFECT_API_URL=self.api, PREFECT_HOME=home, **options)
+
+    def in_turn(self, flow: str, runs: list[dict[str, Any]]) -> list[str]:
+        """Run a flow here without a worker, once with each of some parameters; return how each ended."""
+        script = (
+            "import json, sys\n"
+            f"from flows.{flow} import {flow}\n"
+            "for parameters in json.load(sys.stdin):\n"
+            f"    state = {flow}(return_state=True, **parameters)\n"
+            "    print('ENDED', state.type.name, state.message)\n"
+        )
+        said = self.python("-c", script, input=json.dumps(runs)).splitlines()
+        ended = [line.removeprefix("ENDED ") for line in said if line.startswith("ENDED ")]
+        assert len(ended) == len(runs), said
+        return ended
+
+    def refused(self, *commands: str) -> list[str]:
+        """Return what modules say that are run in turn and fail; one process, for Prefect takes seconds to import."""
+        script = (
+            "import contextlib, io, runpy, sys\n"
+            "for line in sys.stdin.read().splitlines():\n"
+            "    sys.argv, said = line.split(), io.StringIO()\n"
+            "    with contextlib.redirect_stderr(said):\n"
+            "        try:\n"
+            "            runpy.run_module(sys.argv[0], run_name='__main__')\n"
+            "        except SystemExit as end:\n"
+            "            print(repr((end.code, said.getvalue())))\n"
+        )
+        ended = [
+            ast.literal_eval(line)
+            for line in self.python("-c", script, input="\n".join(commands)).splitlines()
+        ]
+        assert [status for status, _ in ended] == [1] * len(commands), ended
+        return [said for _, said in ended]
 
     def call(self, path: str, body: Any = None) -> Any:
         """Ask the Prefect API."""

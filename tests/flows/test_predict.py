@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from lvseg.core.hashes import tree_hash
 from tests.flows.site import FlowRun, Site, wait_for
@@ -40,13 +39,6 @@ def shards(site: Site, cohort: Path, out: str) -> list[FlowRun]:
 
 
 def test_parts_make_the_whole(site: Site, cohort: Path) -> None:
-    described = yaml.safe_load((site.root / "prefect.yaml").read_text())
-    described["deployments"].append(
-        {**described["deployments"][-1], "name": "local", "work_pool": {"name": "local"}}
-    )
-    (site.root / "prefect.yaml").write_text(yaml.safe_dump(described))
-    site.project.commit("a pool more")
-    site.python("-m", "flows.deploy")
     for out, pool in (("here", None), ("there", "local")):
         run = site.run(COHORT, **how(cohort, out, pool=pool))
         assert run.state["name"] == "Completed", run.log()
@@ -77,10 +69,11 @@ def test_parts_end_with_the_run_that_waits_for_them(site: Site, cohort: Path) ->
 
 
 def test_a_cohort_that_cannot_be_is_refused(site: Site, cohort: Path) -> None:
-    for wrong, said in (
-        ({"studies": str(cohort / "gone")}, "no folder and no list"),
-        ({"pool": "nowhere"}, "no deployment predict-shard/nowhere"),
-        ({"model": str(cohort)}, "model.keras and run.json"),
-    ):
-        state = site.run(COHORT, **{**how(cohort, "refused"), **wrong}).state
-        assert state["name"] == "Failed" and said in state["message"], state["message"]
+    wrong = {
+        "no folder and no list": {"studies": str(cohort / "gone")},
+        "no deployment predict-shard/nowhere": {"pool": "nowhere"},
+        "model.keras and run.json": {"model": str(cohort)},
+    }
+    ended = site.in_turn("predict_cohort", [{**how(cohort, "refused"), **one} for one in wrong.values()])
+    for words, line in zip(wrong, ended, strict=True):
+        assert line.startswith("FAILED ") and words in line

@@ -1,14 +1,14 @@
-"""`retrain` as a team uses it: deployed on a real Prefect server, run by a real worker, on a tiny phantom.
-
-The tests go on from one another, so that the networks are trained once.
-"""
+"""`retrain` as a team uses it: deployed on a real Prefect server, run by a real worker, on a tiny phantom."""
 
 import json
 import os
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -23,7 +23,36 @@ STEPS = [*STAGES, "promote"]
 
 @pytest.fixture(scope="module")
 def first(site: Site) -> FlowRun:
+    """The first run of this repository, which trains the networks."""
     return site.run()
+
+
+@dataclass
+class Weekly:
+    """The workspace of the runs, which is where the last of them left it."""
+
+    site: Site
+    last: FlowRun
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def run(self, **parameters: Any) -> FlowRun:
+        self.parameters = parameters
+        self.last = self.site.run(**parameters)
+        return self.last
+
+    def at(self, **parameters: Any) -> None:
+        """See to it that the last run had these parameters."""
+        if self.parameters != parameters:
+            self.run(**parameters)
+
+    def leave(self) -> None:
+        """Note that what comes next leaves the workspace in a state of its own."""
+        self.parameters = {"unlike": "any other"}
+
+
+@pytest.fixture(scope="module")
+def weekly(site: Site, first: FlowRun) -> Weekly:
+    return Weekly(site, first)
 
 
 def test_the_first_run_does_everything(site: Site, first: FlowRun) -> None:
@@ -108,86 +137,40 @@ def green(colour: tuple[int, int, int]) -> bool:
     return colour[1] > 120 and colour[0] < 80 and colour[2] < 120
 
 
-def test_nothing_new_nothing_done(site: Site, first: FlowRun) -> None:
+def test_nothing_new_nothing_done(site: Site, weekly: Weekly) -> None:
+    weekly.at()
+    before = site.runs_by_status()
     again = site.run()
     assert again.state["name"] == "Up to date"
     assert again.states() == dict.fromkeys(STEPS, "Cached")
-    assert site.runs_by_status() == {"FINISHED": len(TRAININGS)}
+    assert site.runs_by_status() == before
     assert site.project.run("git", "status", "--porcelain") == "", "a person's checkout was touched"
     assert not (site.root / "data/shards").exists()
 
 
-WRONG = {
-    "did you mean train_cnn.epochs?": {"overrides": ["train_cnn.epoch=3"]},
-    "start a run for each": {"overrides": ["train_cnn.epochs=1,2"]},
-    "train_cnn.epochs = 0": {"overrides": ["train_cnn.epochs=0"]},
-    "must read section.key=value": {"overrides": ["train_cnn.epochs"]},
-    "evalute": {"targets": ["evalute"]},
-    "train is no stage of this run": {"force": ["train"]},
-    "nowhere is no commit": {"revision": "nowhere"},
-    "train_on: DVC has no default remote": {"train_on": "gpu"},
-    "work is checked out": {"branch": "work"},
-    "is no name for a branch": {"branch": "a..b"},
-    "push: DVC has no default remote": {"push": True},
-}
-
-
-def test_a_wrong_parameter_is_refused_before_anything_runs(site: Site, first: FlowRun) -> None:
-    site.project.run("git", "checkout", "-q", "-b", "work")
-    script = (
-        "from flows.retrain import retrain\n"
-        f"for parameters in {list(WRONG.values())!r}:\n"
-        "    state = retrain(return_state=True, **parameters)\n"
-        "    print('ENDED', state.type.name, state.message)\n"
-    )
-    said = site.python("-c", script)
-    ended = [line for line in said.splitlines() if line.startswith("ENDED")]
-    assert len(ended) == len(WRONG)
-    for words, line in zip(WRONG, ended, strict=True):
-        assert line.startswith("ENDED FAILED") and words in line
-    assert "Task run" not in said
-
-
-def test_overrides_run_only_what_they_concern_and_keep_their_record(site: Site, first: FlowRun) -> None:
-    before = site.weights()
-    run = site.run(overrides=["train_dense.epochs=2"], branch="lvseg/tries")
-    assert run.states() == {
-        **dict.fromkeys(STAGES, "Cached"),
-        "train-dense": "Completed",
-        "evaluate": "Completed",
-        "report": "Completed",
-        "promote": "Completed",
+@pytest.mark.usefixtures("first")
+def test_a_wrong_parameter_is_refused_before_anything_runs(site: Site) -> None:
+    here = site.project.run("git", "branch", "--show-current").strip()
+    wrong: dict[str, dict[str, Any]] = {
+        "did you mean train_cnn.epochs?": {"overrides": ["train_cnn.epoch=3"]},
+        "start a run for each": {"overrides": ["train_cnn.epochs=1,2"]},
+        "train_cnn.epochs = 0": {"overrides": ["train_cnn.epochs=0"]},
+        "must read section.key=value": {"overrides": ["train_cnn.epochs"]},
+        "evalute": {"targets": ["evalute"]},
+        "train is no stage of this run": {"force": ["train"]},
+        "nowhere is no commit": {"revision": "nowhere"},
+        "train_on: DVC has no default remote": {"train_on": "gpu"},
+        f"{here} is checked out": {"branch": here},
+        "is no name for a branch": {"branch": "a..b"},
+        "push: DVC has no default remote": {"push": True},
     }
-    assert site.weights()["cnn"] == before["cnn"] and site.weights()["dense"] != before["dense"]
-    for place in (f"refs/lvseg/runs/{run.id}", "lvseg/tries"):
-        assert "epochs: 2" in site.project.run("git", "show", f"{place}:params.yaml")
-    dirty = site.mlflow("select count(*) from tags where key = 'lvseg.git_dirty' and value = 'true'")
-    assert dirty == [(0,)], "the parameters of a run are a commit, not an edited file"
-    assert "epochs: 2" not in (site.root / "params.yaml").read_text()
+    before = {path: path.stat().st_mtime_ns for path in site.workspace.glob("models/*/*")}
+    for words, line in zip(wrong, site.in_turn("retrain", list(wrong.values())), strict=True):
+        assert line.startswith("FAILED ") and words in line
+    assert before == {path: path.stat().st_mtime_ns for path in site.workspace.glob("models/*/*")}
 
 
-def test_what_was_trained_before_comes_from_the_run_cache_and_names_its_run(
-    site: Site, first: FlowRun
-) -> None:
-    count = site.runs_by_status()["FINISHED"]
-    run = site.run()
-    task = run.tasks()["train-dense"]
-    assert task["state"]["name"] == "Cached"
-    trained_first = site.mlflow("select min(start_time), run_uuid from runs where name like 'dense%'")[0][1]
-    assert trained_first in task["state"]["message"]
-    assert site.runs_by_status() == {"FINISHED": count}
-
-
-def test_a_stage_that_fails_by_its_own_fault_is_not_tried_again(site: Site, first: FlowRun) -> None:
-    run = site.run(overrides=["split.test_fraction=0.9"])
-    assert run.state["type"] == "FAILED"
-    assert run.state["message"].startswith("split: ")
-    assert run.tasks()["split"]["run_count"] == 1
-    assert run.states()["extract"] == "Cached" and run.states()["evaluate"] == "NotReady"
-    assert "| split | Failed |" in run.artifacts()["comparison"]
-
-
-def in_training(site: Site, run: FlowRun) -> psutil.Process:
+def in_training(site: Site) -> psutil.Process:
     """Wait until the cnn has finished an epoch, and return its process."""
     progress = site.workspace / ".lvseg/progress/train-cnn.json"
     progress.unlink(missing_ok=True)
@@ -195,49 +178,126 @@ def in_training(site: Site, run: FlowRun) -> psutil.Process:
     return next(p for p in site.stages() if p.cmdline()[-1:] == ["tasks.train_cnn"])
 
 
-LONGER = ["train_cnn.epochs=40"]
+LONGER = {"overrides": ["train_cnn.epochs=25"], "branch": "lvseg/tries"}
 
 
-def test_cancel_ends_everything_and_the_next_run_goes_on(site: Site, first: FlowRun) -> None:
-    run = site.start(overrides=LONGER)
-    in_training(site, run)
+@dataclass(frozen=True)
+class Interrupted:
+    """A run with more epochs that was cancelled in the training of the cnn, and the run after it."""
+
+    cancelled: FlowRun
+    seconds: float
+    left: list[Path]
+    statuses: set[str]
+    resumed: FlowRun
+    weights: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def interrupted(site: Site, weekly: Weekly) -> Interrupted:
+    weekly.leave()
+    cancelled = site.start(**LONGER)
+    in_training(site)
     asked = time.monotonic()
-    site.call(f"flow_runs/{run.id}/set_state", {"state": {"type": "CANCELLING"}})
+    site.call(f"flow_runs/{cancelled.id}/set_state", {"state": {"type": "CANCELLING"}})
     wait_for(lambda: not site.stages(), "the processes to end", 10)
-    assert run.ended()["type"] == "CANCELLED"
-    assert time.monotonic() - asked < 20
-    assert "RUNNING" not in site.runs_by_status()
-    workspace = site.workspace
-    assert not list(workspace.glob(".*.tmp")) and not list(workspace.glob("*/.*.tmp"))
-    resumed = site.run(overrides=LONGER)
-    assert resumed.states()["train-cnn"] == "Completed"
-    assert "goes on after epoch" in resumed.log()
+    cancelled.ended()
+    seconds, workspace = time.monotonic() - asked, site.workspace
+    left = [*workspace.glob(".*.tmp"), *workspace.glob("*/.*.tmp")]
+    statuses = set(site.runs_by_status())
+    resumed = weekly.run(**LONGER)
+    return Interrupted(cancelled, seconds, left, statuses, resumed, site.weights())
 
 
-def test_a_stage_that_is_killed_is_tried_again_with_the_same_result(site: Site, first: FlowRun) -> None:
-    wanted = site.weights()  # of the test before: cut off once, and completed
-    run = site.start(overrides=LONGER, force=["train-cnn"])
-    in_training(site, run).kill()
+def test_cancel_ends_everything_and_the_next_run_goes_on(interrupted: Interrupted) -> None:
+    assert interrupted.cancelled.state["type"] == "CANCELLED"
+    assert interrupted.seconds < 20
+    assert "RUNNING" not in interrupted.statuses
+    assert not interrupted.left
+    assert interrupted.resumed.states()["train-cnn"] == "Completed"
+    assert "goes on after epoch" in interrupted.resumed.log()
+
+
+def test_overrides_run_only_what_they_concern_and_keep_their_record(
+    site: Site, first: FlowRun, interrupted: Interrupted
+) -> None:
+    run = interrupted.resumed
+    assert run.states() == {
+        **dict.fromkeys(STAGES, "Cached"),
+        "train-cnn": "Completed",
+        "evaluate": "Completed",
+        "report": "Completed",
+        "promote": "Completed",
+    }
+    for place in (f"refs/lvseg/runs/{run.id}", LONGER["branch"]):
+        assert "epochs: 25" in site.project.run("git", "show", f"{place}:params.yaml")
+    dirty = site.mlflow("select count(*) from tags where key = 'lvseg.git_dirty' and value = 'true'")
+    assert dirty == [(0,)], "the parameters of a run are a commit, not an edited file"
+    assert "epochs: 25" not in (site.root / "params.yaml").read_text()
+
+
+def test_what_was_trained_before_comes_from_the_run_cache_and_names_its_run(
+    site: Site, weekly: Weekly, interrupted: Interrupted
+) -> None:
+    weekly.at(**LONGER)
+    count = site.runs_by_status()["FINISHED"]
+    run = weekly.run()
+    task = run.tasks()["train-cnn"]
+    assert task["state"]["name"] == "Cached"
+    trained_first = site.mlflow("select min(start_time), run_uuid from runs where name like 'cnn%'")[0][1]
+    assert trained_first in task["state"]["message"]
+    assert site.runs_by_status() == {"FINISHED": count}
+    assert site.weights()["cnn"] != interrupted.weights["cnn"]
+    assert site.weights()["unet"] == interrupted.weights["unet"]
+
+
+def test_a_stage_that_is_killed_is_tried_again_with_the_same_result(
+    site: Site, weekly: Weekly, interrupted: Interrupted
+) -> None:
+    """The same as that of a training that was cut off elsewhere and went on."""
+    weekly.leave()
+    run = site.start(overrides=LONGER["overrides"], targets=["train-cnn"], force=["train-cnn"])
+    in_training(site).kill()
     assert run.ended()["type"] == "COMPLETED", run.log()
     assert run.tasks()["train-cnn"]["run_count"] == 2
     assert "goes on after epoch" in run.log()
-    assert site.weights() == wanted
+    assert site.weights()["cnn"] == interrupted.weights["cnn"]
     assert set(site.runs_by_status()) == {"FINISHED"} and not site.stages()
 
 
-def test_raw_data_that_changed_starts_a_run_of_its_own(site: Site, first: FlowRun) -> None:
+def test_a_stage_that_fails_by_its_own_fault_is_not_tried_again(weekly: Weekly) -> None:
+    run = weekly.run(overrides=["split.test_fraction=0.9"])
+    assert run.state["type"] == "FAILED"
+    assert run.state["message"].startswith("split: ")
+    assert run.tasks()["split"]["run_count"] == 1
+    assert run.states()["extract"] == "Cached" and run.states()["evaluate"] == "NotReady"
+    assert "| split | Failed |" in run.artifacts()["comparison"]
+
+
+@pytest.fixture
+def own_data(site: Site, weekly: Weekly) -> Iterator[str]:
+    """Commit raw data of one's own for the time of a test, and return the commit."""
     raw = site.root / "data/sunnybrook"
     shutil.copytree(site.workspace / "data/phantom", raw)
     site.project.dvc("add", "--quiet", "data/sunnybrook")
     site.project.set({"data": {"raw": "data/sunnybrook"}})
     site.project.commit("our own data")
-    commit = site.project.run("git", "rev-parse", "HEAD").strip()
-    assert "has changed: data/sunnybrook.dvc" in site.python("-m", "flows.watch")
+    yield site.project.run("git", "rev-parse", "HEAD").strip()
+    weekly.leave()
+    site.project.run("git", "reset", "--quiet", "--hard", "HEAD~")
+    shutil.rmtree(raw)
+
+
+def test_raw_data_that_changed_starts_a_run_of_its_own(site: Site, own_data: str) -> None:
+    nowhere = Site(site.project, "http://127.0.0.1:1/api")
+    (refused,) = nowhere.refused("flows.watch")
+    assert "http://127.0.0.1:1/api does not answer" in refused and refused.count("\n") == 1
+    assert f"has changed: data/sunnybrook.dvc at {own_data[:12]}" in site.python("-m", "flows.watch")
     assert "announced before" in site.python("-m", "flows.watch")
 
     def started() -> list[str]:
         found = site.call("flow_runs/filter", {"sort": "EXPECTED_START_TIME_DESC", "limit": 20})
-        return [run["id"] for run in found if run["parameters"].get("revision") == commit]
+        return [run["id"] for run in found if run["parameters"].get("revision") == own_data]
 
     (run_id,) = wait_for(started, "the run that the event starts", 30)
     run = FlowRun(site, run_id)

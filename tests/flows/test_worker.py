@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 
 from flows.service import settings
 from tests.flows.conftest import process
@@ -41,47 +40,38 @@ def start(site: Site, folder: Path, stage: str) -> FlowRun:
     return site.start("run-stage/gpu", stage=stage, ref=str(folder))
 
 
-@pytest.fixture(scope="module")
-def queued(stand_in: Site, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FlowRun, FlowRun]:
-    """Two runs for one GPU, and the folder that they write to."""
-    folder = tmp_path_factory.mktemp("runs")
-    return folder, start(stand_in, folder, "first"), start(stand_in, folder, "second")
-
-
-def test_sigterm_ends_the_run_in_order_and_takes_no_other(
-    stand_in: Site, queued: tuple[Path, FlowRun, FlowRun], tmp_path: Path
-) -> None:
-    folder, first, second = queued
+def test_sigterm_ends_the_run_in_order_and_takes_no_other(stand_in: Site, tmp_path: Path) -> None:
+    runs = {stage: start(stand_in, tmp_path, stage) for stage in ("one", "other")}
     with worker(stand_in, tmp_path / "log") as ours:
-        wait_for(lambda: [*folder.glob("*.began")], "a run to begin", seconds=60)
-        stage = next(folder.glob("*.began")).stem
-        engine = began(folder, stage)
-        assert (folder / f"{stage}.began").read_text().endswith(" 3"), "CUDA_VISIBLE_DEVICES"
+        wait_for(lambda: [*tmp_path.glob("*.began")], "a run to begin", seconds=60)
+        stage = next(tmp_path.glob("*.began")).stem
+        engine = began(tmp_path, stage)
+        assert (tmp_path / f"{stage}.began").read_text().endswith(" 3"), "CUDA_VISIBLE_DEVICES"
         below = ours.children(recursive=True)
         assert engine in below
-        orphan = int((folder / f"{stage}.orphan").read_text())
+        orphan = int((tmp_path / f"{stage}.orphan").read_text())
         wait_for(lambda: not psutil.pid_exists(orphan), "the worker to bury the orphan", seconds=5)
         ours.terminate()
         assert ours.wait(END) == 0
     assert all(gone(process) for process in below)
-    assert (folder / f"{stage}.ended").exists()
-    told, waiting = (first, second) if stage == "first" else (second, first)
-    assert told.state["type"] == "CRASHED"
+    assert (tmp_path / f"{stage}.ended").exists()
+    assert runs.pop(stage).state["type"] == "CRASHED"
+    (waiting,) = runs.values()
     assert waiting.state["type"] == "SCHEDULED", "one GPU takes one run"
+    stand_in.call(
+        f"flow_runs/{waiting.id}/set_state", {"state": {"type": "CANCELLED"}}
+    )  # before another worker
 
 
-def test_a_killed_worker_leaves_no_run_behind(
-    stand_in: Site, queued: tuple[Path, FlowRun, FlowRun], tmp_path: Path
-) -> None:
+def test_a_killed_worker_leaves_no_run_behind(stand_in: Site, tmp_path: Path) -> None:
     """The worker that takes runs is Prefect's, below ours."""
-    folder, first, second = queued
-    stage, run = ("second", second) if (folder / "first.began").exists() else ("first", first)
+    run = start(stand_in, tmp_path, "stage")
     with worker(stand_in, tmp_path / "log") as ours:
-        engine = began(folder, stage)
+        engine = began(tmp_path, "stage")
         engine.parent().kill()
         assert ours.wait(END) == 1
     assert gone(engine)
-    assert (folder / f"{stage}.ended").exists()
+    assert (tmp_path / "stage.ended").exists()
     assert run.state["type"] == "CRASHED"
     assert "ended with status -9" in (tmp_path / "log").read_text().splitlines()[-1]
 
@@ -98,7 +88,11 @@ def test_a_run_that_falls_silent_becomes_crashed(stand_in: Site, tmp_path: Path)
     ) as engine:
         began(tmp_path, "alone")
         running = {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}
-        (found,) = stand_in.call("flow_runs/filter", running)
+        (found,) = [
+            run
+            for run in stand_in.call("flow_runs/filter", running)
+            if run["parameters"].get("stage") == "alone"
+        ]
         wait_for(lambda: beats(stand_in, found["id"]), "a heartbeat", seconds=20)
         engine.kill()
     run = FlowRun(stand_in, found["id"])

@@ -15,6 +15,8 @@ import pytest
 
 from tests.project import Project, working_copy
 
+pytestmark = pytest.mark.slow
+
 PIPELINE = """\
 stages:
   copy:
