@@ -77,9 +77,9 @@ def project(
     return folder
 
 
-@pytest.fixture(scope="session", autouse=True)
-def starting_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, subprocess.Popen, Path]]:
-    """Start a real tracking server on a free port of loopback; it gets ready while the first tests run."""
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of a real tracking server on a free port of loopback."""
     folder = tmp_path_factory.mktemp("server")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -88,24 +88,17 @@ def starting_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
     command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
     command += ["--artifacts-destination", str(folder / "artifacts")]
     environment = {**os.environ, **QUIET, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    log = folder / "log"
+    uri, log = f"http://127.0.0.1:{port}", folder / "log"
     with log.open("w") as file:
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=file, stderr=file, start_new_session=True
         )
     try:
-        yield f"http://127.0.0.1:{port}", process, log
+        _wait_for(uri, process, log)
+        yield uri
     finally:
         os.killpg(process.pid, signal.SIGTERM)  # the server's own session: nothing else is in it
         process.wait(20)
-
-
-@pytest.fixture(scope="session")
-def server(starting_server: tuple[str, subprocess.Popen, Path]) -> str:
-    """Return the address of the server, which answers."""
-    uri, process, log = starting_server
-    _wait_for(uri, process, log)
-    return uri
 
 
 def _wait_for(uri: str, process: subprocess.Popen, log: Path) -> None:

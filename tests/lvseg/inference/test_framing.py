@@ -19,6 +19,8 @@ from lvseg.phantom.dataset import Size, generate
 from tests.conftest import REPOSITORY
 from tests.lvseg.training import unet_training
 
+pytestmark = pytest.mark.slow
+
 PATIENTS, TEST_PATIENTS = 10, 3
 
 

@@ -13,6 +13,8 @@ from lvseg.inference.segmenter import load_segmenter
 from tests.conftest import REPOSITORY
 from tests.lvseg.training.unet_training import fixed_image
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_training_on_jax_repeats_and_its_model_answers_alike_on_tensorflow(
     tiny_shards: Path, tmp_path: Path

@@ -30,6 +30,8 @@ from tracking.runs import mlflow_runs
 from tracking.runs.record import Record
 from tracking.runs.store import QUIET, open_store
 
+pytestmark = pytest.mark.slow
+
 FRAME = Cine().pixels(0, 5)
 
 

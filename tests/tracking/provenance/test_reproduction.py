@@ -19,6 +19,8 @@ from tests.tracking import pipeline
 from tracking.provenance.checkout import dvc
 from tracking.provenance.reproduction import Compared, build_again, plan
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:

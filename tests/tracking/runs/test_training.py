@@ -59,6 +59,7 @@ def test_the_logged_model_is_the_trained_one_and_belongs_to_the_run(project: Pat
     assert mlflow.models.get_model_info(uri).run_id == run.info.run_id
 
 
+@pytest.mark.slow
 def test_two_trainings_of_the_same_inputs_do_the_work_once(project: Path) -> None:
     command = [sys.executable, "-m", "tests.tracking.stub"]
     surroundings = {**os.environ, "PYTHONPATH": str(REPOSITORY), "STUB_SEED": "1", "STUB_PAUSE": "1.5"}
@@ -117,6 +118,7 @@ def test_the_same_weights_go_to_the_same_run(project: Path, monkeypatch: pytest.
     assert [len(run.data.tags["lvseg.weights_hash"]) for run in all_runs()] == [64, 64]
 
 
+@pytest.mark.slow
 def test_killed_trainings_are_marked_and_resume_their_run(
     project: Path, capfd: pytest.CaptureFixture
 ) -> None:

@@ -26,6 +26,8 @@ from tests.tracking.server.team import ADMIN, Team, new_team
 from tracking.runs.store import open_store
 from tracking.server.migration import move
 
+pytestmark = pytest.mark.slow
+
 NewTeam = Callable[[str], Team]
 
 
