@@ -9,7 +9,7 @@ LOCKS := requirements/dev.lock requirements/gpu.lock requirements/uv.lock
 READY := .venv/ready
 DOCS_READY := .venv-docs/ready
 
-.PHONY: help repro mlflow ui setup test lint format docs wheel licences lock \
+.PHONY: help repro mlflow ui setup test test-unit coverage lint format docs wheel licences lock \
 	bench bench-train bench-predict bench-robust bench-serve bench-flow fleet chaos
 
 help: ## list these commands
@@ -32,8 +32,20 @@ setup: $(READY) ## build .venv alone; GPU=1 adds CUDA
 
 ##@ Work on it
 
-test: $(READY) ## all tests; ARGS="-k split" picks some
-	@$(PYTHON_OF_VENV) -m pytest $(ARGS)
+# tests/conftest.py says which tests stay together, and begins with those that take longest.
+CORES := -n auto --maxprocesses 4 --no-loadscope-reorder
+
+test: $(READY) ## all tests, on all cores; ARGS="-k split" picks some, on one
+	@$(PYTHON_OF_VENV) -m pytest $(or $(ARGS),$(CORES))
+
+test-unit: $(READY) ## the tests that start no server, no pipeline and no long training: a minute
+	@$(PYTHON_OF_VENV) -m pytest -m "not slow" $(CORES) $(ARGS)
+
+coverage: $(READY) ## all tests, and what of lvseg/ and tracking/ they run, in all their processes
+	@$(PYTHON_OF_VENV) -m coverage erase
+	@$(PYTHON_OF_VENV) -m coverage run -m pytest $(CORES) $(ARGS)
+	@$(PYTHON_OF_VENV) -m coverage combine --quiet
+	@$(PYTHON_OF_VENV) -m coverage report
 
 lint: $(READY) ## ruff, formatting, types, and who imports whom (.importlinter)
 	@$(PYTHON_OF_VENV) -m ruff check .
