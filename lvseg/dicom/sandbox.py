@@ -4,104 +4,110 @@ The decoders of compressed pictures are written in C: a damaged file may end the
 bytes may ask for gigabytes. Here this ends a child, and the file is refused.
 """
 
-import json
 import os
 import resource
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
+from importlib.machinery import ModuleSpec
+from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from lvseg.core.archives import Item, UnreadableError
-from lvseg.dicom.header import read_image
-from lvseg.dicom.pixels import read_pixels
+
+if TYPE_CHECKING:
+    import numpy as np
+    from pebble import ProcessPool
 
 LARGEST = 4096  # rows or columns
 MEMORY = 2 * 2**30  # bytes that a child may take
 SECONDS = 20  # for one file
-_ROOT = str(Path(__file__).resolve().parents[2])
-_CHILD = "import sys; sys.path.insert(0, sys.argv[1]); from lvseg.dicom.sandbox import main; main()"
+_FILE = "frame.dcm"
+_STARTING = threading.Lock()
+
+Decoded = tuple["np.ndarray", tuple[float, float] | None]
 
 
 class Decoder:
-    """Reads files one after the other in a child, which is started at the first file and after its death."""
+    """Reads files one after the other in a child, which is started at the first file and after its death.
+
+    Threads may share one: they take turns, so that a file that ends the child is refused alone.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._child: subprocess.Popen[bytes] | None = None
+        self._turn = threading.Lock()
+        self._pool: ProcessPool | None = None
 
-    def read(self, content: bytes) -> tuple[np.ndarray, tuple[float, float] | None]:
+    def read(self, content: bytes) -> Decoded:
         """Return the pixels (H, W) of a file, and the mm between rows and between columns where it says so.
 
         Raises:
             UnreadableError: the file is damaged, too large, or not one grey image.
         """
-        with self._lock:
+        with self._turn, tempfile.TemporaryDirectory() as folder:  # a child that dies would leave it behind
+            (Path(folder) / _FILE).write_bytes(content)
+            item = Item(folder, _FILE, len(content), -1, 0)
             try:
-                return self._asked(content)
-            except (OSError, EOFError):
-                self._end()
+                return self._child().schedule(_read, [item], timeout=SECONDS).result()
+            except UnreadableError:
+                raise
+            except Exception:  # the child died, took too long, or failed in a way of its own
                 raise UnreadableError("damaged: no decoder can read it within its time and memory") from None
 
-    def _asked(self, content: bytes) -> tuple[np.ndarray, tuple[float, float] | None]:
-        """Send a file to the child and return its answer."""
-        if self._child is None:
-            self._child = subprocess.Popen(
-                [sys.executable, "-c", _CHILD, _ROOT],
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # each thread would take of its memory
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-        assert self._child.stdin and self._child.stdout
-        self._child.stdin.write(b"%d\n" % len(content) + content)
-        self._child.stdin.flush()
-        line = self._child.stdout.readline()
-        if not line:
-            raise EOFError
-        said = json.loads(line)
-        if "refused" in said:
-            raise UnreadableError(said["refused"])
-        pixels = np.frombuffer(self._child.stdout.read(said["bytes"]), said["dtype"]).reshape(said["shape"])
-        return pixels, said["spacing"] and tuple(said["spacing"])
+    def _child(self) -> "ProcessPool":
+        """Return a pool of one process that takes files."""
+        from pebble import ProcessPool
 
-    def _end(self) -> None:
-        """End the child."""
-        if self._child:
-            self._child.kill()
-            self._child.communicate()
-            self._child = None
+        if self._pool is None or not self._pool.active:
+            self._pool = ProcessPool(1, initializer=_confine, context=_FreshContext())
+        return self._pool
 
 
-def main() -> None:
-    """Answer files until there are no more: the life of the child."""
+class _FreshProcess(SpawnProcess):
+    """A new interpreter that imports what its work needs, and nothing else."""
+
+    @staticmethod
+    def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802 - multiprocessing's name for how a process starts
+        # A child would run the main module of this process once more, for functions that are defined there. That
+        # starts a script anew that has no guard against it, and fills memory with what the module imports.
+        main = sys.modules["__main__"]
+        with _STARTING:
+            spec = main.__spec__
+            main.__spec__ = ModuleSpec("__main__", None)  # of this name a child imports nothing
+            try:
+                return SpawnProcess._Popen(process_obj)
+            finally:
+                main.__spec__ = spec
+
+
+class _FreshContext(SpawnContext):
+    """Never a fork: the process that serves has threads, those of TensorFlow among them."""
+
+    Process = _FreshProcess
+
+
+def _confine() -> None:
+    """Limit what this process may take and say, and import what reads files: the first that a child does."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # each thread would take of its memory
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # decoders print
-    while line := sys.stdin.buffer.readline():
-        content = sys.stdin.buffer.read(int(line))
-        signal.alarm(SECONDS)  # ends this process
-        try:
-            pixels, spacing = _read(content)
-        except (UnreadableError, MemoryError) as error:
-            answers.write(json.dumps({"refused": str(error) or "too large"}).encode() + b"\n")
-        else:
-            facts = {"dtype": pixels.dtype.str, "shape": pixels.shape, "bytes": pixels.nbytes}
-            answers.write(json.dumps({**facts, "spacing": spacing}).encode() + b"\n" + pixels.tobytes())
-        signal.alarm(0)
-        answers.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)  # decoders print
+    os.dup2(nowhere, 2)
+    import lvseg.dicom.pixels  # noqa: F401 - now, not in the time of the first file
 
 
-def _read(content: bytes) -> tuple[np.ndarray, tuple[float, float] | None]:
+def _read(item: Item) -> Decoded:
     """Read one file, as the pipeline reads files."""
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "frame.dcm").write_bytes(content)
-        image = read_image(Item(folder, "frame.dcm", len(content), -1, 0))
+    from lvseg.dicom.header import read_image
+    from lvseg.dicom.pixels import read_pixels
+
+    try:
+        image = read_image(item)
         if max(image.rows, image.columns) > LARGEST:
             raise UnreadableError(f"{image.rows} x {image.columns} pixels, from 1 to {LARGEST} are taken")
         return read_pixels(image), image.spacing
+    except MemoryError as error:
+        raise UnreadableError(str(error) or "too large") from None

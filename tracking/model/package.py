@@ -25,7 +25,7 @@ from tracking.runs.store import Store
 LOADER = "served"  # module of the artifact that MLflow calls
 REQUIREMENTS = (
     "mlflow", "keras", "tensorflow", "numpy", "pandas", "scipy", "contourpy",
-    "pydicom", "python-gdcm", "pylibjpeg", "pylibjpeg-openjpeg",
+    "pydicom", "python-gdcm", "pylibjpeg", "pylibjpeg-openjpeg", "pebble",
 )  # fmt: skip
 SIGNATURE = ModelSignature(
     Schema([ColSpec(AnyType(), name, required=False) for name in ("pixels", "spacing_mm", "dicom")])

@@ -1,5 +1,6 @@
 """The model of a run, as others load and serve it: away from this repository, on frames as they come."""
 
+import ast
 import base64
 import io
 import json
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +213,22 @@ def test_a_bad_frame_is_refused_by_its_number_and_the_server_lives(name: str, ad
 def test_what_is_no_request_is_refused(body: bytes, address: str) -> None:
     response = httpx.post(address, content=body, headers={"content-type": "application/json"}, timeout=60)
     assert 400 <= response.status_code < 500, response.text
+
+
+def test_the_requirements_are_what_the_code_of_the_artifact_imports(artifact: Path) -> None:
+    given = {
+        module
+        for module, holders in packages_distributions().items()
+        if {holder.lower() for holder in holders} & set(package.REQUIREMENTS)
+    }
+    imported: set[str] = set()
+    for path in (artifact / "code").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.partition(".")[0])
+    assert imported <= given | sys.stdlib_module_names | {"lvseg"}
 
 
 def test_the_artifact_holds_its_own_code_and_nothing_of_this_machine(artifact: Path) -> None:
