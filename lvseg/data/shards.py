@@ -14,6 +14,7 @@ import numpy as np
 
 from lvseg.core.errors import UserError
 from lvseg.core.files import atomic_path
+from lvseg.imaging.spacing import Spacing
 
 _LOCAL_HEADER = struct.Struct("<26xHH")  # ..., length of the name, length of the extra field
 
@@ -71,6 +72,11 @@ class Shard:
     official_part: np.ndarray
     source: np.ndarray
     convention: np.ndarray
+
+    @property
+    def spacing(self) -> Spacing:
+        """Of the pixels; NaN where the source does not say."""
+        return Spacing(float(self.spacing_mm[0]), float(self.spacing_mm[1]))
 
     def contour(self, index: int) -> np.ndarray:
         """Return the (n, 2) points of one contour."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lvseg.dicom.phases import PlacedImage
+from lvseg.imaging.spacing import UNKNOWN, Spacing
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,10 @@ class Cine:
     notes: tuple[str, ...] = ()
 
     @property
-    def spacing_mm(self) -> tuple[float, float]:
-        """Millimetres between rows and between columns; NaN where the source does not say."""
-        return self.frames[0].image.spacing or (np.nan, np.nan)
+    def spacing_mm(self) -> Spacing:
+        """Of the pixels; NaN where the source does not say."""
+        spacing = self.frames[0].image.spacing
+        return UNKNOWN if spacing is None else Spacing(*spacing)
 
     @property
     def slices(self) -> int:

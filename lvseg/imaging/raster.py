@@ -8,8 +8,10 @@ so that areas carry no bias even where coordinates are whole numbers. Points are
 import numpy as np
 from PIL import Image, ImageDraw
 
+from lvseg.imaging.types import Contour, Mask
 
-def rasterise(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+
+def rasterise(points: Contour, shape: tuple[int, int]) -> Mask:
     """Return the (rows, columns) uint8 mask of a polygon, by the even-odd rule.
 
     Each row of pixel centres is cut by the edges; behind every cut inside and outside change places. That
@@ -18,6 +20,12 @@ def rasterise(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     Args:
         points: (n, 2), x (column) and y (row) in pixels; parts outside the image are cut off.
         shape: rows and columns.
+
+    Example:
+        >>> rasterise(np.array([[0.5, 0.5], [2.5, 0.5], [2.5, 1.5], [0.5, 1.5]]), (3, 4))
+        array([[0, 0, 0, 0],
+               [0, 1, 1, 0],
+               [0, 0, 0, 0]], dtype=uint8)
     """
     rows, columns = shape
     x, y = points.T
@@ -35,10 +43,14 @@ def rasterise(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return mask
 
 
-def with_border(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def with_border(points: Contour, shape: tuple[int, int]) -> Mask:
     """Return the same polygon as many programs draw it: points rounded to whole pixels, the border inside.
 
     How far that lies from `rasterise` tells what the choice between two honest renderings costs.
+
+    Args:
+        points: (n, 2), x (column) and y (row) in pixels.
+        shape: rows and columns.
     """
     image = Image.new("L", (shape[1], shape[0]))
     corners = [(int(x), int(y)) for x, y in np.rint(points)]

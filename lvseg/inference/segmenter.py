@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lvseg.core.backend import keras
 from lvseg.core.errors import UserError
+from lvseg.imaging.boxes import Box
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.outline import outline
 
@@ -32,15 +33,15 @@ class Prediction:
 
     def contour(self) -> NDArray[np.float64] | None:
         """Return the outline (n, 2) of the largest region, x and y in pixels; None where nothing is drawn."""
-        if not self.mask.any():
+        box = Box.of_mask(self.mask)
+        if box is None:
             return None
-        rows, columns = (np.flatnonzero(self.mask.any(axis=axis)) for axis in (1, 0))
-        top, left = max(int(rows[0]) - 1, 0), max(int(columns[0]) - 1, 0)  # a border of what is outside
-        part = slice(top, int(rows[-1]) + 2), slice(left, int(columns[-1]) + 2)
+        box = box.widened(1).clipped(self.mask.shape)  # by a border of what is outside
+        part = box.slices
         # Regions that the mask leaves out lie outside, holes that it fills inside.
         inside, margin, nothing = self.mask[part].astype(bool), self.margin[part], np.float32(1e-3)
         line = outline(np.where(inside, np.maximum(margin, nothing), np.minimum(margin, -nothing)))
-        return None if line is None else line + np.array([left, top])
+        return None if line is None else line + np.array([box.left, box.top])
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from lvseg.imaging.boxes import Box
 from lvseg.imaging.raster import rasterise
 
 GOOD_MM = 5.0
@@ -95,9 +96,9 @@ def _searched(automatic: np.ndarray, manual: np.ndarray) -> np.ndarray | None:
 
 def _centroid(points: np.ndarray) -> np.ndarray | None:
     """Return the mean position (x, y) of the pixels that a contour covers; None where it covers none."""
-    corner = np.floor(points.min(axis=0))
-    columns, rows = (np.ceil(points.max(axis=0)) - corner + 1).astype(int)
-    covered = np.argwhere(rasterise(points - corner, (rows, columns)))
+    box = Box.of_points(points)
+    corner = np.array([box.left, box.top], float)
+    covered = np.argwhere(rasterise(points - corner, box.shape))
     return covered.mean(axis=0)[::-1] + corner if len(covered) else None
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lvseg.imaging.boxes import Box
 from lvseg.phantom.body import FAT, Body
 from lvseg.phantom.heart import ANGLES, Array, Heart
 from lvseg.phantom.texture import Field, ellipse, lay
@@ -54,8 +55,9 @@ class Scene:
         )
         reach = max(float(self._borders(c)[-1].max()) for c in (0.0, 1.0)) + 12
         close = np.hypot(x, y) < (_ATRIA_MM if view.w.min() < _BASAL_MM else reach)
-        rows, columns = np.flatnonzero(close.any(1)), np.flatnonzero(close.any(0))
-        self._box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+        near = Box.of_mask(close)
+        assert near, "the heart lies in the image"
+        self._box = near.slices
         x, y, w = (np.asarray(a[(slice(None), *self._box)], np.float32) for a in (view.x, view.y, view.w))
         self._w = w
         cx, cy = heart.centre(self._heights)

@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from lvseg.imaging.boxes import Box
 from lvseg.pictures import style
 
 OPACITY = 0.55  # of a tint: the image shows through
@@ -119,8 +120,6 @@ def crop(marked: NDArray[np.bool_]) -> tuple[slice, slice]:
 
     Where nothing is marked, it is the whole image.
     """
-    places = np.argwhere(marked) if marked.any() else np.array([[0, 0], marked.shape])
-    low, high = places.min(axis=0), places.max(axis=0) + 1
-    side = max(int((high - low).max()) + 2 * _MARGIN, _LEAST_CROP)
-    top, left = np.clip((low + high - side) // 2, 0, np.maximum(np.array(marked.shape) - side, 0)).tolist()
-    return slice(top, top + side), slice(left, left + side)
+    box = Box.of_mask(marked) or Box(0, 0, *marked.shape)
+    side = max(*box.widened(_MARGIN).shape, _LEAST_CROP)
+    return box.resized(side, side).moved_into(marked.shape).slices

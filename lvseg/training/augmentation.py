@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lvseg.imaging.grid import Grid
+from lvseg.imaging.spacing import Spacing
 from lvseg.models.unet_params import Augmentation
 
 ImageAndMask = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -39,7 +40,7 @@ class Augmented:
         self,
         image: NDArray[np.generic],
         mask: NDArray[np.uint8],
-        spacing_mm: NDArray[np.float64],
+        spacing_mm: Spacing,
         rng: np.random.Generator,
     ) -> ImageAndMask:
         """Return image (crop, crop, 1) and mask (crop, crop), both float32.

@@ -11,6 +11,7 @@ from lvseg.core.errors import UserError
 from lvseg.data import shards
 from lvseg.data.examples import Example
 from lvseg.imaging.grid import Grid
+from lvseg.imaging.spacing import Spacing
 
 ImageAndMask = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -25,7 +26,7 @@ class View(Protocol):
         self,
         image: NDArray[np.generic],
         mask: NDArray[np.uint8],
-        spacing_mm: NDArray[np.float64],
+        spacing_mm: Spacing,
         rng: np.random.Generator,
     ) -> ImageAndMask:
         """Return image (size, size, 1) and mask (size, size), both float32.
@@ -48,7 +49,7 @@ class OnGrid:
         self,
         image: NDArray[np.generic],
         mask: NDArray[np.uint8],
-        spacing_mm: NDArray[np.float64],
+        spacing_mm: Spacing,
         rng: np.random.Generator,
     ) -> ImageAndMask:
         """Return image and mask; nothing is left to chance."""
@@ -121,7 +122,7 @@ class Batches:
             shard = self._shard(example.shard)
             pixels = np.asarray(shard.pixels[example.frame])
             drawn = np.zeros(pixels.shape, np.uint8) if example.mask is None else shard.endo[example.mask]
-            return self._view(pixels, drawn, shard.spacing_mm, rng)
+            return self._view(pixels, drawn, shard.spacing, rng)
         except UserError as error:
             self.failure = error
             raise

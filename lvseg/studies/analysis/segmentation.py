@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvseg.dicom.cine import Cine
+from lvseg.imaging.boxes import Box
 from lvseg.inference.segmenter import VIEWS, Prediction, Segmenter
 from lvseg.studies.analysis.ventricle_regions import ventricle_regions
 
@@ -109,14 +110,14 @@ def _on_frame(
         region: (size, size), where the ventricle is.
     """
     shape = (cine.pixels.shape[1], cine.pixels.shape[2])
-    if not region.any():
+    box = Box.of_mask(region)
+    if box is None:
         return np.full(shape, -_SIGN_ONLY)
-    rows, columns = (np.flatnonzero(region.any(axis=axis)) for axis in (1, 0))
-    top, left = max(int(rows[0]) - _BORDER, 0), max(int(columns[0]) - _BORDER, 0)
-    part = slice(top, int(rows[-1]) + _BORDER), slice(left, int(columns[-1]) + _BORDER)
+    box = box.widened(_BORDER).clipped(region.shape)
+    part = box.slices
     chosen = np.where(
         region[part], np.maximum(margin[part], _SIGN_ONLY), np.minimum(margin[part], -_SIGN_ONLY)
     )
     return segmenter.grid.restored(
-        chosen, shape, cine.spacing_mm, beyond=-float(_SIGN_ONLY), corner=(top, left)
+        chosen, shape, cine.spacing_mm, beyond=-float(_SIGN_ONLY), corner=(box.top, box.left)
     )

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from lvseg.imaging.boxes import Box
+
 # Share of a slice's phases in which a region must be there; the cavity at the apex is gone for much of the beat.
 _PRESENT = 0.2
 _NEIGHBOURS = ndimage.generate_binary_structure(3, 3)  # voxels that share a corner are one body
@@ -28,10 +30,10 @@ def ventricle_regions(margins: NDArray[np.float32], slices: NDArray[np.int64]) -
     regions = np.zeros(margins.shape, np.bool_)
     for margin, slice_, region in zip(margins, slices, regions, strict=True):
         near, positive = body[slice_ - 1], margin > 0
-        if not (near & positive).any():
+        box = Box.of_mask(positive)
+        if box is None or not (near & positive).any():
             continue
-        rows, columns = (np.flatnonzero(positive.any(axis=axis)) for axis in (1, 0))
-        part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)  # nothing is positive beyond
+        part = box.slices  # nothing is positive beyond
         labels, _ = ndimage.label(positive[part])
         touching = np.unique(labels[near[part] & (labels > 0)])
         strength = ndimage.sum_labels(np.square(margin[part], dtype=np.float64), labels, touching)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from lvseg.imaging.boxes import Box
 from lvseg.studies.analysis.result import StudyResult
 
 CONTOUR = (255, 212, 0)  # RGB; yellow lies apart from every grey
@@ -46,28 +46,25 @@ def tile_crop(result: StudyResult) -> TileCrop:
 
     The scale is that of the square's inner half: fat at its border may be far brighter than blood.
     """
-    shape = np.array(result.masks.shape[1:])
+    shape = result.masks.shape[1:]
     pixel_mm = np.array(result.cine.spacing_mm)
     pixel_mm = pixel_mm if np.isfinite(pixel_mm).all() else np.ones(2)
-    predicted = np.argwhere(result.masks.any(axis=0))
-    low: NDArray[np.float64 | np.int64]
-    high: NDArray[np.float64 | np.int64]
-    if predicted.size:
-        low, high = predicted.min(axis=0), predicted.max(axis=0) + 1
-        side_mm = max(_SURROUND * ((high - low) * pixel_mm).max(), _LEAST * pixel_mm.max())
+    box = Box.of_mask(np.any(result.masks, axis=0))
+    if box:
+        side_mm = max(_SURROUND * (np.array(box.shape) * pixel_mm).max(), _LEAST * pixel_mm.max())
     else:
-        low, high = np.zeros(2), shape
-        side_mm = _MIDDLE * (shape * pixel_mm).min()
-    rows, columns = np.maximum(np.rint(side_mm / pixel_mm), 1).astype(int)
-    top, left = np.floor((low + high - (rows, columns)) / 2).astype(int)
+        box = Box(0, 0, *shape)
+        side_mm = _MIDDLE * (np.array(shape) * pixel_mm).min()
+    rows, columns = np.maximum(np.rint(side_mm / pixel_mm), 1).astype(int).tolist()
+    box = box.resized(rows, columns)
     inner_half = [
         slice(max(start + length // 4, 0), start + length - length // 4)
-        for start, length in ((top, rows), (left, columns))
+        for start, length in ((box.top, rows), (box.left, columns))
     ]
     pixels = result.cine.pixels[:, *inner_half].ravel()
     black, blood = np.percentile(pixels[:: pixels.size // _GREY_SAMPLES + 1], _GREY_PERCENTILES)
     white = black + _HEADROOM * (blood - black)
-    return TileCrop(int(left), int(top), int(columns), int(rows), float(black), float(white))
+    return TileCrop(box.left, box.top, columns, rows, float(black), float(white))
 
 
 def draw_tile(result: StudyResult, position: int, crop: TileCrop, size: int) -> Image.Image:
