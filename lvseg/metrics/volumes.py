@@ -14,6 +14,23 @@ MUSCLE_G_PER_ML = 1.05
 _MM3_PER_ML = 1000.0
 
 
+def stroke_volume(edv_ml: float, esv_ml: float) -> float:
+    """Return what one beat moves, in ml, from the volumes at end-diastole and end-systole in ml."""
+    return edv_ml - esv_ml
+
+
+def ejection_fraction(edv_ml: float, esv_ml: float) -> float:
+    """Return the share of the end-diastolic volume that one beat moves, in percent.
+
+    NaN where there is no end-diastolic volume, or it is not known.
+
+    Example:
+        >>> ejection_fraction(120.0, 48.0)
+        60.0
+    """
+    return 100 * stroke_volume(edv_ml, esv_ml) / edv_ml if edv_ml > 0 else math.nan
+
+
 @dataclass(frozen=True)
 class Volumes:
     """The cavity of one patient.
@@ -29,12 +46,12 @@ class Volumes:
     @property
     def stroke_ml(self) -> float:
         """What one beat moves, in ml."""
-        return self.edv_ml - self.esv_ml
+        return stroke_volume(self.edv_ml, self.esv_ml)
 
     @property
     def ef_percent(self) -> float:
         """The ejection fraction in percent; NaN where there is no end-diastolic volume."""
-        return 100 * self.stroke_ml / self.edv_ml if self.edv_ml > 0 else math.nan
+        return ejection_fraction(self.edv_ml, self.esv_ml)
 
 
 def volumes(ed_mm2: Mapping[int, float], es_mm2: Mapping[int, float], slice_distance_mm: float) -> Volumes:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvseg.dicom.cine import Cine
+from lvseg.metrics.volumes import ejection_fraction, stroke_volume
 from lvseg.imaging.outline import area
 
 _MM3_PER_ML = 1000.0
@@ -43,12 +44,12 @@ class Measurements:
     @property
     def sv_ml(self) -> float:
         """The stroke volume: what one beat moves, in ml."""
-        return self.edv_ml - self.esv_ml
+        return stroke_volume(self.edv_ml, self.esv_ml)
 
     @property
     def ef_percent(self) -> float:
         """The ejection fraction in percent; NaN where there is no end-diastolic volume."""
-        return 100 * self.sv_ml / self.edv_ml if self.edv_ml > 0 else float("nan")
+        return ejection_fraction(self.edv_ml, self.esv_ml)
 
     @property
     def ed_and_es(self) -> tuple[int, ...]:

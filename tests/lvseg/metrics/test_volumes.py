@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from lvseg.metrics.volumes import agreement, mass_g, volumes
+from lvseg.metrics.volumes import agreement, ejection_fraction, mass_g, stroke_volume, volumes
 
 
 def test_a_stack_by_hand() -> None:
@@ -24,6 +24,13 @@ def test_a_cavity_that_is_gone_at_systole_still_counts() -> None:
 
 def test_without_volume_there_is_no_ejection_fraction() -> None:
     assert math.isnan(volumes({}, {1: 5.0}, 10.0).ef_percent)
+
+
+def test_ejection_fraction_by_hand() -> None:
+    assert stroke_volume(120.0, 48.0) == 72.0
+    assert ejection_fraction(120.0, 48.0) == pytest.approx(60.0)
+    assert ejection_fraction(50.0, 55.0) == pytest.approx(-10.0)
+    assert math.isnan(ejection_fraction(0.0, 0.0)) and math.isnan(ejection_fraction(math.nan, 5.0))
 
 
 def test_mass_by_hand() -> None:
