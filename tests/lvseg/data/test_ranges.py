@@ -21,8 +21,19 @@ def test_the_ranges_of_shards_hold_their_own_patients(tiny_shards: Path) -> None
     low, high = known.ranges["edv_ml"]
     assert 5 < low <= high < 30
     for path in paths:
-        assert not ranges.of_shards([path]).outside({name: value[0] for name, value in known.ranges.items()})
+        patient = {name: low for name, (low, _) in ranges.of_shards([path]).ranges.items()}
+        assert set(patient) == set(ranges.WORDS)
+        assert all(known.ranges[name][0] <= value <= known.ranges[name][1] for name, value in patient.items())
+        assert not known.outside(patient) and not known.strange(patient)
     assert DataRanges.read(known.written()).ranges.keys() == known.ranges.keys()
+
+
+@pytest.mark.parametrize(("value", "far"), [(7.0, False), (11.0, False), (3.4, True), (15.1, True)])
+def test_far_is_half_of_the_range_or_a_quarter_of_the_nearest_value(value: float, far: bool) -> None:
+    """Beyond 8 to 10 mm the reach is half of the nearest value's half: 2 mm below, 2.5 mm above."""
+    known = DataRanges({"distance_mm": (8.0, 10.0)})
+    assert known.outside({"distance_mm": value}) == ({"distance_mm": value} if far else {})
+    assert not known.outside({}) and not known.outside({"distance_mm": np.nan})
 
 
 @pytest.mark.parametrize(
