@@ -27,6 +27,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 from lvseg import params
 from lvseg.core import backend
 from lvseg.core.command import run
+from lvseg.core.environment import command_environment
 from lvseg.core.errors import UserError
 
 CLIENTS = 4
@@ -123,14 +124,13 @@ def served(artifact: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # MLflow calls `uvicorn` by name
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
     command += ["--model-uri", str(artifact), "--port", str(port), "--workers", "1"]
-    quiet = {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    environment = command_environment(  # MLflow calls `uvicorn` by name
+        MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true"
+    )
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            command, env={**os.environ, **quiet}, stdout=log, stderr=log, start_new_session=True
-        )
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
         try:
             _await(process, port)
             yield f"http://127.0.0.1:{port}/invocations"

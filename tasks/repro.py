@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lvseg.core.command import run
+from lvseg.core.environment import command_environment
 from lvseg.core.errors import UserError
 from lvseg.data.raw_data import check_tracked
 from lvseg.params import load
@@ -35,8 +36,7 @@ def main() -> None:
 
 def _repro() -> int:
     """Run `dvc repro report` with this interpreter's environment; return its exit status."""
-    here = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{here}{os.pathsep}{os.environ.get('PATH', '')}"}
+    environment = command_environment()
     if not os.access("/var/tmp", os.W_OK):  # where DVC keeps its state of file hashes
         environment.setdefault("DVC_SITE_CACHE_DIR", str(Path(".dvc/tmp/site").absolute()))
     dvc = subprocess.Popen([sys.executable, "-m", "dvc", "repro", "report"], env=environment)

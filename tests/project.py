@@ -34,7 +34,10 @@ class Project:
     home: Path
 
     def environment(self, **extra: str) -> dict[str, str]:
-        """Return the surroundings of its commands."""
+        """Return the surroundings of its commands.
+
+        Not by `lvseg.core.environment`: a fault of what is tested must not make the tests agree with it.
+        """
         others = ("GIT_", "MLFLOW_", "PREFECT_", "LVSEG_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
         return {

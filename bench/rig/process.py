@@ -17,13 +17,15 @@ from pathlib import Path
 import psutil
 
 from flows.process.leash import PR_SET_PDEATHSIG, prctl
+from lvseg.core.environment import command_environment
 from lvseg.core.errors import UserError
 
 LOOPBACK = "127.0.0.1"
 MARK = "LVSEG_RIG"  # in the surroundings of every process of a rig, so that what got away is found again
 START = 120.0  # seconds for a server to answer
 END = 40.0  # seconds for a process to end when asked
-_OURS = ("GIT_", "MLFLOW_", "PREFECT_", "DVC_", "LVSEG_", "SSH_", "VIRTUAL_ENV", "PYTHON", "CUDA_")
+# More than a flow or a rebuild leaves out: no setting of this machine's user may reach a figure.
+_USERS = ("GIT_", "MLFLOW_", "PREFECT_", "DVC_", "LVSEG_", "SSH_", "VIRTUAL_ENV", "PYTHON", "CUDA_")
 
 
 @contextmanager
@@ -48,20 +50,17 @@ def rig(keep: bool = False) -> Iterator[Path]:
 
 def surroundings(rig: Path, home: Path, **extra: str) -> dict[str, str]:
     """Return the environment of a process: an own HOME, this venv first, nothing of the user's settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-    return {
-        **kept,
+    settings = {
         MARK: str(rig),
         "HOME": str(home),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "DVC_SITE_CACHE_DIR": str(home / "dvc"),
         "PREFECT_HOME": str(home / "prefect"),
         "DVC_NO_ANALYTICS": "1",
         "DO_NOT_TRACK": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        **extra,
     }
+    return command_environment(_USERS, **settings | extra)
 
 
 @dataclass(frozen=True)

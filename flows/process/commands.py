@@ -1,7 +1,6 @@
 """DVC and tasks in a workspace: on a leash, into a log, without the names of patients."""
 
 import logging
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from flows.process import leashed
 from flows.process.children import Children
 from flows.process.failures import failure, is_error
 from lvseg import params
+from lvseg.core.environment import command_environment
 from lvseg.core.places import state_home
 
 Log = logging.Logger | logging.LoggerAdapter[Any]  # Prefect's of a run is an adapter
@@ -45,18 +45,14 @@ class Dvc:
         """Return the environment of a stage: this venv's commands first, shared state, one tracking store."""
         from tracking.runs.store import tracking_uri
 
-        # Of a hook, of another run, of other code: none of it is meant for a stage.
-        dropped = ("GIT_", "MLFLOW_RUN_ID", "PYTHONPATH")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-        here = Path(sys.executable).parent
-        return {
-            **kept,
-            "PATH": f"{here}{os.pathsep}{kept.get('PATH', os.defpath)}",
-            "LVSEG_HOME": str(state_home()),
-            "MLFLOW_TRACKING_URI": tracking_uri(),
-            "DVC_NO_ANALYTICS": "1",
-            "PYTHONUNBUFFERED": "1",
-        }
+        return command_environment(
+            # Of a hook, of another run, of other code: none of it is meant for a stage.
+            without=("GIT_", "MLFLOW_RUN_ID", "PYTHONPATH"),
+            LVSEG_HOME=str(state_home()),
+            MLFLOW_TRACKING_URI=tracking_uri(),
+            DVC_NO_ANALYTICS="1",
+            PYTHONUNBUFFERED="1",
+        )
 
     def run(
         self,

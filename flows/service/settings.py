@@ -1,9 +1,8 @@
 """Addresses and surroundings of servers, workers and clients: one place, so that all mean the same."""
 
 import os
-import sys
-from pathlib import Path
 
+from lvseg.core.environment import command_environment
 from lvseg.core.errors import UserError
 from lvseg.core.places import ROOT, state_home
 
@@ -21,7 +20,6 @@ def environment() -> dict[str, str]:
 
     What the user has set wins. Without an address of a server it is the one that `make ui` starts.
     """
-    here = Path(sys.executable).parent
     state_home().mkdir(parents=True, exist_ok=True)  # Prefect makes its home there, and nothing above it
     return {
         "PREFECT_API_URL": api_url(),
@@ -33,10 +31,7 @@ def environment() -> dict[str, str]:
         "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
         "PREFECT_CLI_COLORS": "false",
         "LVSEG_REPOSITORY": str(ROOT),
-        **os.environ,
-        "DO_NOT_TRACK": "1",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PATH": f"{here}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        **command_environment(DO_NOT_TRACK="1", PREFECT_SERVER_ANALYTICS_ENABLED="false"),
     }
 
 

@@ -20,6 +20,7 @@ import pytest
 from pydicom.encaps import encapsulate
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless
 
+from lvseg.core.environment import command_environment
 from lvseg.imaging.grid import Grid
 from lvseg.inference.segmenter import Segmenter
 from lvseg.models.keras_file import save_model
@@ -64,11 +65,10 @@ def address(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local", "--model-uri"]
     command += [str(artifact), "--port", str(port), "--workers", "1"]
     log = folder / "log"
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # MLflow calls `uvicorn` by name
-    surroundings = {**os.environ, **QUIET, "PATH": path}
+    environment = command_environment(**QUIET)  # MLflow calls `uvicorn` by name
     with log.open("w") as file:
         process = subprocess.Popen(
-            command, cwd=folder, env=surroundings, stdout=file, stderr=file, start_new_session=True
+            command, cwd=folder, env=environment, stdout=file, stderr=file, start_new_session=True
         )
     try:
         for _ in range(300):
