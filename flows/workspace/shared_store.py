@@ -6,52 +6,52 @@ from typing import Any
 
 from lvseg.core.errors import UserError
 from lvseg.core.places import main_worktree
-
-LINKS = "reflink,hardlink,symlink,copy"  # outs are links into the cache where the file system can
+from tracking.provenance.dvc_command import share_cache
 
 
 def share(worktree: Path) -> None:
     """Write `.dvc/config.local` of a worktree: the cache, remotes and credentials of the main worktree.
 
-    Relative paths in the configuration mean the same folders in both, wherever the worktree lies.
+    Relative paths in the configuration mean the same folders in both, wherever the worktree lies. What its commit
+    says of remotes stays: a run may be of a commit that the main worktree does not have yet.
 
     Raises:
         UserError: DVC cannot read the configuration of either; the message is DVC's.
     """
-    from dvc.config import Config, ConfigError, merge
+    from dvc.config import Config, ConfigError
 
     main, own = main_worktree() / ".dvc", worktree / ".dvc"
-    target = own / "config.local"
-    target.unlink(missing_ok=True)
-    target.touch(mode=0o600)  # it may hold credentials
+    (own / "config.local").unlink(missing_ok=True)  # of the run before
     try:
         theirs = Config(str(main))
-        with Config(str(own)).edit("local") as config:
-            merge(config, _committed(Config(str(own)).read("repo"), own, main))
-            merge(config, _plain(theirs.read("local")))
-            config["cache"] |= {"dir": str(theirs["cache"].get("dir") or main / "cache"), "type": LINKS}
+        settings = {
+            **_moved(Config(str(own)).read("repo"), own, main),
+            **_flat(theirs.read("local")),
+            "cache.dir": str(theirs["cache"].get("dir") or main / "cache"),
+        }
     except ConfigError as error:
         raise UserError(f"DVC in {main}: {error}") from None
+    share_cache(worktree, settings)
 
 
-def _committed(config: dict[str, Any], own: Path, main: Path) -> dict[str, Any]:
+def _moved(config: dict[str, Any], own: Path, main: Path) -> dict[str, str]:
     """Return the relative paths in the committed remotes, as the main worktree reads them."""
     from dvc.config_schema import RelPath
 
     return {
-        "remote": {
-            name: {
-                key: os.path.normpath(main / os.path.relpath(value, own))
-                for key, value in options.items()
-                if isinstance(value, RelPath)
-            }
-            for name, options in config["remote"].items()
-        }
+        f"remote.{name}.{option}": os.path.normpath(main / os.path.relpath(value, own))
+        for name, options in config["remote"].items()
+        for option, value in options.items()
+        if isinstance(value, RelPath)
     }
 
 
-def _plain(config: Any) -> Any:
-    """Return a configuration whose paths are plain text: DVC would write its own kind relative to the file."""
-    if isinstance(config, dict):
-        return {key: _plain(value) for key, value in config.items()}
-    return str(config) if isinstance(config, str) else config
+def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return nested settings by their dotted names; paths are absolute."""
+    found: dict[str, str] = {}
+    for name, value in config.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = str(value)
+    return found

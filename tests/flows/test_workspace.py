@@ -134,17 +134,17 @@ def test_worktree_shares_cache_run_cache_and_remotes(project: Project, taker: Ta
         assert (place / "copied/source.txt").read_text() == "one"
         config, base = (place / ".dvc/config.local").read_text(), project.root.parent
         for line in (
-            f"dir = {base}/moved cache",
-            f"url = {base}/near",
-            f"keyfile = {project.root}/.dvc/keys/id",
-            f"credentialpath = {project.root}/.dvc/keys/aws",
+            f'dir = "{base}/moved cache"',
+            f'url = "{base}/near"',
+            f'keyfile = "{project.root}/.dvc/keys/id"',
+            f'credentialpath = "{project.root}/.dvc/keys/aws"',
             'secret_access_key = "a#b%c"',
-            "url = s3://bucket/folder",
+            'url = "s3://bucket/folder"',
         ):
-            assert f"    {line}\n" in config
+            assert f"\n{line}\n" in config
         assert (place / ".dvc/config.local").stat().st_mode & 0o777 == 0o600
     with taker.taken("locked"):  # a committed remote, relative to the main worktree
-        assert f"    url = {base}/committed\n" in (place / ".dvc/config.local").read_text()
+        assert f'\nurl = "{base}/committed"\n' in (place / ".dvc/config.local").read_text()
 
 
 def test_workspace_keeps_what_is_data_and_drops_what_is_not(project: Project, taker: Taker) -> None:

@@ -10,7 +10,7 @@ import yaml
 from mlflow.entities.model_registry import ModelVersion, ModelVersionTag
 
 from lvseg.core.hashes import file_hash, tree_hash
-from tracking.provenance.checkout import dvc, surroundings
+from tracking.provenance.dvc_command import dvc, dvc_environment
 
 RAW, KEY = "data/raw", "0123"
 STAGES: dict[str, dict[str, Any]] = {
@@ -59,7 +59,9 @@ def make(folder: Path) -> Path:
 def git(folder: Path, *arguments: str) -> str:
     """Run git as somebody."""
     command = ["git", "-c", "user.name=A", "-c", "user.email=a@b.c", *arguments]
-    done = subprocess.run(command, cwd=folder, env=surroundings(), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, cwd=folder, env=dvc_environment(), capture_output=True, text=True, check=True
+    )
     return done.stdout.strip()
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from lvseg.core.git import read_file
 from lvseg.core.places import ROOT
-from tracking.provenance.checkout import dvc, dvc_settings, write_dvc_settings
+from tracking.provenance.dvc_command import dvc, dvc_settings, write_dvc_settings
 
 
 @dataclass(frozen=True)

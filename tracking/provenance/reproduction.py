@@ -17,7 +17,8 @@ from lvseg.core.git import read_file
 from lvseg.core.hashes import file_hash, tree_hash
 from lvseg.core.places import ROOT, state_home
 from lvseg.data.examples import SHARDS, SPLIT
-from tracking.provenance.checkout import dvc, surroundings, undisturbed, worktree
+from tracking.provenance.checkout import temporary_worktree, undisturbed
+from tracking.provenance.dvc_command import dvc, dvc_environment
 from tracking.provenance.raw_data import Raw, raw_data, write_pointer
 
 if TYPE_CHECKING:
@@ -114,12 +115,12 @@ def build_again(plan: Plan, tell: Callable[[Compared], None], root: Path = ROOT)
     Raises:
         UserError: raw data cannot be had, or a stage stopped.
     """
-    with worktree(plan.commit, root) as place:
+    with temporary_worktree(plan.commit, root) as place:
         home = place.with_name("home")
         home.mkdir()
         if not plan.raw.public:
             shutil.copy(state_home() / KEY, home)  # with its mode: for the owner alone
-        environment = surroundings(
+        environment = dvc_environment(
             LVSEG_HOME=str(home),
             MLFLOW_TRACKING_URI=f"sqlite:///{home}/mlflow.db",
             DVC_SITE_CACHE_DIR=str(home / "dvc"),

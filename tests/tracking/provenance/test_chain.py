@@ -12,7 +12,7 @@ from tests.tracking import pipeline, stub
 from tests.tracking.conftest import EXPERIMENT, all_runs
 from tracking.model import package
 from tracking.provenance.chain import _weights, chain
-from tracking.provenance.checkout import dvc
+from tracking.provenance.dvc_command import dvc
 from tracking.registry.versions import MODEL
 from tracking.runs.store import Store, open_store
 

@@ -16,7 +16,7 @@ import pytest
 from lvseg.core.errors import UserError
 from tests.conftest import REPOSITORY
 from tests.tracking import pipeline
-from tracking.provenance.checkout import dvc
+from tracking.provenance.dvc_command import dvc
 from tracking.provenance.reproduction import Compared, build_again, plan
 
 pytestmark = pytest.mark.slow
