@@ -11,6 +11,7 @@ from lvseg.core.places import ROOT
 from lvseg.data.examples import SHARDS, SPLIT
 from lvseg.params import Params
 from tracking.runs.record import Record
+from tracking.server import mlflow_internals
 
 
 def training_record(params: Params, summary: dict[str, Any]) -> Record:
@@ -46,11 +47,11 @@ def lineage_tags(
         "lvseg.git_dirty": str(git.dirty).lower(),
         **{f"lvseg.{name}_hash": inputs[name] for name in ("shards", "split", "code")},
         **{f"lvseg.dvc.{name}": value for name, value in dvc_hashes(raw).items()},
-        "mlflow.source.type": "JOB",
-        "mlflow.source.name": f"dvc repro {stage}",
+        mlflow_internals.SOURCE_TYPE: "JOB",
+        mlflow_internals.SOURCE_NAME: f"dvc repro {stage}",
     }
     if git.commit:
-        tags["mlflow.source.git.commit"] = git.commit
+        tags[mlflow_internals.GIT_COMMIT] = git.commit
     if flow_run := os.environ.get("PREFECT__FLOW_RUN_ID"):  # set where a flow started the stage
         tags["lvseg.flow_run"] = flow_run
     return tags

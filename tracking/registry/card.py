@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from lvseg.card.card_page import render, summary
 from lvseg.card.facts import Facts
 from lvseg.core.places import ROOT
-from tracking.runs.store import Store, patience
+from tracking.runs.store import Store
 from tracking.scores.results import result_of
+from tracking.server.mlflow_internals import patience, run_route
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -34,7 +35,7 @@ def write_card(store: Store, version: "ModelVersion") -> None:
         path = Path(folder) / page
         path.write_text(render(told, _pictures(store, run, Path(folder))), encoding="utf-8")
         client.log_artifact(version.run_id, str(path), FOLDER)
-    address = f"#/experiments/{run.info.experiment_id}/runs/{version.run_id}/artifacts/{FOLDER}/{page}"
+    address = f"{run_route(run.info.experiment_id, version.run_id)}/artifacts/{FOLDER}/{page}"
     description = summary(told, f"[{FOLDER}/{page}]({address}) among the artifacts of its run")
     if version.description != description:
         client.update_model_version(version.name, version.version, description)

@@ -1,6 +1,5 @@
 """What the experiment page says of an evaluated run: which pipeline run it belongs to, and a description."""
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +7,7 @@ from lvseg.core.hashes import canonical_json, sha256_text
 from tracking.runs.mlflow_runs import set_tags
 from tracking.runs.overridden_params import overridden
 from tracking.runs.store import Store
+from tracking.server.mlflow_internals import DESCRIPTION, picture_address, tables_tag
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -59,14 +59,14 @@ def describe(
             "lvseg.pipeline": pipeline,
             f"lvseg.pipeline.{pipeline}": "true",
             "lvseg.data": data,
-            "mlflow.loggedArtifacts": json.dumps([{"path": path, "type": "table"} for path in TABLES]),
+            **tables_tag(TABLES),
         },
     )
     run = store.client.get_run(run_id)
     pictures = {entry.path for entry in store.client.list_artifacts(run_id, "pictures")}
     text = description(run, scores, test, _PICTURE if _PICTURE in pictures else None)
-    if run.data.tags.get("mlflow.note.content") != text:
-        store.client.set_tag(run_id, "mlflow.note.content", text)
+    if run.data.tags.get(DESCRIPTION) != text:
+        store.client.set_tag(run_id, DESCRIPTION, text)
 
 
 def description(run: "Run", scores: Mapping[str, Any], test: Mapping[str, Any], picture: str | None) -> str:
@@ -87,8 +87,7 @@ def description(run: "Run", scores: Mapping[str, Any], test: Mapping[str, Any], 
         "",
     ]
     if picture:
-        address = f"get-artifact?path={picture}&run_uuid={run.info.run_id}"
-        lines.append(f"![Best, median and worst slices]({address})")
+        lines.append(f"![Best, median and worst slices]({picture_address(run.info.run_id, picture)})")
     return "\n".join(lines)
 
 

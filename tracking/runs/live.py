@@ -11,6 +11,7 @@ from typing import Any
 from lvseg.core.errors import UserError
 from tracking.runs.record import Record
 from tracking.runs.store import Store, open_store, reason, shown, tracking_uri, warn
+from tracking.server.mlflow_internals import system_monitor
 
 PAUSE = 60.0  # seconds without live logging after a failure, doubled after each further one
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
@@ -108,9 +109,7 @@ class LiveRun:
         self._runs.set_tags(store, self.run_id, {**record.tags, **self._runs.owner_tags()})
         self._logged = self._runs.logged_epochs(store, self.run_id)
         self.record = replace(record, started_ms=run.info.start_time)
-        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
-
-        self._monitor = SystemMetricsMonitor(self.run_id, resume_logging=True, tracking_uri=store.uri)
+        self._monitor = system_monitor(self.run_id, store.uri)
         self._monitor.start()
 
     def _log_history(self, store: Store, run_id: str) -> None:

@@ -7,52 +7,18 @@ another process, or beside a live run that already holds most of it.
 import csv
 import json
 from pathlib import Path
-from typing import Any
 
-from mlflow.data.dataset_source import DatasetSource
-from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 
 from lvseg.core.hashes import tree_hash
 from tracking.model.package import log_model
 from tracking.runs import mlflow_runs
 from tracking.runs.record import Record, read
-from tracking.runs.store import Store, patience
+from tracking.runs.store import Store
+from tracking.server.mlflow_internals import DATASET_CONTEXT, GIT_COMMIT, patience
 
 BATCH = 1000  # MLflow takes no more metrics in one call
-_ORIGIN = ("lvseg.git_commit", "lvseg.git_dirty", "mlflow.source.git.commit", "lvseg.flow_run")
-
-
-class DvcSource(DatasetSource):
-    """A folder that DVC tracks, named by its path in the repository and its hash."""
-
-    def __init__(self, facts: dict[str, Any]) -> None:
-        self._facts = facts
-
-    @staticmethod
-    def _get_source_type() -> str:
-        return "dvc"
-
-    def load(self, **kwargs: Any) -> Any:
-        """Refuse: the data comes back with `git checkout` of the commit and `dvc pull`."""
-        raise NotImplementedError("check out the run's git commit, then `dvc pull`")
-
-    @staticmethod
-    def _can_resolve(raw_source: Any) -> bool:
-        return False
-
-    @classmethod
-    def _resolve(cls, raw_source: Any) -> "DvcSource":
-        raise NotImplementedError
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the facts that stand for the source."""
-        return self._facts
-
-    @classmethod
-    def from_dict(cls, source_dict: dict[str, Any]) -> "DvcSource":
-        """Return the source that `to_dict` described."""
-        return cls(source_dict)
+_ORIGIN = ("lvseg.git_commit", "lvseg.git_dirty", GIT_COMMIT, "lvseg.flow_run")
 
 
 def publish(folder: Path, store: Store) -> str:
@@ -100,9 +66,14 @@ def _training(folder: Path, record: Record, store: Store, run: Run) -> None:
         facts = json.loads(timing.read_text(encoding="utf-8"))
         client.log_metric(run_id, "train_seconds", facts["seconds"])
         client.set_tag(run_id, "lvseg.device", facts["device"])
-    data = MetaDataset(DvcSource(record.dataset["source"]), record.dataset["name"], record.dataset["digest"])
-    context = [InputTag("mlflow.data.context", "training")]
-    client.log_inputs(run_id, [DatasetInput(data._to_mlflow_entity(), context)])
+    # A folder that DVC tracks, named by its path in the repository and its hash.
+    data = Dataset(
+        record.dataset["name"],
+        record.dataset["digest"],
+        source_type="dvc",
+        source=json.dumps(record.dataset["source"]),
+    )
+    client.log_inputs(run_id, [DatasetInput(data, [InputTag(DATASET_CONTEXT, "training")])])
     for name in ("run.json", "history.csv"):
         client.log_artifact(run_id, str(folder / "model" / name), "training")
     client.log_artifacts(run_id, str(folder / "training"), "training")

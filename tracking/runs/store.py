@@ -8,8 +8,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,18 +16,11 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from lvseg.core.places import main_worktree
+from tracking.server.mlflow_internals import QUICK
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# What MLflow itself would wait for a silent server is about ten minutes. A user's own setting wins.
-QUICK = {
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",  # seconds without a byte
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-}
-# A server that stores an upload elsewhere answers only when that is done.
-PATIENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -114,17 +106,6 @@ def _hush() -> None:
         "urllib3.connectionpool": logging.ERROR,
     }.items():
         logging.getLogger(name).setLevel(level)
-
-
-@contextmanager
-def patience() -> Iterator[None]:
-    """Give uploads the time that they need; settings of the user stay."""
-    ours = {name: value for name, value in PATIENT.items() if os.environ.get(name) == QUICK[name]}
-    os.environ.update(ours)
-    try:
-        yield
-    finally:
-        os.environ.update({name: QUICK[name] for name in ours})
 
 
 def warn(message: str) -> None:

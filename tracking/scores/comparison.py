@@ -8,14 +8,13 @@ from lvseg.comparison.compare import ComparedModel
 from lvseg.core.errors import UserError
 from tracking.runs.store import Store
 from tracking.scores.results import EvaluatedRun, find_run, result_of
+from tracking.server.mlflow_internals import SYSTEM_MEMORY
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
     from lvseg.data.examples import Example
     from lvseg.evaluation.scores import TrainedModel
-
-_MEMORY = "system/system_memory_usage_megabytes"
 
 
 def results(store: Store, names: Sequence[str]) -> list[EvaluatedRun]:
@@ -104,7 +103,7 @@ def _costs(store: Store, run: "Run") -> dict[str, float]:
     costs = {"parameters": float(run.data.params["parameters"])}
     if "train_seconds" in run.data.metrics:
         costs["training, seconds"] = run.data.metrics["train_seconds"]
-    memory = [entry.value for entry in store.client.get_metric_history(run.info.run_id, _MEMORY)]
+    memory = [entry.value for entry in store.client.get_metric_history(run.info.run_id, SYSTEM_MEMORY)]
     if memory:
         costs["memory in use on its machine, MB"] = max(memory)
     return costs

@@ -5,6 +5,7 @@ from typing import Any
 
 from lvseg.studies.analysis.result import ModelFacts
 from tracking.runs.required import required_store
+from tracking.server.mlflow_internals import RUN_NAME
 
 
 def log(out: Path, model: ModelFacts) -> str:
@@ -19,7 +20,7 @@ def log(out: Path, model: ModelFacts) -> str:
     table = pd.read_parquet(out / "measurements.parquet")
     store = required_store()
     tags = {
-        "mlflow.runName": f"predict {model.words}",
+        RUN_NAME: f"predict {model.words}",
         "lvseg.kind": "predictions",
         "lvseg.weights_hash": model.weights,
         "lvseg.model_version": model.version,

@@ -7,6 +7,7 @@ from pathlib import Path
 from lvseg import params
 from tracking.runs.store import open_store, reason, shown, tracking_uri, warn
 from tracking.scores.evaluation import REPORT
+from tracking.server.mlflow_internals import run_route
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def run_of(workspace: Path, model: Path) -> RunAddress | None:
         return None
     page = None
     if store.uri.startswith("http"):
-        page = f"{shown(store.uri).rstrip('/')}/#/experiments/{store.experiment_id}/runs/{run.info.run_id}"
+        page = f"{shown(store.uri).rstrip('/')}/{run_route(store.experiment_id, run.info.run_id)}"
     return RunAddress(
         id=run.info.run_id,
         title=run.info.run_name,

@@ -14,6 +14,7 @@ from lvseg import params
 from lvseg.core.command import run
 from lvseg.core.errors import UserError
 from tracking.runs.store import reason
+from tracking.server.mlflow_internals import artifact_repository, upgrade_database
 
 if TYPE_CHECKING:
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
@@ -50,7 +51,6 @@ def move(folder: Path, target: str, destination: str) -> tuple[dict[str, int], i
     Raises:
         UserError: there is no such store, the target is not empty or of another version, or files lie elsewhere.
     """
-    from mlflow.db import commands
     from sqlalchemy import NullPool, create_engine
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -61,7 +61,7 @@ def move(folder: Path, target: str, destination: str) -> tuple[dict[str, int], i
         create_engine(address, poolclass=NullPool) for address in (f"sqlite:///{database}", target)
     )
     try:
-        commands.main(["upgrade", target], standalone_mode=False)
+        upgrade_database(target)
         with source.connect() as old, sink.begin() as new:
             old.exec_driver_sql("begin immediate")  # who would write to it now is told that it is locked
             rows = _move_rows(old, new)
@@ -187,15 +187,13 @@ def _served(row: dict[str, Any], root: str) -> dict[str, Any]:
 
 def _upload(artifacts: Path, destination: str) -> int:
     """Copy the files to where the server keeps them, look that all are there, and return their number."""
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
     sizes = {
         path.relative_to(artifacts).as_posix(): path.stat().st_size
         for path in artifacts.rglob("*")
         if path.is_file()
     }
     if sizes:
-        repository = get_artifact_repository(destination)
+        repository = artifact_repository(destination)
         repository.log_artifacts(str(artifacts))
         missing = sizes.items() - dict(_files(repository)).items()
         if missing:
