@@ -93,25 +93,25 @@ bench: $(READY) ## speed of extraction against the obvious loop and against read
 	@$(PYTHON_OF_VENV) -m bench
 
 bench-train: $(READY) ## the U-Net against MONAI's on PyTorch, in equal time; needs data/ (make repro)
-	@$(PYTHON_OF_VENV) -m bench.training $(ARGS)
+	@$(PYTHON_OF_VENV) -m bench.models.training $(ARGS)
 
 bench-predict: $(READY) ## a study to its ejection fraction, against a MONAI script and the bare network; needs make repro
-	@$(PYTHON_OF_VENV) -m bench.prediction $(ARGS)
+	@$(PYTHON_OF_VENV) -m bench.models.prediction $(ARGS)
 
 bench-robust: $(READY) ## what other framings and pixels cost the U-Net; ARGS="--model cnn"
-	@$(PYTHON_OF_VENV) -m bench.robustness $(ARGS)
+	@$(PYTHON_OF_VENV) -m bench.models.robustness $(ARGS)
 
 bench-serve: $(READY) ## the best model served on loopback: requests a second, and broken ones; needs make repro
-	@$(PYTHON_OF_VENV) -m bench.serving $(ARGS)
+	@$(PYTHON_OF_VENV) -m bench.models.serving $(ARGS)
 
 bench-flow: $(READY) ## what Prefect costs on top of DVC, and what two workers bring; ARGS=--help
-	@$(PYTHON_OF_VENV) -m bench.flow $(ARGS)
+	@$(PYTHON_OF_VENV) -m bench.orchestration.flow $(ARGS)
 
 fleet: $(READY) ## a team's set-up on this machine: PostgreSQL, SSH, two workers; needs Debian packages
-	@$(PYTHON_OF_VENV) -m bench.fleet $(ARGS)
+	@$(PYTHON_OF_VENV) -m bench.orchestration.fleet $(ARGS)
 
 chaos: $(READY) ## faults on purpose, and what is left of them; ARGS="worker-killed" picks some
-	@$(PYTHON_OF_VENV) -m bench.chaos $(ARGS)
+	@$(PYTHON_OF_VENV) -m bench.orchestration.chaos $(ARGS)
 
 $(READY): $(LOCKS) pyproject.toml requirements/setup.sh requirements/install.sh $(PYTHON_OF_VENV)
 	@GPU="$(GPU)" PYTHON="$(PYTHON)" sh requirements/setup.sh

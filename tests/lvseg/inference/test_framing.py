@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.robustness import FRAMINGS, Picture, losses, mean_dice
+from bench.models.robustness import FRAMINGS, Picture, losses, mean_dice
 from lvseg.data import drawn_frames
 from lvseg.data.examples import Example, select_examples
 from lvseg.extraction.run import Outs, extract

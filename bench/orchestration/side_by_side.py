@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.fleet import pinned
+from bench.orchestration.fleet import pinned
 from bench.rig import clones
 from bench.rig.api import Prefect, moment
 from bench.rig.clones import Clone

@@ -16,11 +16,11 @@ from typing import Annotated, Any
 import psutil
 import typer
 
+from bench.orchestration.side_by_side import ready, side_by_side
 from bench.rig import clones, servers
 from bench.rig.api import Prefect, moment
 from bench.rig.clones import TINY, Clone
 from bench.rig.process import rig
-from bench.side_by_side import ready, side_by_side
 from lvseg.core.command import run
 from lvseg.core.errors import UserError
 

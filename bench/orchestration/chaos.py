@@ -12,11 +12,11 @@ from typing import Annotated
 
 import typer
 
-from bench.faults import FAULTS, own_disk
+from bench.orchestration.faults import FAULTS, own_disk
+from bench.orchestration.scene import SLOW, SOURCE, Site, problems, scene
 from bench.rig import clones
 from bench.rig.clones import TINY
 from bench.rig.process import rig
-from bench.scene import SLOW, SOURCE, Site, problems, scene
 from lvseg.core.command import run
 from lvseg.core.errors import UserError
 

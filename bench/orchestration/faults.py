@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.scene import PATIENCE, Scene, Site
+from bench.orchestration.scene import PATIENCE, Scene, Site
 from lvseg.core.errors import UserError
 
 Fault = Callable[[Scene], str]
