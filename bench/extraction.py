@@ -47,8 +47,8 @@ def obvious_loop(archives: Sequence[Path], out: Path) -> None:
                     mask = np.zeros(size, np.uint8)
                     mask[polygon(points[:, 1], points[:, 0], size)] = 1
                     masks.setdefault(re.findall(r"(?:SC|PH)-[A-Z-]+\d+", name)[-1], []).append(mask)
-            for patient, found in (*images.items(), *masks.items()):
-                np.savez(out / f"{patient}.npz", np.stack(found))
+            for patient, arrays in (*images.items(), *masks.items()):
+                np.savez(out / f"{patient}.npz", np.stack(arrays))
 
 
 def read_alone(archives: Sequence[Path], _out: Path) -> None:

@@ -34,17 +34,17 @@ def main(
     from tracking.scores import comparison
 
     store = required_store()
-    found = comparison.results(store, runs or [])
-    compared = comparison.entries(store, found)
+    results = comparison.results(store, runs or [])
+    compared = comparison.entries(store, results)
     told = compare(compared)
     print(terminal(told))
-    examples = comparison.test_slices(found[0].test_hash, settings.quality.drop_from_test)
+    examples = comparison.test_slices(results[0].test_hash, settings.quality.drop_from_test)
     if not examples:
         print(
             "\nno pictures of slices: data/ does not hold the test set of these runs (`dvc pull` brings it)"
         )
     with tempfile.TemporaryDirectory() as folder:
-        models = comparison.models(found, Path(folder)) if examples else []
+        models = comparison.models(results, Path(folder)) if examples else []
         write_page(out, told, compared, models, examples)
     print(f"\n{out}  the same with pictures, for any browser")
 

@@ -19,15 +19,15 @@ def main(
     from tracking.runs.required import required_store
 
     store = required_store()
-    found = version_of(store, version)
-    print(f"{MODEL} v{found.version} {' '.join(found.aliases)}".rstrip())
-    links = chain.chain(store, found)
+    registered = version_of(store, version)
+    print(f"{MODEL} v{registered.version} {' '.join(registered.aliases)}".rstrip())
+    links = chain.chain(store, registered)
     for link in links:
         remark = f"  {link.remark}" if link.remark else ""
         print(f"{link.state:<8} {link.name:<10} {link.value}{remark}", flush=True)
     missing = [link.name for link in links if link.state == chain.MISSING]
     if missing:
-        raise UserError(f"{MODEL} v{found.version}: not to be found as recorded: {', '.join(missing)}")
+        raise UserError(f"{MODEL} v{registered.version}: not to be found as recorded: {', '.join(missing)}")
 
 
 if __name__ == "__main__":

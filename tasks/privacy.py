@@ -31,15 +31,15 @@ def main(
         raise UserError(
             f"data.raw: {raw} is not on this disk: run `dvc pull`, for what it holds is looked for"
         )
-    found = read_values(raw)
-    if not found.files:
+    raw_values = read_values(raw)
+    if not raw_values.files:
         raise UserError(f"data.raw: {raw} holds neither DICOM files nor tables: there is nothing to look for")
-    print(f"read {found.files:,} files of {raw}, {found.unread:,} cannot be read", flush=True)
+    print(f"read {raw_values.files:,} files of {raw}, {raw_values.unread:,} cannot be read", flush=True)
     store = required_store()
     one = find_run(store, name) if name else None
     days = days_of(store, one)
-    public = found.of_kind(Kind.PATIENT_ID) if params.data.ids_public else set()
-    values = [value for value in found.values if value.kind != Kind.DATE or value.text not in days]
+    public = raw_values.of_kind(Kind.PATIENT_ID) if params.data.ids_public else set()
+    values = [value for value in raw_values.values if value.kind != Kind.DATE or value.text not in days]
     scan = Scan(Search(values, allowed=public))
     for path in (file for place in local_paths() for file in files_below(place)):
         scan.look("files on this machine", path.as_posix(), path.read_bytes())

@@ -26,9 +26,9 @@ def main(
 
     for number in (signal.SIGTERM, signal.SIGHUP):  # so that the worktree goes
         signal.signal(number, lambda number, frame: sys.exit(128 + number))
-    found = version_of(required_store(), version)
-    title = f"{MODEL} v{found.version}"
-    plan = reproduction.plan(found)
+    registered = version_of(required_store(), version)
+    title = f"{MODEL} v{registered.version}"
+    plan = reproduction.plan(registered)
     print(f"{title} is built again:\n{describe(plan)}\n", flush=True)
     begin = time.monotonic()
     compared = reproduction.build_again(plan, lambda one: print(f"\n{line(one)}", flush=True))

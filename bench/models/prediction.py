@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from bench.peers.environment import asked
+from bench.peers.environment import run_peer
 from lvseg import params
 from lvseg.core import backend
 from lvseg.core.command import run
@@ -46,7 +46,7 @@ def main(
         stack = next((folder / "data" / "SCD_IMAGES_01").glob("*/CINESAX*"))
         parts = ours(stack, folder, loaded, repeats)
         grid = loaded.segmenter.grid
-        peer = asked("monai_predict.py", stack, grid.size, grid.spacing_mm or 1.4, threads, repeats)
+        peer = run_peer("monai_predict.py", stack, grid.size, grid.spacing_mm or 1.4, threads, repeats)
         started = fresh(stack, folder / "out", model)
     print("\n| a study of 240 frames, 256 x 256 | seconds |\n|---|---|")
     for name, seconds in parts.items():
@@ -73,9 +73,9 @@ def ours(stack: Path, folder: Path, model: Any, repeats: int) -> dict[str, float
     from lvseg.studies.cohort import inputs
     from lvseg.studies.outputs import study_folder
 
-    (found,) = inputs.studies(stack)
-    cine, _ = stacking.stacked(short_axis.choose(found.images))
-    result, aside = analyse_study("bench", found.images, None, model)
+    (study,) = inputs.studies(stack)
+    cine, _ = stacking.stacked(short_axis.choose(study.images))
+    result, aside = analyse_study("bench", study.images, None, model)
     kinds, number = study_folder.Outputs(all_phases=True, nifti=False, contours=False), iter(range(10_000))
 
     def write() -> None:
@@ -91,18 +91,20 @@ def ours(stack: Path, folder: Path, model: Any, repeats: int) -> dict[str, float
             for start in range(0, len(batch), AT_ONCE):
                 segmenter.network.predict_on_batch(batch[start : start + AT_ONCE])
 
-    reading = taken(lambda: stacking.stacked(short_axis.choose(inputs.studies(stack)[0].images)), repeats)
-    pixels = taken(lambda: stacking.stacked(short_axis.choose(found.images)), repeats)
-    whole = taken(lambda: analyse_study("bench", found.images, None, model), repeats)
+    reading = median_seconds(
+        lambda: stacking.stacked(short_axis.choose(inputs.studies(stack)[0].images)), repeats
+    )
+    pixels = median_seconds(lambda: stacking.stacked(short_axis.choose(study.images)), repeats)
+    whole = median_seconds(lambda: analyse_study("bench", study.images, None, model), repeats)
     return {
         "ours: reading": reading,
         "ours: masks and measurements": whole - pixels,
-        "ours: outputs": taken(write, repeats),
-        "the bare network": taken(bare, repeats),
+        "ours: outputs": median_seconds(write, repeats),
+        "the bare network": median_seconds(bare, repeats),
     }
 
 
-def taken(work: Callable[[], Any], repeats: int) -> float:
+def median_seconds(work: Callable[[], Any], repeats: int) -> float:
     """Return the median seconds of some work, after one go that is not counted."""
     seconds = []
     for _ in range(repeats + 1):
@@ -139,8 +141,8 @@ def against(truth: Path, model: Any) -> None:
     print("\n| phantom | EF, % | true | EDV, ml | true | ED, ES | true |\n|---|---|---|---|---|---|---|")
     apart = []
     for folder in sorted((truth.parent / "SCD_IMAGES_01").iterdir()):
-        found = inputs.studies(folder)[0]
-        measured = analyse_study("x", found.images, None, model)[0].measurements
+        study = inputs.studies(folder)[0]
+        measured = analyse_study("x", study.images, None, model)[0].measurements
         row = rows[original[folder.name]]
         apart.append(abs(measured.ef_percent - float(row["ef_percent"])))
         print(f"| {row['patient']} | {measured.ef_percent:.1f} | {float(row['ef_percent']):.1f} "

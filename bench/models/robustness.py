@@ -110,17 +110,17 @@ FRAMINGS: Mapping[str, Framing] = {
 
 def mean_dice(segmenter: Segmenter, pictures: Sequence[Picture], batch_size: int) -> float:
     """Return the mean Dice over pictures that hold a ventricle."""
-    found: list[float] = []
+    scores: list[float] = []
     for start in range(0, len(pictures), batch_size):
         batch = pictures[start : start + batch_size]
         predictions = segmenter.predict(
             [picture.image for picture in batch], [np.array(picture.spacing_mm) for picture in batch]
         )
-        found += [
+        scores += [
             overlap.dice(prediction.mask, rasterise(picture.contour, picture.image.shape))
             for prediction, picture in zip(predictions, batch, strict=True)
         ]
-    return float(np.nanmean(found))
+    return float(np.nanmean(scores))
 
 
 def losses(

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,13 +64,17 @@ def main(
         home = downloaded(model.data.tags["lvseg.model_uri"], Path(folder))
         how = json.loads((home / "run.json").read_text(encoding="utf-8"))["prediction"]
         segmenter = load_segmenter(home / "model.keras", how)
-        alone = [_timed(lambda own=own: segmenter.predict([own.image], [own.spacing_mm])) for own in pictures]
+        alone = [
+            _seconds_of(lambda frame=frame: segmenter.predict([frame.image], [frame.spacing_mm]))
+            for frame in pictures
+        ]
         bare = float(np.median(alone[len(alone) // 4 :]))  # the first ones compile
         kinds = {
             "numbers": [
-                {"pixels": own.image.tolist(), "spacing_mm": own.spacing_mm.tolist()} for own in pictures
+                {"pixels": frame.image.tolist(), "spacing_mm": frame.spacing_mm.tolist()}
+                for frame in pictures
             ],
-            "DICOM files": [{"dicom": _dicom(own.image, own.spacing_mm)} for own in pictures],
+            "DICOM files": [{"dicom": _dicom(frame.image, frame.spacing_mm)} for frame in pictures],
         }
         with served(home.parents[1]) as address:
             print(f"{where}; {model.info.run_name}, {CLIENTS} clients, {requests} requests of one frame each; "
@@ -152,7 +156,8 @@ def _await(process: "subprocess.Popen[bytes]", port: int) -> None:
     raise UserError(f"`mlflow models serve` did not answer within {START:.0f} s")
 
 
-def _timed(work: Any) -> float:
+def _seconds_of(work: Callable[[], Any]) -> float:
+    """Return the seconds that some work takes."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began

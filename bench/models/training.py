@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from bench.peers.environment import asked
+from bench.peers.environment import run_peer
 from lvseg import params
 from lvseg.core import backend
 from lvseg.core.command import run
@@ -53,9 +53,9 @@ def main(
     print(f"| images a second in training | {speed:.1f} | {peer['images_per_second']:.1f} "
           f"| {speed / peer['images_per_second']:.2f} |")  # fmt: skip
     other = peer["predicted_per_second"]
-    for views, own in ours["predicted_per_second"].items():
-        print(f"| slices a second in prediction, {views} view{'s' * (views > 1)} | {own:.1f} | {other:.1f} (1 view) "
-              f"| {own / other:.2f} |")  # fmt: skip
+    for views, mine in ours["predicted_per_second"].items():
+        print(f"| slices a second in prediction, {views} view{'s' * (views > 1)} | {mine:.1f} | {other:.1f} (1 view) "
+              f"| {mine / other:.2f} |")  # fmt: skip
     peak, used = matmul_peak(), speed * ours["operations"]
     print(f"\nMatrix products of float32 reach {peak / 1e9:.0f} GFLOP/s here; training uses {used / 1e9:.0f}, "
           f"{100 * used / peak:.0f} % of that. The input alone makes {input_speed(learning, settings):.0f} images a "
@@ -100,18 +100,18 @@ def train_ours(learning: list[Example], slices: Path, settings: Any, marks: list
     backend.prepare(settings.threads, settings.seed)
     model = unet.build(settings.model_copy(update={"epochs": 1, "images_per_epoch": total * batch}))
     given = np.load(slices)
-    spent, steps, found = 0.0, 0, []
+    spent, steps, measured = 0.0, 0, []
     for mark in marks:
         while spent < mark and steps < total:
             spent += fit(model, steps // AHEAD + 1, min(AHEAD, total - steps))
             steps += min(AHEAD, total - steps)
-        found.append({"seconds": mark, "dice": dice(model, given["test_images"], given["test_masks"])})
+        measured.append({"seconds": mark, "dice": dice(model, given["test_images"], given["test_masks"])})
     return {
         "predicted_per_second": {
             views: prediction_speed(model, given["test_images"], settings, views) for views in (1, 8)
         },
         "images_per_second": batch * steps / spent,
-        "marks": found,
+        "marks": measured,
         "operations": BACKWARD * operations(settings),
     }
 
@@ -123,8 +123,10 @@ def dice(model: Any, images: np.ndarray, masks: np.ndarray) -> float:
     scores = []
     for start in range(0, len(images), AT_ONCE):
         answers = np.asarray(model.predict_on_batch(images[start : start + AT_ONCE, ..., None]))
-        found = answers[..., 1] > answers[..., 0]
-        scores += [overlap.dice(*pair) for pair in zip(found, masks[start : start + AT_ONCE], strict=True)]
+        predicted = answers[..., 1] > answers[..., 0]
+        scores += [
+            overlap.dice(*pair) for pair in zip(predicted, masks[start : start + AT_ONCE], strict=True)
+        ]
     return float(np.nanmean(scores))
 
 
@@ -151,7 +153,7 @@ def train_peer(slices: Path, marks: list[float]) -> dict[str, Any]:
     Raises:
         UserError: it cannot be made, or the training failed.
     """
-    return asked("monai_unet.py", slices, *marks)
+    return run_peer("monai_unet.py", slices, *marks)
 
 
 def operations(settings: Any) -> float:

@@ -73,8 +73,8 @@ class Site:
         """Return a fresh clone; its MLflow runs go to an experiment of its own."""
         settings = {"PREFECT_API_URL": self.prefect, "MLFLOW_TRACKING_URI": self.mlflow}
         # `dvc repro` does not promote: what is compared is the same work.
-        own = {"tracking": {"experiment": name}, "promotion": {"automatic": False}}
-        return clones.first(self.rig, name, *changes, own, **settings)
+        apart = {"tracking": {"experiment": name}, "promotion": {"automatic": False}}
+        return clones.first(self.rig, name, *changes, apart, **settings)
 
 
 def main(
@@ -169,7 +169,7 @@ def timed(server: Prefect, wanted: str, **parameters: Any) -> float:
 def nothing_to_do(here: Site, works: Sequence[Work]) -> None:
     """Time runs that find everything done, with a worker that waits."""
     clone = here.clone("nothing", [TINY])
-    clone.python("-m", "dvc", "repro", "evaluate")
+    clone.python("-m", "dvc", "repro", "report")  # all that a retrain does by default
     server = Prefect(here.prefect)
     with clones.worker(clone, "local", name="nothing") as worker:
         ready(worker)

@@ -151,12 +151,12 @@ class Scene:
 
     def processes(self) -> list[psutil.Process]:
         """Return all living processes of the clone."""
-        found = []
+        processes = []
         for process in marked(self.site.rig):
             with suppress(psutil.Error):
                 if process.environ().get("HOME") == str(self.clone.home):
-                    found.append(process)
-        return found
+                    processes.append(process)
+        return processes
 
     def orphans(self) -> list[str]:
         """Return what still runs of flow runs that have ended, once it had time to go."""
@@ -204,22 +204,22 @@ def problems(made: Scene, reference: dict[str, str]) -> list[str]:
     """Return what is not as it should be after the last run of a scene has ended."""
     server = made.server
     first, last = made.runs[0], made.runs[-1]
-    found = made.wrong + [f"orphan: {words}" for words in made.orphans()]
-    found += [f"flow run {run['name']} says {run['state_name']}" for run in server.runs(*UNFINISHED)]
+    wrong = made.wrong + [f"orphan: {words}" for words in made.orphans()]
+    wrong += [f"flow run {run['name']} says {run['state_name']}" for run in server.runs(*UNFINISHED)]
     recorded = mlflow_runs(made.site.address("mlflow"), made.name)
     if sorted((run["stage"], run["status"], run["epochs"]) for run in recorded) != RECORD:
-        found.append(f"MLflow has {recorded}")
+        wrong.append(f"MLflow has {recorded}")
     ended = server.run(last)
     if ended["state_type"] != "COMPLETED":
-        found.append(f"the next run: {ended['state_name']}: {ended['state']['message']}")
+        wrong.append(f"the next run: {ended['state_name']}: {ended['state']['message']}")
     weights = made.clone.weights(made.clone.workspaces()[0])
     if weights != reference:
-        found.append(f"other weights: {weights}")
+        wrong.append(f"other weights: {weights}")
     if len(made.runs) > 1:
         done = {name for name, task in server.tasks(first).items() if task["state_type"] == "COMPLETED"}
         twice = done & set(ran(server, last))
-        found += [f"{name} ran twice" for name in sorted(twice)]
-    return found + _locks(made.clone)
+        wrong += [f"{name} ran twice" for name in sorted(twice)]
+    return wrong + _locks(made.clone)
 
 
 def ran(server: Prefect, run_id: str) -> list[str]:
@@ -229,11 +229,11 @@ def ran(server: Prefect, run_id: str) -> list[str]:
 
 def _locks(clone: Clone) -> list[str]:
     """Return the locks that are left in the workspaces of a clone."""
-    found = []
+    locks = []
     for path in clone.workspaces():
         rwlock = path / ".dvc" / "tmp" / "rwlock"
         if rwlock.exists() and any(json.loads(rwlock.read_text() or "{}").values()):
-            found.append(f"{path.name}: DVC's rwlock holds an entry")
+            locks.append(f"{path.name}: DVC's rwlock holds an entry")
         name = subprocess.run(
             ["git", "rev-parse", "--path-format=absolute", "--git-path", "index.lock"],
             cwd=path,
@@ -241,6 +241,6 @@ def _locks(clone: Clone) -> list[str]:
             text=True,
         ).stdout.strip()
         if Path(name).exists():
-            found.append(f"{path.name}: git's index.lock")
-        found += [f"half-written {left.name}" for left in [*path.glob(".*.tmp"), *path.glob("*/.*.tmp")]]
-    return found
+            locks.append(f"{path.name}: git's index.lock")
+        locks += [f"half-written {left.name}" for left in [*path.glob(".*.tmp"), *path.glob("*/.*.tmp")]]
+    return locks

@@ -12,8 +12,15 @@ from lvseg.core.places import ROOT, state_home
 HERE = Path(__file__).parent
 
 
-def asked(script: str, *arguments: object) -> dict[str, Any]:
-    """Run a script of this folder with MONAI and PyTorch, installed on first use, and return its last line, JSON.
+def run_peer(script: str, *arguments: object) -> dict[str, Any]:
+    """Run a script of this folder with MONAI and PyTorch, which are installed on first use.
+
+    Args:
+        script: the name of the script.
+        arguments: of the script, written as text.
+
+    Returns:
+        The JSON object that the script prints as its last line.
 
     Raises:
         UserError: the environment cannot be made, or the script failed.

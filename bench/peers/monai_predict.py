@@ -58,9 +58,9 @@ def once(folder: Path, size: int, spacing: float, network: torch.nn.Module) -> d
     pixels = [ds.pixel_array.astype(np.float32) for ds in frames]
     read = time.perf_counter()
     steps = [float(step) / spacing for step in frames[0].PixelSpacing]
-    own = [round(count * step) for count, step in zip(pixels[0].shape, steps, strict=True)]
-    there = Compose([ScaleIntensity(), Resize(own), ResizeWithPadOrCrop((size, size))])
-    back = Compose([ResizeWithPadOrCrop(own), Resize(pixels[0].shape, mode="nearest")])
+    resampled = [round(count * step) for count, step in zip(pixels[0].shape, steps, strict=True)]
+    there = Compose([ScaleIntensity(), Resize(resampled), ResizeWithPadOrCrop((size, size))])
+    back = Compose([ResizeWithPadOrCrop(resampled), Resize(pixels[0].shape, mode="nearest")])
     largest = KeepLargestConnectedComponent()
     grid = torch.stack([there(image[None]) for image in pixels])
     asked = time.perf_counter()

@@ -83,7 +83,7 @@ def main(path: str, marks: list[float]) -> None:
     each = (time.perf_counter() - began) / (TRIAL - TRIAL // 2)
     set_determinism(int(given["seed"]))
     trainer = Trainer(rate, steps=max(int(marks[-1] / each), 1))
-    spent, steps, found = 0.0, 0, []
+    spent, steps, measured = 0.0, 0, []
     for mark in marks:
         while spent < mark and steps < trainer.steps:
             began = time.perf_counter()
@@ -91,12 +91,12 @@ def main(path: str, marks: list[float]) -> None:
                 trainer.step(*next(loader))
                 steps += 1
             spent += time.perf_counter() - began
-        found.append({"seconds": mark, "dice": trainer.dice(given["test_images"], given["test_masks"])})
+        measured.append({"seconds": mark, "dice": trainer.dice(given["test_images"], given["test_masks"])})
     print(
         json.dumps(
             {
                 "images_per_second": batch * steps / spent,
-                "marks": found,
+                "marks": measured,
                 "predicted_per_second": trainer.prediction_speed(given["test_images"]),
             }
         )
@@ -153,9 +153,11 @@ class Trainer:
 
     def dice(self, images: np.ndarray, masks: np.ndarray) -> float:
         """Return the mean Dice over slices that hold something."""
-        found = self._scores(images) > 0
+        predicted = self._scores(images) > 0
         drawn = masks > 0
-        return float(np.mean(2 * (found & drawn).sum((1, 2)) / (found.sum((1, 2)) + drawn.sum((1, 2)))))
+        return float(
+            np.mean(2 * (predicted & drawn).sum((1, 2)) / (predicted.sum((1, 2)) + drawn.sum((1, 2))))
+        )
 
     def prediction_speed(self, images: np.ndarray) -> float:
         """Return the images per second that the network looks at, the best of three times."""

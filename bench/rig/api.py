@@ -45,9 +45,9 @@ class Prefect:
 
     def start(self, deployment: str, **parameters: Any) -> str:
         """Start a run of a deployment such as `retrain/weekly`; return its id."""
-        found = call(f"{self.address}/deployments/name/{deployment}")
+        answer = call(f"{self.address}/deployments/name/{deployment}")
         run = call(
-            f"{self.address}/deployments/{found['id']}/create_flow_run",
+            f"{self.address}/deployments/{answer['id']}/create_flow_run",
             {"parameters": parameters, "state": {"type": "SCHEDULED"}},
         )
         return str(run["id"])
@@ -58,19 +58,19 @@ class Prefect:
 
     def pause(self, deployment: str) -> None:
         """Let the schedules of a deployment rest."""
-        found = call(f"{self.address}/deployments/name/{deployment}")
-        call(f"{self.address}/deployments/{found['id']}/pause_deployment", {})
+        answer = call(f"{self.address}/deployments/name/{deployment}")
+        call(f"{self.address}/deployments/{answer['id']}/pause_deployment", {})
 
     def run(self, run_id: str) -> dict[str, Any]:
         """Return a flow run."""
-        found: dict[str, Any] = call(f"{self.address}/flow_runs/{run_id}")
-        return found
+        run: dict[str, Any] = call(f"{self.address}/flow_runs/{run_id}")
+        return run
 
     def runs(self, *states: str) -> list[dict[str, Any]]:
         """Return the flow runs in these types of state, all without one."""
         chosen = {"flow_runs": {"state": {"type": {"any_": list(states)}}}} if states else {}
-        found: list[dict[str, Any]] = call(f"{self.address}/flow_runs/filter", chosen)
-        return found
+        runs: list[dict[str, Any]] = call(f"{self.address}/flow_runs/filter", chosen)
+        return runs
 
     def until(
         self, run_id: str, met: Callable[[dict[str, Any]], bool], patience: float, look: float = LOOK
@@ -82,15 +82,15 @@ class Prefect:
         """
         give_up = time.monotonic() + patience
         while time.monotonic() < give_up:
-            found = self.run(run_id)
-            if met(found) or found["state_type"] in FINAL:
-                return found
+            run = self.run(run_id)
+            if met(run) or run["state_type"] in FINAL:
+                return run
             time.sleep(look)
-        raise UserError(f"flow run {found['name']} is still {found['state_name']} after {patience:.0f} s")
+        raise UserError(f"flow run {run['name']} is still {run['state_name']} after {patience:.0f} s")
 
     def ended(self, run_id: str, patience: float = 300.0, look: float = LOOK) -> dict[str, Any]:
         """Wait until a flow run has ended, and return it; see `until`."""
-        return self.until(run_id, lambda found: False, patience, look)
+        return self.until(run_id, lambda _run: False, patience, look)
 
     def tasks(self, run_id: str) -> dict[str, dict[str, Any]]:
         """Return the last task run of every name in a flow run."""
@@ -102,7 +102,7 @@ class Prefect:
 
     def log(self, run_id: str) -> list[str]:
         """Return what a flow run logged, oldest first."""
-        found: list[str] = []
+        messages: list[str] = []
         while True:
             page = call(
                 f"{self.address}/logs/filter",
@@ -110,12 +110,12 @@ class Prefect:
                     "logs": {"flow_run_id": {"any_": [run_id]}},
                     "sort": "TIMESTAMP_ASC",
                     "limit": 200,
-                    "offset": len(found),
+                    "offset": len(messages),
                 },
             )
-            found += [line["message"] for line in page]
+            messages += [line["message"] for line in page]
             if len(page) < 200:
-                return found
+                return messages
 
 
 def moment(text: str) -> float:
@@ -126,10 +126,10 @@ def moment(text: str) -> float:
 def mlflow_runs(address: str, experiment: str) -> list[dict[str, Any]]:
     """Return `name`, `status`, `stage` and the number of logged `epochs` of every run in an experiment."""
     try:
-        found = call(f"{address}/api/2.0/mlflow/experiments/get-by-name?experiment_name={experiment}")
+        answer = call(f"{address}/api/2.0/mlflow/experiments/get-by-name?experiment_name={experiment}")
     except UserError:
         return []
-    body = {"experiment_ids": [found["experiment"]["experiment_id"]], "max_results": 1000}
+    body = {"experiment_ids": [answer["experiment"]["experiment_id"]], "max_results": 1000}
     runs = call(f"{address}/api/2.0/mlflow/runs/search", body).get("runs", [])
     return [
         {

@@ -100,8 +100,8 @@ class Clone:
 
     def weights(self, place: Path | None = None) -> dict[str, str]:
         """Return the weights hash of every model in a worktree of the clone, the clone itself by default."""
-        found = sorted(((place or self.root) / "models").glob("*/run.json"))
-        return {path.parent.name: yaml.safe_load(path.read_text())["weights_hash"] for path in found}
+        records = sorted(((place or self.root) / "models").glob("*/run.json"))
+        return {path.parent.name: yaml.safe_load(path.read_text())["weights_hash"] for path in records}
 
     def workspaces(self) -> list[Path]:
         """Return the workspaces of its flow runs."""

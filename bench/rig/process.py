@@ -170,20 +170,20 @@ def program(name: str, package: str, *places: str) -> str:
     Raises:
         UserError: it is not installed; the message says how to.
     """
-    found = shutil.which(name, path=os.pathsep.join([*places, os.environ["PATH"], "/usr/sbin"]))
-    if not found:
+    path = shutil.which(name, path=os.pathsep.join([*places, os.environ["PATH"], "/usr/sbin"]))
+    if not path:
         raise UserError(f"{name} is missing: apt-get install {package}")
-    return found
+    return path
 
 
 def marked(rig: Path) -> list[psutil.Process]:
     """Return all living processes of a rig, whoever their parent is now."""
-    found = []
+    living = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if process.environ().get(MARK) == str(rig) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
+                living.append(process)
+    return living
 
 
 def sweep(rig: Path) -> None:

@@ -56,8 +56,8 @@ def test_without_a_server_each_says_so_in_one_line(site: Site) -> None:
 
 
 def deployed(site: Site, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = site.call(f"deployments/name/{name}")
-    return found
+    deployment: dict[str, Any] = site.call(f"deployments/name/{name}")
+    return deployment
 
 
 def runs(site: Site, deployment: str, auto: bool) -> list[dict[str, Any]]:

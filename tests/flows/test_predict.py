@@ -34,8 +34,8 @@ def how(cohort: Path, out: str, **more: Any) -> dict[str, Any]:
 
 def shards(site: Site, cohort: Path, out: str) -> list[FlowRun]:
     """Return the runs elsewhere that write into a folder."""
-    found = site.call("flow_runs/filter", {"flows": {"name": {"any_": ["predict-shard"]}}})
-    return [FlowRun(site, run["id"]) for run in found if run["parameters"]["out"] == str(cohort / out)]
+    runs = site.call("flow_runs/filter", {"flows": {"name": {"any_": ["predict-shard"]}}})
+    return [FlowRun(site, run["id"]) for run in runs if run["parameters"]["out"] == str(cohort / out)]
 
 
 def test_parts_make_the_whole(site: Site, cohort: Path) -> None:

@@ -92,8 +92,8 @@ class Started:
         for _ in range(200):
             pids = [int(line.split()[1]) for line in self.lines if line.startswith("up ")]
             if len(pids) == count:
-                found = sorted(map(psutil.Process, pids), key=lambda p: p.create_time())
-                return [found[0].parent() or found[0], *found]
+                processes = sorted(map(psutil.Process, pids), key=lambda p: p.create_time())
+                return [processes[0].parent() or processes[0], *processes]
             time.sleep(0.05)
         raise AssertionError(self.lines)
 
@@ -238,11 +238,11 @@ def test_many_at_once_end_each_at_its_own_stop(tree: Path) -> None:
     """A leash that held the pipe of another would not notice its end."""
     several = [Started(tree, 0, "meek") for _ in range(4)]
     processes = [started.up(1) for started in several]
-    for started, own in zip(several, processes, strict=True):
-        assert own[1].is_running()
+    for started, tree_of_one in zip(several, processes, strict=True):
+        assert tree_of_one[1].is_running()
         started.stop.set()
         assert started.wait(3).stopped
-        assert none_left(own)
+        assert none_left(tree_of_one)
 
 
 def test_a_log_that_fails_stops_nothing(tmp_path: Path) -> None:

@@ -76,11 +76,11 @@ def test_the_task_graph_is_that_of_dvc(site: Site, first: FlowRun) -> None:
     wanted = json.loads(site.project.python("-c", script))
     tasks = first.tasks()
     name_of = {run["id"]: name for name, run in tasks.items()}
-    found = {
+    graph = {
         name: sorted(name_of[need["id"]] for need in tasks[name]["task_inputs"].get("wait_for", []))
         for name in tasks.keys() - {"promote"}
     }
-    assert found == wanted
+    assert graph == wanted
     began = {name: run["start_time"] for name, run in tasks.items()}
     ended = {name: run["end_time"] for name, run in tasks.items()}
     assert ended["report"] <= began["promote"]
@@ -296,8 +296,8 @@ def test_raw_data_that_changed_starts_a_run_of_its_own(site: Site, own_data: str
     assert "announced before" in site.python("-m", "flows.watch")
 
     def started() -> list[str]:
-        found = site.call("flow_runs/filter", {"sort": "EXPECTED_START_TIME_DESC", "limit": 20})
-        return [run["id"] for run in found if run["parameters"].get("revision") == own_data]
+        runs = site.call("flow_runs/filter", {"sort": "EXPECTED_START_TIME_DESC", "limit": 20})
+        return [run["id"] for run in runs if run["parameters"].get("revision") == own_data]
 
     (run_id,) = wait_for(started, "the run that the event starts", 30)
     run = FlowRun(site, run_id)

@@ -88,14 +88,14 @@ def test_a_run_that_falls_silent_becomes_crashed(stand_in: Site, tmp_path: Path)
     ) as engine:
         began(tmp_path, "alone")
         running = {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}
-        (found,) = [
+        (run_alone,) = [
             run
             for run in stand_in.call("flow_runs/filter", running)
             if run["parameters"].get("stage") == "alone"
         ]
-        wait_for(lambda: beats(stand_in, found["id"]), "a heartbeat", seconds=20)
+        wait_for(lambda: beats(stand_in, run_alone["id"]), "a heartbeat", seconds=20)
         engine.kill()
-    run = FlowRun(stand_in, found["id"])
+    run = FlowRun(stand_in, run_alone["id"])
     wait_for(lambda: run.state["type"] != "RUNNING", "the automation", seconds=3 * SILENCE)
     assert run.state["type"] == "CRASHED"
     assert run.state["message"] == f"no sign of life for {SILENCE} s"
@@ -115,8 +115,8 @@ def beats(site: Site, run_id: str) -> list[Any]:
     """The signs of life of a flow run that the server has got."""
     names, ids = ["prefect.flow-run.heartbeat"], [f"prefect.flow-run.{run_id}"]
     wanted = {"filter": {"event": {"name": names}, "resource": {"id": ids}}}
-    found: list[Any] = site.call("events/filter", wanted)["events"]
-    return found
+    events: list[Any] = site.call("events/filter", wanted)["events"]
+    return events
 
 
 def test_a_worker_without_a_pool_says_what_to_do(stand_in: Site) -> None:

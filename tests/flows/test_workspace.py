@@ -201,35 +201,35 @@ def test_everyone_gets_a_workspace_of_his_own(project: Project, taker: Taker) ->
         third.kill()
 
 
-def _remove_link(place: Path, own: Path) -> None:
+def _remove_link(place: Path, git_folder: Path) -> None:
     (place / ".git").unlink()
 
 
-def _remove_folder(place: Path, own: Path) -> None:
+def _remove_folder(place: Path, git_folder: Path) -> None:
     shutil.rmtree(place)
 
 
-def _remove_own(place: Path, own: Path) -> None:
-    shutil.rmtree(own)
+def _remove_git_folder(place: Path, git_folder: Path) -> None:
+    shutil.rmtree(git_folder)
 
 
-def _cut_index(place: Path, own: Path) -> None:
-    (own / "index").write_bytes((own / "index").read_bytes()[:100])
+def _cut_index(place: Path, git_folder: Path) -> None:
+    (git_folder / "index").write_bytes((git_folder / "index").read_bytes()[:100])
 
 
-def _leave_locks(place: Path, own: Path) -> None:
+def _leave_locks(place: Path, git_folder: Path) -> None:
     for name in ("index.lock", "HEAD.lock"):
-        (own / name).touch()
+        (git_folder / name).touch()
 
 
-def _stop_git_in_making_it(place: Path, own: Path) -> None:
-    (own / "locked").write_text("initializing")
+def _stop_git_in_making_it(place: Path, git_folder: Path) -> None:
+    (git_folder / "locked").write_text("initializing")
     shutil.rmtree(place)
 
 
 @pytest.mark.parametrize(
     "damage",
-    [_remove_link, _remove_folder, _remove_own, _cut_index, _leave_locks, _stop_git_in_making_it],
+    [_remove_link, _remove_folder, _remove_git_folder, _cut_index, _leave_locks, _stop_git_in_making_it],
     ids=lambda damage: damage.__name__.strip("_"),
 )
 def test_damaged_worktree_is_mended(
