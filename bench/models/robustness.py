@@ -56,8 +56,8 @@ class Framing:
     off_mm: tuple[float, float] | None = None
     pixels: Pixels | None = None
 
-    def taken(self, old: Picture) -> Picture:
-        """Return the picture taken anew; beyond the old image is its lowest value."""
+    def reframed(self, old: Picture) -> Picture:
+        """Return the picture taken anew; what lies beyond the old image has its lowest value."""
         spacing = np.array(self.spacing_mm or old.spacing_mm)
         field = np.array(old.image.shape) * old.spacing_mm
         shape = self.shape or tuple(int(n) for n in np.round(field / spacing))
@@ -85,7 +85,7 @@ class Framing:
 
 
 def _scaled(image: np.ndarray, top: float) -> np.ndarray:
-    """Return an image from 0 to `top`."""
+    """Return an image whose values are stretched to reach from 0 to `top`."""
     low, high = float(image.min()), float(image.max())
     return (image - low) / max(high - low, 1.0) * top
 
@@ -126,9 +126,16 @@ def mean_dice(segmenter: Segmenter, pictures: Sequence[Picture], batch_size: int
 def losses(
     segmenter: Segmenter, pictures: Sequence[Picture], whole: float, batch_size: int
 ) -> Iterator[tuple[str, float]]:
-    """Yield the name of each way of framing and how much it costs of the Dice `whole` of the pictures as they are."""
+    """Yield the name of each way of framing, and how much Dice it costs.
+
+    Args:
+        segmenter: the model to judge.
+        pictures: images that hold a ventricle, with its contour.
+        whole: the mean Dice of the pictures as they are.
+        batch_size: images that are predicted at once.
+    """
     for name, framing in FRAMINGS.items():
-        yield name, whole - mean_dice(segmenter, [framing.taken(old) for old in pictures], batch_size)
+        yield name, whole - mean_dice(segmenter, [framing.reframed(old) for old in pictures], batch_size)
 
 
 def main(

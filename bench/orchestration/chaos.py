@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from bench.orchestration.faults import FAULTS, own_disk
+from bench.orchestration.faults import FAULTS, mount_small_disk
 from bench.orchestration.scene import SLOW, SOURCE, Site, problems, scene
 from bench.rig import clones
 from bench.rig.clones import TINY
@@ -64,12 +64,21 @@ def undisturbed(site: Site) -> dict[str, str]:
 
 
 def trial(site: Site, name: str, reference: dict[str, str]) -> bool:
-    """Let one fault happen; print its row; return whether all went well."""
+    """Let one fault happen, and print its row of the table.
+
+    Args:
+        site: the servers.
+        name: the name of the fault.
+        reference: the weights hash of each model that nothing happened to.
+
+    Returns:
+        Whether nothing was left that should not be; a fault that cannot be made here counts as well.
+    """
     began = time.monotonic()
     disk: Path | None = None
     try:
         if name == OF_THE_DISK:
-            disk = own_disk(site, name)
+            disk = mount_small_disk(site, name)
         with scene(site, name) as made:
             what = FAULTS[name](made)
             wrong = problems(made, reference)

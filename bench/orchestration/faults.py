@@ -28,7 +28,7 @@ DISK = 160  # MB of the disk that fills up
 
 
 def fault(function: Fault) -> Fault:
-    """Enter a fault in the list, under the name of its function."""
+    """Enter a fault in `FAULTS`, under the name of its function with hyphens."""
     FAULTS[function.__name__.replace("_", "-")] = function
     return function
 
@@ -225,8 +225,8 @@ def two_processes(scene: Scene) -> str:
     return f"{what}; the other: {said.strip().splitlines()[-1][:90]}"
 
 
-def own_disk(site: Site, name: str) -> Path:
-    """Mount a small disk of its own where the clone of a fault will be.
+def mount_small_disk(site: Site, name: str) -> Path:
+    """Mount a disk of `DISK` MB where the clone of a fault will be, and return the folder.
 
     Raises:
         UserError: that is not possible here.

@@ -26,22 +26,21 @@ from lvseg.core.errors import UserError
 
 Changes = Sequence[Mapping[str, Mapping[str, Any]]]
 PATIENCE = 3600.0  # seconds
-PATIENT = (
-    5.0  # seconds between two looks: the server knows when a run ended, and each look costs it some work
-)
+# Seconds between two looks: the server knows when a run ended, and each look costs it some work.
+PATIENT = 5.0
 REPEATS = 3
-IDLE_REPEATS = 5
+IDLE_REPEATS = 5  # a run with nothing to do takes seconds
 
 
 @dataclass(frozen=True)
 class Work:
-    """What both ways are asked for.
+    """What both `dvc repro` and `retrain` are asked for.
 
     Attributes:
-        name: in the table.
-        target: of both ways.
-        changes: to params.yaml.
-        repeats: of each way.
+        name: what the table calls it.
+        target: the stage to bring up to date.
+        changes: what differs from params.yaml as it is committed.
+        repeats: how often each way does it; the median counts.
     """
 
     name: str

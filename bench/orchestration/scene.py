@@ -77,15 +77,15 @@ class Site:
 
 @dataclass
 class Scene:
-    """One fault.
+    """The place of one fault: a clone, its worker, and the runs in it.
 
     Attributes:
-        name: of the fault.
-        site: its servers.
-        clone: its own.
-        worker: the newest.
-        runs: ids of its flow runs in the order in which they started.
-        wrong: what the fault itself found not to be as it should.
+        name: the name of the fault.
+        site: the servers, which other faults use before and after.
+        clone: the clone that the fault happens in.
+        worker: the worker that was started last, or None before the first.
+        runs: the ids of the flow runs in the order in which they started.
+        wrong: in words, what the fault itself saw not to be as it should.
     """
 
     name: str
@@ -177,6 +177,7 @@ class Scene:
 
 
 def _words(process: psutil.Process) -> str:
+    """Return the number of a process and the beginning of its command."""
     with suppress(psutil.Error):
         return f"{process.pid} {' '.join(process.cmdline()[1:6])}"
     return str(process.pid)
@@ -228,7 +229,7 @@ def ran(server: Prefect, run_id: str) -> list[str]:
 
 
 def _locks(clone: Clone) -> list[str]:
-    """Return the locks that are left in the workspaces of a clone."""
+    """Return in words the locks and half-written files that are left in the workspaces of a clone."""
     locks = []
     for path in clone.workspaces():
         rwlock = path / ".dvc" / "tmp" / "rwlock"

@@ -12,7 +12,7 @@ from typing import Any
 from lvseg.core.errors import UserError
 
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-LOOK = 0.5  # seconds
+LOOK = 0.5  # seconds between two questions
 BUSY, BUSY_TRIES = 503, 10  # what Prefect says when SQLite is locked for a moment; its clients try again, too
 
 
@@ -62,7 +62,7 @@ class Prefect:
         call(f"{self.address}/deployments/{answer['id']}/pause_deployment", {})
 
     def run(self, run_id: str) -> dict[str, Any]:
-        """Return a flow run."""
+        """Return a flow run as the server describes it."""
         run: dict[str, Any] = call(f"{self.address}/flow_runs/{run_id}")
         return run
 
@@ -143,6 +143,6 @@ def mlflow_runs(address: str, experiment: str) -> list[dict[str, Any]]:
 
 
 def _steps(address: str, run_id: str) -> set[int]:
-    """Return the epochs that a run of MLflow has."""
+    """Return the epochs for which a run of MLflow holds a loss."""
     history = call(f"{address}/api/2.0/mlflow/metrics/get-history?run_id={run_id}&metric_key=loss")
     return {entry["step"] for entry in history.get("metrics", [])}

@@ -49,7 +49,7 @@ def rig(keep: bool = False) -> Iterator[Path]:
 
 
 def surroundings(rig: Path, home: Path, **extra: str) -> dict[str, str]:
-    """Return the environment of a process: an own HOME, this venv first, nothing of the user's settings."""
+    """Return the environment of a process: another HOME, this venv first, nothing of the user's settings."""
     settings = {
         MARK: str(rig),
         "HOME": str(home),
