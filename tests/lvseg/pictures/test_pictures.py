@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -9,10 +10,10 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.colors import rgb_to_hsv, to_rgb
 from PIL import Image
 
-from lvseg.data import examples
+from lvseg.data import drawn_frames, examples
 from lvseg.pictures import style
 from lvseg.pictures.agreement import draw_agreement
 from lvseg.pictures.curves import draw_curves
@@ -102,6 +103,66 @@ def test_same_bytes_twice_whatever_the_user_has_set_and_no_word_of_the_software(
     with Image.open(first) as picture:
         assert set(picture.info) == {"dpi"}
         assert np.asarray(picture.convert("L")).std() > 5  # something is drawn
+
+
+def coloured(path: Path, colour: str) -> int:
+    """How many pixels have the hue of a colour: grey below it or beside it, as in blends, changes no hue."""
+    with Image.open(path) as picture:
+        pixels = np.asarray(picture.convert("RGB"), float) / 255
+    apart = np.abs(rgb_to_hsv(pixels)[..., 0] - rgb_to_hsv(to_rgb(colour))[0])
+    return int(((np.minimum(apart, 1 - apart) < 4 / 360) & (np.ptp(pixels, axis=2) > 0.15)).sum())
+
+
+# Pixels of each series at least: more than its entry in the legend has, less than it has with the data.
+SERIES = {
+    "curves": {style.BLUE: 1000, style.VERMILLION: 1500},
+    "not-validated": {style.BLUE: 1000},
+    "one-epoch": {style.BLUE: 200, style.VERMILLION: 300},
+    "overlays": {style.TRUE_POSITIVE: 2000, style.FALSE_POSITIVE: 2000, style.FALSE_NEGATIVE: 2000},
+    "distribution": {style.BLUE: 120, style.VERMILLION: 80},
+    "agreement": {style.BLUE: 300, style.VERMILLION: 3000},
+    "nothing-to-agree": {style.BLUE: 200, style.VERMILLION: 2000},
+}
+
+
+@pytest.mark.parametrize("name", SERIES)
+def test_the_data_is_drawn_and_not_the_axes_alone(name: str, tmp_path: Path) -> None:
+    DRAWINGS[name](tmp_path / "1.png", tmp_path)
+    for colour, least in SERIES[name].items():
+        assert coloured(tmp_path / "1.png", colour) > least, colour
+
+
+def test_what_is_not_known_is_not_drawn(tmp_path: Path) -> None:
+    for name in ("not-validated", "agreement", "nothing-to-agree"):
+        DRAWINGS[name](tmp_path / f"{name}.png", tmp_path)
+    assert coloured(tmp_path / "not-validated.png", style.VERMILLION) == 0
+    points = [coloured(tmp_path / f"{name}.png", style.BLUE) for name in ("nothing-to-agree", "agreement")]
+    assert points[0] / points[1] == pytest.approx(2 / 3, abs=0.02), "one of three panels has no patient"
+
+
+@pytest.mark.parametrize("blank", ["image", "endo"])
+def test_samples_show_image_and_label(
+    blank: str, tmp_path: Path, tiny_shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples(tmp_path / "1.png", tiny_shards)
+    load = drawn_frames.load
+
+    def without(example: examples.Example) -> drawn_frames.DrawnFrame:
+        frame = load(example)
+        return replace(frame, **{blank: np.zeros_like(getattr(frame, blank))})
+
+    monkeypatch.setattr(drawn_frames, "load", without)
+    samples(tmp_path / "2.png", tiny_shards)
+    grey = [np.asarray(Image.open(tmp_path / f"{n}.png").convert("L"), int) for n in (1, 2)]
+    assert (np.abs(grey[0] - grey[1]) > 20).sum() > 1000
+
+
+def test_a_box_for_each_layer(tmp_path: Path) -> None:
+    DRAWINGS["network"](tmp_path / "1.png", tmp_path)
+    pixels = np.asarray(Image.open(tmp_path / "1.png").convert("RGB"))
+    for tint, boxes in {"#d5e8f4": 2, "#fbe6c8": 1, "#eceff2": 2}.items():  # convolution, pooling, others
+        count = (pixels == np.rint(255 * np.array(to_rgb(tint))).astype(int)).all(axis=2).sum()
+        assert 20_000 < count / boxes < 60_000, tint
 
 
 def test_colours_tell_hit_from_false_alarm_from_miss() -> None:
