@@ -21,6 +21,7 @@ from lvseg.data import drawn_frames
 from lvseg.evaluation.scores import trained_models
 from lvseg.evaluation.sources import Sources
 from lvseg.imaging.raster import rasterise
+from lvseg.imaging.spacing import Spacing
 from lvseg.inference.segmenter import Segmenter
 from lvseg.metrics import overlap
 
@@ -33,7 +34,7 @@ class Picture:
 
     image: np.ndarray
     contour: np.ndarray
-    spacing_mm: tuple[float, float]
+    spacing_mm: Spacing
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,9 @@ class Framing:
         contour = (np.linalg.inv(to_old) @ (old.contour[:, ::-1] - heart).T).T + placed
         image = np.round(image).astype(old.image.dtype)
         return Picture(
-            self.pixels(image) if self.pixels else image, contour[:, ::-1], (spacing[0], spacing[1])
+            self.pixels(image) if self.pixels else image,
+            contour[:, ::-1],
+            Spacing(float(spacing[0]), float(spacing[1])),
         )
 
 
@@ -114,7 +117,7 @@ def mean_dice(segmenter: Segmenter, pictures: Sequence[Picture], batch_size: int
     for start in range(0, len(pictures), batch_size):
         batch = pictures[start : start + batch_size]
         predictions = segmenter.predict(
-            [picture.image for picture in batch], [np.array(picture.spacing_mm) for picture in batch]
+            [picture.image for picture in batch], [picture.spacing_mm for picture in batch]
         )
         scores += [
             overlap.dice(prediction.mask, rasterise(picture.contour, picture.image.shape))
@@ -156,8 +159,7 @@ def main(
     pictures = []
     for example in test:
         frame = drawn_frames.load(example)
-        spacing = (float(frame.spacing_mm[0]), float(frame.spacing_mm[1]))
-        pictures.append(Picture(frame.image, frame.contour, spacing))
+        pictures.append(Picture(frame.image, frame.contour, frame.spacing_mm))
     batch = settings.evaluate.batch_size
     whole = mean_dice(segmenter, pictures, batch)
     print(f"{model} on {len(pictures)} slices of {len({e.patient for e in test})} patients: "

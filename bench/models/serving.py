@@ -71,8 +71,7 @@ def main(
         bare = float(np.median(alone[len(alone) // 4 :]))  # the first ones compile
         kinds = {
             "numbers": [
-                {"pixels": frame.image.tolist(), "spacing_mm": frame.spacing_mm.tolist()}
-                for frame in pictures
+                {"pixels": frame.image.tolist(), "spacing_mm": list(frame.spacing_mm)} for frame in pictures
             ],
             "DICOM files": [{"dicom": _dicom(frame.image, frame.spacing_mm)} for frame in pictures],
         }

@@ -133,10 +133,11 @@ def dice(model: Any, images: np.ndarray, masks: np.ndarray) -> float:
 def prediction_speed(model: Any, images: np.ndarray, settings: Any, views: int) -> float:
     """Return the slices per second that a segmenter takes from images to masks, the best of three times."""
     from lvseg.imaging.grid import Grid
+    from lvseg.imaging.spacing import Spacing
     from lvseg.inference.segmenter import Segmenter
 
     segmenter = Segmenter(model, Grid(settings.image_size, settings.spacing_mm), views, one_region=True)
-    spacings = [(settings.spacing_mm, settings.spacing_mm)] * AT_ONCE
+    spacings = [Spacing(settings.spacing_mm, settings.spacing_mm)] * AT_ONCE
     best = math.inf
     for _ in range(3):
         began = time.perf_counter()

@@ -66,7 +66,7 @@ def _overlays(
                 image=frame.image,
                 reference=frame.endo,
                 predicted=prediction.mask,
-                pixel_width_mm=float(frame.spacing_mm[1]),
+                pixel_width_mm=frame.spacing_mm.columns_mm,
                 dice=float(row[f"dice_{number}"]),
                 caption=caption(example),
             )

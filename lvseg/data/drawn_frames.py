@@ -9,6 +9,7 @@ from lvseg.core.errors import UserError
 from lvseg.data import shards
 from lvseg.data.examples import Example
 from lvseg.imaging.outline import area
+from lvseg.imaging.spacing import Spacing
 
 
 @dataclass(frozen=True)
@@ -17,11 +18,11 @@ class FrameImage:
 
     Attributes:
         image: (H, W), original type.
-        spacing_mm: (2,) float64, between rows and between columns; NaN where the source does not say.
+        spacing_mm: of its pixels; NaN where the source does not say.
     """
 
     image: np.ndarray
-    spacing_mm: np.ndarray
+    spacing_mm: Spacing
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class DrawnFrame(FrameImage):
 def load_image(example: Example) -> FrameImage:
     """Read the image of one example, contoured or not."""
     shard = shards.read(example.shard)
-    return FrameImage(np.asarray(shard.pixels[example.frame]), shard.spacing_mm)
+    return FrameImage(np.asarray(shard.pixels[example.frame]), shard.spacing)
 
 
 def load(example: Example) -> DrawnFrame:
@@ -61,7 +62,7 @@ def load(example: Example) -> DrawnFrame:
         endo=np.asarray(shard.endo[example.mask]),
         contour=endo,
         epi_contour=epi,
-        spacing_mm=shard.spacing_mm,
+        spacing_mm=shard.spacing,
         slice_distance_mm=slice_distance(shard),
     )
 

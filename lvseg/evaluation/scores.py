@@ -205,8 +205,8 @@ def _overlap(frame: DrawnFrame, prediction: Prediction) -> dict[str, Any]:
 
 def _contours(frame: DrawnFrame, prediction: Prediction) -> dict[str, Any]:
     """Return distances between the contours, and their areas."""
-    spacing = (float(frame.spacing_mm[0]), float(frame.spacing_mm[1]))
-    pixel = spacing[0] * spacing[1]
+    spacing = frame.spacing_mm
+    pixel = spacing.pixel_mm2
     distances = surface_distances(prediction.mask, frame.endo, spacing)
     drawn = prediction.contour()
     measures = {

@@ -13,8 +13,8 @@ from lvseg.core.errors import UserError
 from lvseg.imaging.boxes import Box
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.outline import outline
+from lvseg.imaging.spacing import Spacing
 
-Lengths = Sequence[float] | NDArray[np.float64]  # mm between rows, between columns
 _SURELY_OUTSIDE = -20.0  # the margin of pixels that the network was not shown
 VIEWS = tuple((turns, flip) for flip in (False, True) for turns in range(4))  # quarter turns, mirrored or not
 
@@ -63,7 +63,7 @@ class Segmenter:
     one_region: bool = False
 
     def predict(
-        self, images: Sequence[NDArray[np.generic]], spacings_mm: Sequence[Lengths]
+        self, images: Sequence[NDArray[np.generic]], spacings_mm: Sequence[Spacing]
     ) -> list[Prediction]:
         """Segment one batch of frames, each (H, W) in its original type; their sizes may differ.
 
@@ -83,7 +83,7 @@ class Segmenter:
         return predictions
 
     def batch(
-        self, images: Sequence[NDArray[np.generic]], spacings_mm: Sequence[Lengths]
+        self, images: Sequence[NDArray[np.generic]], spacings_mm: Sequence[Spacing]
     ) -> NDArray[np.float32]:
         """Return frames as the network takes them, (batch, size, size, 1) float32.
 

@@ -14,14 +14,14 @@ from lvseg.core.archives import UnreadableError
 from lvseg.core.errors import UserError
 from lvseg.dicom.sandbox import LARGEST, Decoder
 from lvseg.imaging.outline import area
+from lvseg.imaging.spacing import UNKNOWN, Spacing
 from lvseg.inference.segmenter import Prediction, Segmenter
 
 AT_ONCE = 16  # frames in a batch
 SPACINGS_MM = (0.01, 100.0)  # outside, resampling would take hours, or all memory
-_UNKNOWN = (math.nan, math.nan)
 _DECODER = Decoder()
 
-RequestedFrame = tuple[NDArray[np.generic], tuple[float, float]]
+RequestedFrame = tuple[NDArray[np.generic], Spacing]
 
 
 def segment(segmenter: Segmenter, requests: Sequence[Mapping[Any, Any]]) -> list[dict[str, Any]]:
@@ -59,10 +59,10 @@ def runs(mask: NDArray[np.uint8]) -> list[int]:
     return [int(edge) for edge in edges]
 
 
-def _answer(prediction: Prediction, spacing_mm: tuple[float, float]) -> dict[str, Any]:
+def _answer(prediction: Prediction, spacing: Spacing) -> dict[str, Any]:
     """Return what is said of one frame."""
     contour = prediction.contour()
-    pixel = spacing_mm[0] * spacing_mm[1]
+    pixel = spacing.pixel_mm2
     mm2 = 0.0 if contour is None else abs(area(contour)) * pixel
     return {
         "rows": prediction.mask.shape[0],
@@ -96,14 +96,14 @@ def _absent(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def _check(rows: int, columns: int, spacing_mm: tuple[float, float]) -> None:
+def _check(rows: int, columns: int, spacing: Spacing) -> None:
     """Refuse a frame that nobody measured; an unknown spacing passes."""
     if not 1 <= min(rows, columns) <= max(rows, columns) <= LARGEST:
         raise ValueError(f"{rows} x {columns} pixels, from 1 to {LARGEST} are taken")
     low, high = SPACINGS_MM
-    if min(spacing_mm) < low or max(spacing_mm) > high:
+    if min(spacing) < low or max(spacing) > high:
         raise ValueError(
-            f"a spacing of {spacing_mm[0]:g} and {spacing_mm[1]:g} mm is impossible: "
+            f"a spacing of {spacing.rows_mm:g} and {spacing.columns_mm:g} mm is impossible: "
             f"from {low:g} to {high:g} are taken"
         )
 
@@ -126,13 +126,13 @@ def _of_numbers(given: Mapping[Any, Any]) -> RequestedFrame:
         image = _numbers([list(row) for row in given["pixels"]], 2, wanted)
     except TypeError:
         raise ValueError(wanted) from None
-    (rows, columns), spacing = image.shape, _UNKNOWN
+    (rows, columns), spacing = image.shape, UNKNOWN
     if "spacing_mm" in given:
         wanted = "`spacing_mm` must be two numbers: between rows, between columns"
         lengths = _numbers(given["spacing_mm"], 1, wanted)
         if lengths.shape != (2,) or not np.isfinite(lengths).all():
             raise ValueError(wanted)
-        spacing = (float(lengths[0]), float(lengths[1]))
+        spacing = Spacing(float(lengths[0]), float(lengths[1]))
     _check(rows, columns, spacing)
     with np.errstate(over="ignore"):  # becomes infinity, which is refused
         return image.astype(np.float32), spacing
@@ -146,7 +146,8 @@ def _of_dicom(given: Mapping[Any, Any]) -> RequestedFrame:
         content = base64.b64decode(given["dicom"], validate=True)
     except (binascii.Error, ValueError, TypeError):
         raise ValueError("`dicom` is not base64") from None
-    pixels, spacing = _DECODER.read(content)
+    pixels, said = _DECODER.read(content)
     rows, columns = pixels.shape
-    _check(rows, columns, spacing or _UNKNOWN)
-    return pixels, spacing or _UNKNOWN
+    spacing = Spacing(*said) if said else UNKNOWN
+    _check(rows, columns, spacing)
+    return pixels, spacing

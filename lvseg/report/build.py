@@ -151,7 +151,7 @@ def _overlay(example: Example, mask: PackedMask, dice: float) -> Overlay:
     """Return one slice with both contours."""
     frame = drawn_frames.load(example)
     return Overlay(
-        frame.image, frame.endo, mask.unpacked(), float(frame.spacing_mm[1]), dice, caption(example)
+        frame.image, frame.endo, mask.unpacked(), frame.spacing_mm.columns_mm, dice, caption(example)
     )
 
 

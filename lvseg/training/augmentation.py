@@ -90,7 +90,7 @@ class Augmented:
         return places
 
     def _as_another_scanner(
-        self, image: NDArray[np.float64], rng: np.random.Generator
+        self, image: NDArray[np.float32], rng: np.random.Generator
     ) -> NDArray[np.float32]:
         """Return an image (n, n) with another gamma, brightness, contrast, shading and sharpness, and with noise.
 

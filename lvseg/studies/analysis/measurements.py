@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvseg.dicom.cine import Cine
-from lvseg.metrics.volumes import ejection_fraction, stroke_volume
 from lvseg.imaging.outline import area
+from lvseg.metrics.volumes import ejection_fraction, stroke_volume
 
 _MM3_PER_ML = 1000.0
 
