@@ -37,7 +37,6 @@ def to_shard(study: Study, name: str, first_pixel: int) -> Shard:
     outer = [study.points.get((frame.number, EPI)) for frame in joined]
     spacing = first.spacing or (np.nan, np.nan)
     thickness = np.nan if first.thickness is None else first.thickness
-    apart = np.nan if first.slice_spacing is None else first.slice_spacing
     return Shard(
         pixels=np.stack([study.pixels[frame.number] for frame in study.frames]),
         affine=np.stack([frame.image.affine for frame in study.frames]),
@@ -46,7 +45,7 @@ def to_shard(study: Study, name: str, first_pixel: int) -> Shard:
         image_number=_whole(frame.number for frame in study.frames),
         spacing_mm=np.array(spacing, float),
         thickness_mm=np.array(thickness, float),
-        gap_mm=np.array(apart - thickness, float),
+        gap_mm=np.array(study.distance_mm - thickness, float),
         contour_points=np.concatenate([np.zeros((0, 2)), *lines]),
         contour_start=np.cumsum([0, *map(len, lines)], dtype=np.int64),
         contour_frame=_whole(place[number] for number, _ in drawn),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from lvseg.core.archives import Item, SetAside, UnreadableError, walk
-from lvseg.dicom.header import read_image
+from lvseg.dicom.multiframe import read_images
 from lvseg.labels import sunnybrook_text
 
 GROUPS = ("HF-NI", "HF-I", "HYP", "N")
@@ -173,7 +173,7 @@ def _images(
             found.setdefault((folders[depth - 1], folders[:depth]), []).append(item)
             continue
         try:
-            header = read_image(item)
+            header = read_images(item)[0]
         except UnreadableError as error:
             aside.append(SetAside(item.label, str(error)))
             continue

@@ -1,5 +1,6 @@
 """One patient, read: the chosen cine, its contours joined to their images, ED and ES, and the quality flags."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,10 +10,10 @@ import numpy as np
 import shapely
 
 from lvseg.core.archives import Item, SetAside, UnreadableError
-from lvseg.dicom import header, phases
+from lvseg.dicom.arrangement import PlacedImage, arranged
 from lvseg.dicom.header import Image
+from lvseg.dicom.multiframe import read_images
 from lvseg.dicom.numbering import number_in_name
-from lvseg.dicom.phases import PlacedImage
 from lvseg.dicom.pixels import read_pixels
 from lvseg.imaging import contour_quality
 from lvseg.labels import drawn_series, sunnybrook_text
@@ -34,7 +35,9 @@ class Study:
         source: where the images came from.
         other_series: images by series that was not chosen.
         rescaled: whether the pixels are an 8-bit export, not what the scanner stored.
-        frames: sorted by slice and phase.
+        frames: in the order of their image numbers.
+        distance_mm: usual distance from slice to slice; NaN where nothing says it.
+        notes: what was odd about the images and how it was handled, a sentence each.
         pixels: (rows, columns) by image number; all frames, or only the contoured ones.
         points: contour points (n, 2) by (image number, kind), those without an image included.
         phases: phases of the cine.
@@ -52,6 +55,8 @@ class Study:
     other_series: dict[str, int] = field(default_factory=dict)
     rescaled: bool = False
     frames: list[PlacedImage] = field(default_factory=list)
+    distance_mm: float = math.nan
+    notes: list[str] = field(default_factory=list)
     pixels: dict[int, np.ndarray] = field(default_factory=dict)
     points: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
     phases: int = 0
@@ -150,7 +155,7 @@ def _candidate(
     images = []
     for item in copy.items:
         try:
-            images.append(header.read_image(item))
+            images += read_images(item)
         except UnreadableError as error:
             aside.append(SetAside(item.label, str(error)))
     found, doubles = drawn_series.group(images)
@@ -232,8 +237,13 @@ def _take_frames(study: Study, images: Mapping[int, Image], all_pixels: bool) ->
             usable[number] = image
         except UnreadableError as error:
             study.aside.append(SetAside(image.item.label, str(error)))
-    if usable:
-        study.frames, study.phases = phases.arrange(usable)
+    if not usable:
+        return
+    order = arranged(list(usable.values()), list(usable), contoured)
+    study.frames = sorted(order.frames, key=lambda frame: frame.number)
+    study.phases, study.distance_mm = order.phases, order.distance_mm
+    study.notes += order.notes
+    study.aside += order.set_aside
 
 
 def find_cycle(joined: Sequence[PlacedImage], endo: Mapping[int, np.ndarray]) -> dict[int, str]:

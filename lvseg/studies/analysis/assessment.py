@@ -58,7 +58,7 @@ def assess(
     quality = _quality(cine, measurements) | {"disagreement_percent": disagreement_percent}
     if failures := _failures(cine, measurements):
         return Assessment(FAILED, tuple(failures), quality)
-    doubts = [*_doubts(measurements, quality), *out_of_distribution]
+    doubts = [*cine.doubts, *_doubts(measurements, quality), *out_of_distribution]
     return Assessment(LOOK if doubts else OK, tuple(doubts), quality)
 
 
