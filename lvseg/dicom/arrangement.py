@@ -69,13 +69,12 @@ def arranged(
     ordered = [scans.by_time(own) for own in divided.images]
     if not of_image:
         of_image = _numbered([image for own in ordered for image in own])
-    counted = _rhythm(ordered, of_image)
-    phases = counted or max(map(len, ordered))
+    phases, first = _rhythm(ordered, of_image) or (max(map(len, ordered)), None)
     full = next((own for own in ordered if len(own) == phases), [])
     frames = [
         PlacedImage(image, of_image[id(image)], slice_, phase)
         for slice_, own in enumerate(ordered, 1)
-        for image, phase in zip(own, _phases(own, phases, full, of_image if counted else {}), strict=True)
+        for image, phase in zip(own, _phases(own, phases, full, of_image, first), strict=True)
     ]
     return Arrangement(
         frames=tuple(sorted(frames, key=lambda frame: (frame.slice, frame.phase, frame.number))),
@@ -148,25 +147,29 @@ def _by_number(images: Sequence[Image], numbers: dict[int, int]) -> Slices:
     """Divide images by their numbers, which run through the phases of the first slice, then of the next."""
     ordered = sorted(images, key=scans.acquisition_order)
     counted = [numbers.get(id(image), position) for position, image in enumerate(ordered, 1)]
-    phases = next(count for count in _candidates(ordered, None) if count > 2)
-    rows = sorted({(number - 1) // phases for number in counted})
+    phases = next(count for count in _candidates(ordered, None) if count >= limits.LEAST_PHASES)
+    first = min(1, *counted)
+    rows = sorted({(number - first) // phases for number in counted})
     own: list[list[Image]] = [[] for _ in rows]
     for number, image in zip(counted, ordered, strict=True):
-        own[rows.index((number - 1) // phases)].append(image)
+        own[rows.index((number - first) // phases)].append(image)
     note = "Positions of slices are unknown: their order follows the image numbers."
     return Slices(own, None, [], [note] if len(own) > 1 else [])
 
 
-def _rhythm(slices: Sequence[Sequence[Image]], numbers: dict[int, int]) -> int | None:
-    """Return the number of phases with which image numbers run through the slices; None where they do not so."""
+def _rhythm(slices: Sequence[Sequence[Image]], numbers: Mapping[int, int]) -> tuple[int, int] | None:
+    """Return the number of phases with which image numbers run through the slices, and the number they begin with.
+
+    None where they do not run so.
+    """
     images = [(image, place) for place, own in enumerate(slices) for image in own]
     images.sort(key=lambda entry: numbers[id(entry[0])])
     places = [place for _, place in images]
     for phases in _candidates([image for image, _ in images], places):
-        if phases > 2:  # 2: only ED and ES are there
-            rows = [(numbers[id(image)] - 1) // phases for image, _ in images]
+        for first in (1, 0) if phases >= limits.LEAST_PHASES else ():
+            rows = [(numbers[id(image)] - first) // phases for image, _ in images]
             if len(set(zip(rows, places, strict=True))) == len(set(rows)) == len(set(places)):
-                return phases
+                return phases, first
     return None
 
 
@@ -192,7 +195,7 @@ def _beat(images: Sequence[Image]) -> int:
 
 
 def _phases(
-    own: Sequence[Image], phases: int, full: Sequence[Image], numbers: Mapping[int, int]
+    own: Sequence[Image], phases: int, full: Sequence[Image], numbers: Mapping[int, int], first: int | None
 ) -> list[int]:
     """Return the phase of each image of one slice, which are in order.
 
@@ -200,13 +203,14 @@ def _phases(
         own: the images. If the slice has all phases it is counted through.
         phases: of a slice that has all of them.
         full: the images of such a slice, if there is one: their times tell the phases of others.
-        numbers: of the images, by identity, where they run through the slices: then they tell them before times do.
+        numbers: of the images, by identity.
+        first: the number with which they begin, where they run through the slices: then they tell before times do.
     """
     if len(own) == phases:
         return list(range(1, phases + 1))
     candidates = []
-    if numbers:
-        candidates.append([(numbers[id(image)] - 1) % phases + 1 for image in own])
+    if first is not None:
+        candidates.append([(numbers[id(image)] - first) % phases + 1 for image in own])
     if full and all(image.trigger_time is not None for image in (*own, *full)):
         times = np.array([image.trigger_time for image in full], float)
         candidates.append([int(np.abs(times - (image.trigger_time or 0.0)).argmin()) + 1 for image in own])

@@ -80,7 +80,11 @@ def _scans(images: Sequence[Image], phases: int) -> list[list[Image]]:
     if any(image.trigger_time is None for image in ordered):
         stated = ordered[0].phases  # without times, whole beats in the order of numbers
         whole = stated and stated >= limits.LEAST_PHASES and len(ordered) % stated == 0
-        return [ordered[n : n + stated] for n in range(0, len(ordered), stated)] if stated and whole else [ordered]
+        return (
+            [ordered[n : n + stated] for n in range(0, len(ordered), stated)]
+            if stated and whole
+            else [ordered]
+        )
     # Times of two scans differ by what the heart rate does in between: where they fall tells more than equal times.
     rising = _rising(ordered)
     if 1 < len(rising) <= math.ceil(len(ordered) / phases):

@@ -111,7 +111,7 @@ def choose(candidates: Sequence[Series], endo: Mapping[int, np.ndarray]) -> Draw
 def _by_anatomy(holders: Sequence[Series], endo: Mapping[int, np.ndarray]) -> DrawnSeries:
     """Return the series that both holds the numbers and shows a ventricle where the contours are."""
     numbers = sorted(endo)
-    fits = [_fit(series, endo) for series in holders]
+    fits = [contour_fit(series, endo) for series in holders]
     scores = [
         series.coverage(numbers) * max(fit - 0.5, 0.01) * (1.0 if _may_be_stack(series) else 0.5)
         for series, fit in zip(holders, np.nan_to_num(fits), strict=True)
@@ -150,7 +150,7 @@ def _belongs(other: Series, series: Series, endo: Mapping[int, np.ndarray]) -> b
     """Return whether a parallel series completes another."""
     missing = {n: points for n, points in endo.items() if n not in series.images and n in other.images}
     if missing:
-        return _fit(other, missing) >= ANATOMY_FIT
+        return contour_fit(other, missing) >= ANATOMY_FIT
     goes_on = min(other.images) == max(series.images) + 1 or max(other.images) == min(series.images) - 1
     return goes_on and _matrix(other) == _matrix(series)
 
@@ -159,7 +159,7 @@ def _held(series: Series, numbers: Sequence[int]) -> str:
     return f"holds {sum(n in series.images for n in numbers)} of {len(numbers)} contoured images"
 
 
-def _fit(series: Series, endo: Mapping[int, np.ndarray]) -> float:
+def contour_fit(series: Series, endo: Mapping[int, np.ndarray]) -> float:
     """Return the median fit of an even sample of the contours; NaN where none can be measured."""
     held = [number for number in sorted(endo) if number in series.images]
     step = max(len(held) // _SAMPLE, 1)

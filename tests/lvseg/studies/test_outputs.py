@@ -171,7 +171,7 @@ def test_contours_as_text_come_back(result: StudyResult, tmp_path: Path) -> None
     assert [file.name for file in files] == [f"IM-0001-{n:04d}-icontour-auto.txt" for n in sorted(drawn)]
     for file in files:
         item = Item(str(file.parent), file.name, file.stat().st_size, -1, 0)
-        read = sunnybrook_text.read(item, first_pixel=1)
+        (read,) = sunnybrook_text.read(item, first_pixel=1)
         contour = drawn[int(file.name.split("-")[2])]
         assert abs(area(read)) == pytest.approx(abs(area(contour)), rel=0.002)
         assert max(np.abs(contour - point).max(axis=1).min() for point in read) <= 0.006
