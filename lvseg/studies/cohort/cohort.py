@@ -29,10 +29,12 @@ class Summary:
     Attributes:
         verdicts: how many studies have each verdict.
         seconds: that it took.
+        incomplete: how many studies lack a file that was asked for.
     """
 
     verdicts: Counter[Verdict]
     seconds: float
+    incomplete: int = 0
 
     @property
     def failed(self) -> int:
@@ -54,7 +56,7 @@ def predict(paths: Sequence[Path], order: Order, workers: int) -> Summary:
     Raises:
         UserError: the output folder cannot be written, or the model cannot be read.
     """
-    begin, verdicts = time.perf_counter(), Counter[Verdict]()
+    begin, verdicts, incomplete = time.perf_counter(), Counter[Verdict](), 0
     journal = Journal(order.out)
     with worker.writing(order.out):
         order.out.mkdir(parents=True, exist_ok=True)
@@ -65,6 +67,7 @@ def predict(paths: Sequence[Path], order: Order, workers: int) -> Summary:
             for outcomes in _outcomes(paths, order, workers):
                 for outcome in outcomes:
                     verdicts[outcome.verdict] += 1
+                    incomplete += not outcome.complete
                     bar.write(f"{outcome.study}  {outcome.verdict:<10}  {outcome.words}", file=sys.stdout)
                 bar.update()
                 sys.stdout.flush()
@@ -72,7 +75,7 @@ def predict(paths: Sequence[Path], order: Order, workers: int) -> Summary:
             with worker.writing(order.out):
                 journal.write_tables()
                 measurements_table.write(order.out)
-    return Summary(verdicts, time.perf_counter() - begin)
+    return Summary(verdicts, time.perf_counter() - begin, incomplete)
 
 
 def _remove_unfinished(out: Path) -> None:
@@ -126,6 +129,12 @@ def words(summary: Summary, out: Path) -> str:
     """
     total = sum(summary.verdicts.values())
     parts = ", ".join(f"{summary.verdicts[verdict]} {verdict}" for verdict in (OK, LOOK, FAILED))
+    lacking = (
+        f"{summary.incomplete} without a file that was asked for, see its report"
+        if summary.incomplete
+        else ""
+    )
+    parts = ", ".join(filter(None, (parts, lacking)))
     return (
         f"\n{total} stud{'y' if total == 1 else 'ies'} in {summary.seconds:.0f} s: {parts}\n\n"
         f"{out}/measurements.csv     a row per study; the same in measurements.parquet\n"

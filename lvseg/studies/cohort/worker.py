@@ -14,7 +14,7 @@ from lvseg.core.archives import SetAside, UnreadableError
 from lvseg.core.errors import UserError
 from lvseg.core.files import atomic_path, shown
 from lvseg.data.pseudonyms import study_name
-from lvseg.studies.analysis.assessment import OK, Verdict
+from lvseg.studies.analysis.assessment import NO_FILE, OK, Verdict
 from lvseg.studies.cohort import inputs
 from lvseg.studies.cohort.journal import Journal, JournalEntry
 from lvseg.studies.cohort.order import Order
@@ -35,11 +35,13 @@ class Outcome:
         study: its name in the outputs.
         verdict: on it.
         words: the measurements or the reason; they may name a patient, for they are not stored.
+        complete: whether every file that was asked for is there.
     """
 
     study: str
     verdict: Verdict
     words: str
+    complete: bool = True
 
 
 class Worker:
@@ -176,9 +178,11 @@ def _known(out: Path, name: str) -> Outcome:
 
 def _outcome(record: StudyRecord, remark: str = "") -> Outcome:
     """Return what the terminal shows of a study's record, with a remark behind it."""
-    words = [] if record["verdict"] == OK else record["reasons"][:1]
+    lacking = [reason for reason in record["reasons"] if reason.startswith(NO_FILE)]
+    words = list(dict.fromkeys([*record["reasons"][:1], *lacking])) if record["verdict"] != OK else []
     if record.get("ef_percent") is not None:
         words.insert(0, "EDV {edv_ml:.0f} ml, ESV {esv_ml:.0f} ml, EF {ef_percent:.0f} %.".format(**record))
     if "cine" in record:
         words.append("{series}: {slices} slices x {phases} phases".format(**record["cine"]))
-    return Outcome(record["study"], record["verdict"], " ".join([*words, *([remark] if remark else [])]))
+    said = " ".join([*words, *([remark] if remark else [])])
+    return Outcome(record["study"], record["verdict"], said, complete=not lacking)

@@ -14,7 +14,7 @@ _HALF = 0.5  # of a moved pixel's share in a mask
 _FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM counts to the left and back, NIfTI to the right and front
 
 
-def write(path: Path, result: StudyResult) -> bool:
+def write(path: Path, result: StudyResult) -> str | None:
     """Write the masks (columns, rows, slices, phases) uint8; the same masks give the same bytes.
 
     NIfTI knows one grid for all. Where slices are missing, its step is the mean one, so that the first and the last
@@ -25,13 +25,13 @@ def write(path: Path, result: StudyResult) -> bool:
         result: the study.
 
     Returns:
-        False, and nothing is written, where the source does not say how large a pixel is.
+        Why nothing was written, or None: the source does not say how large a pixel is.
     """
     import nibabel
 
     cine = result.cine
     if not np.isfinite(cine.spacing_mm).all():
-        return False
+        return "the files do not say how large a pixel is"
     slices = range(1, cine.slices + 1)
     affine = _affine(result)
     volumes = [
@@ -44,7 +44,7 @@ def write(path: Path, result: StudyResult) -> bool:
     image.header.set_zooms((*image.header.get_zooms()[:3], phase_ms))
     with atomic_path(path) as temporary:
         temporary.write_bytes(gzip.compress(image.to_bytes(), mtime=0))
-    return True
+    return None
 
 
 def _on_grid(result: StudyResult, affine: Affine, slice_: int, phase: int) -> Mask:

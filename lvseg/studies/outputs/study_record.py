@@ -34,13 +34,15 @@ class ModelRecord(TypedDict):
 class CineRecord(TypedDict):
     """The cine of a study's record: which series it is and why, its size, and a hash of its pixels.
 
-    Lengths are in mm, times in ms; what the source does not say is None.
+    Lengths are in mm, times in ms; what the source does not say is None. `affines` has a matrix (4, 4) for each slice,
+    from (column, row, 0, 1) of a pixel's centre to patient coordinates: slices need not be parallel.
     """
 
     series: str
     why: str
     others: list[str]
     notes: list[str]
+    affines: list[list[list[float]]]
     slices: int
     phases: int
     frames: int
@@ -147,6 +149,9 @@ def _cine(cine: Cine) -> CineRecord:
         "why": cine.why,
         "others": list(cine.others),
         "notes": list(cine.notes),
+        "affines": [
+            cine.frames[cine.at[n, 1]].image.affine.round(6).tolist() for n in range(1, cine.slices + 1)
+        ],
         "slices": cine.slices,
         "phases": cine.phases,
         "frames": len(cine.frames),
