@@ -31,6 +31,7 @@ _SUNNYBROOK = re.compile(r"SC-(HF-NI|HF-I|HYP|N)-0*(\d+)$", re.IGNORECASE)
 _ATLAS = re.compile(r"SCD\d{7}$", re.IGNORECASE)
 _LARGEST_TABLE = 4 * 2**20  # bytes
 _ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z"}
+_NIFTI = (".nii", ".nii.gz")
 _NO_IMAGES = {".pdf", ".md", ".html", ".json", ".xml", ".dvc"}
 
 
@@ -87,6 +88,8 @@ def find_patients(paths: Iterable[Path]) -> tuple[list[PatientFiles], list[SetAs
             tables.append(item)
         elif suffix == ".txt":
             texts.append(item)
+        elif item.name.lower().endswith(_NIFTI):
+            aside.append(SetAside(item.label, "a NIfTI image: only DICOM files are read"))
         elif suffix in _ARCHIVES:
             aside.append(SetAside(item.label, "archive inside an archive, or not a zip: unpack it"))
         else:

@@ -1,7 +1,7 @@
 """What lies behind a path: the images of one study, or of each study that a DICOMDIR lists."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +9,14 @@ from lvseg.core.archives import Item, SetAside, UnreadableError, walk
 from lvseg.core.errors import UserError
 from lvseg.dicom import dicomdir
 from lvseg.dicom.header import Image
+from lvseg.dicom.limits import LEAST_SLICES
 from lvseg.dicom.multiframe import read_images
+from lvseg.dicom.planes import stacks_of
 
 _DICOMDIR = "DICOMDIR"  # the name that the standard prescribes (PS3.10 8.6)
 _LIST_SUFFIX = ".txt"
 _MODALITIES = ("", "MR")  # that are read; an image that does not say its modality may be of any
+_SHOWN_REASONS = 3  # for which no file could be read
 _NAMED_PATIENTS = 5  # in the message of a refusal
 
 
@@ -107,11 +110,19 @@ def studies(*paths: Path) -> list[StudyImages]:
             f"images of {len(patients)} patients: {remedy}",
         )
     if not images:
-        reasons = sorted({file.reason for file in set_aside})
-        raise RefusedError(
-            f"no readable MR image among {len(items)} files" + (f" ({reasons[0]})" if reasons else "")
-        )
+        raise RefusedError(f"no readable MR image among {len(items)} files{_why(set_aside)}")
     return _by_study(images, set_aside)
+
+
+def _why(set_aside: Sequence[SetAside]) -> str:
+    """Return the most frequent reasons for which files were set aside, each with its count."""
+    counts = Counter(file.reason for file in set_aside).most_common()
+    if not counts:
+        return ""
+    if len(counts) == 1:
+        return f" ({counts[0][0]})"
+    shown = "; ".join(f"{count} x {reason}" for reason, count in counts[:_SHOWN_REASONS])
+    return f" ({shown}{'; and others' if len(counts) > _SHOWN_REASONS else ''})"
 
 
 def _listed_studies(item: Item) -> list[StudyImages]:
@@ -151,5 +162,22 @@ def _by_study(images: Sequence[Image], set_aside: list[SetAside]) -> list[StudyI
         groups[image.patient_id, image.study_uid].append(image)
     return [
         StudyImages(patient, uid, of_study, [] if number else set_aside)
-        for number, ((patient, uid), of_study) in enumerate(sorted(groups.items()))
+        for number, ((patient, uid), of_study) in enumerate(sorted(_pieces_joined(groups).items()))
     ]
+
+
+def _pieces_joined(groups: Mapping[tuple[str, str], list[Image]]) -> dict[tuple[str, str], list[Image]]:
+    """Return the images by patient and study, those joined that anonymisers took apart: a study UID for each slice.
+
+    Pieces belong together where they share a series or a frame of reference, and none of them is a stack by itself.
+    """
+    joined: dict[tuple[str, str], list[Image]] = {}
+    homes: dict[tuple[str, str], tuple[str, str]] = {}
+    for key, images in sorted(groups.items()):
+        whole = any(len(stack.counts) >= LEAST_SLICES for stack in stacks_of(images))
+        shared = {(key[0], uid) for image in images for uid in (image.series_uid, image.reference_uid) if uid}
+        home = next((homes[one] for one in sorted(shared) if one in homes), key) if not whole else key
+        joined.setdefault(home, []).extend(images)
+        if not whole:
+            homes.update(dict.fromkeys(shared, home))
+    return joined

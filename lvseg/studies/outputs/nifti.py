@@ -4,6 +4,7 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from lvseg.core.files import atomic_path
@@ -59,7 +60,7 @@ def _on_grid(result: StudyResult, affine: Affine, slice_: int, phase: int) -> Ma
     origin = affine[:3, 3] + affine[:3, 2] * (slice_ - 1)
     onto = np.linalg.inv(np.column_stack([own[:3, 1], own[:3, 0], -np.cross(plane[:, 0], plane[:, 1])]))
     matrix, offset = (onto @ plane)[:2], (onto @ (origin - own[:3, 3]))[:2]
-    moved = ndimage.affine_transform(mask.astype(np.float32), matrix, offset, order=1)
+    moved: NDArray[np.float32] = ndimage.affine_transform(mask.astype(np.float32), matrix, offset, order=1)
     return (moved >= _HALF).astype(np.uint8)
 
 
