@@ -22,8 +22,10 @@ _KEYWORDS = [
     "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "PixelSpacing", "BitsAllocated",
     "BitsStored", "PixelRepresentation", "StudyInstanceUID", "Modality", "ProtocolName", "RescaleSlope",
     "RescaleIntercept", "NominalInterval", "AcquisitionNumber", "AcquisitionTime", "InversionTime",
+    "Manufacturer", "ManufacturerModelName",
 ]  # fmt: skip
 _TAGS = {keyword: Tag(keyword) for keyword in _KEYWORDS}
+_PHANTOM = "LVSEG", "PHANTOM"  # manufacturer and model that the stage `phantom` writes
 _PIXEL_TAGS = {0x7FE00008, 0x7FE00009, 0x7FE00010}
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _LITTLE_ENDIAN = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}
@@ -38,7 +40,8 @@ class Image:
     """The header of one image; lengths in mm, times in ms, None where not said.
 
     Most of it is for telling series apart. The scanner's value of a pixel is `slope` x what is stored + `intercept`.
-    `frame` counts from 0 in a file of many frames and is None in a file of one.
+    `frame` counts from 0 in a file of many frames and is None in a file of one. `synthetic`: our
+    own phantom made it, no scanner.
     """
 
     item: Item
@@ -71,6 +74,7 @@ class Image:
     inversion_time: float | None = None
     acquisition: int | None = None
     acquired: str = ""
+    synthetic: bool = False
 
     @functools.cached_property
     def normal(self) -> np.ndarray | None:
@@ -207,6 +211,7 @@ def _image(item: Item, header: Dataset, offset: int, length: int) -> Image:
         inversion_time=_number(header, "InversionTime"),
         acquisition=None if acquisition is None else int(acquisition),
         acquired=_text(header, "AcquisitionTime"),
+        synthetic=(_text(header, "Manufacturer"), _text(header, "ManufacturerModelName")) == _PHANTOM,
     )
 
 
