@@ -83,8 +83,8 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
     Beside the pseudonym, on the terminal alone: who looks at it has just named them.
     """
-    home = os.path.commonpath([path.parent for path in paths])
-    return [shown(path.relative_to(home)) for path in paths]
+    home = Path(os.path.commonpath([path.parent for path in paths]))
+    return [shown(path if home == Path(path.anchor) else path.relative_to(home)) for path in paths]
 
 
 def _remove_unfinished(out: Path) -> None:

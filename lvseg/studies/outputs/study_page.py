@@ -19,7 +19,7 @@ _VERDICTS = {
     LOOK: ("look", "!", "Look at it", "Look at the contours before you use the numbers."),
     FAILED: ("failed", "✕", "Failed", "There is no ejection fraction."),
 }
-_YES_NO, _SHARE = "yes or no", " %"  # of a whole: the value is a fraction of 1
+_YES_NO, _SHARE, _PERCENT = "yes or no", "of 1", "%"
 # Of each number behind the verdict: what it is, and its unit.
 _QUALITY = {
     "slices_found": ("slices in the stack", ""),
@@ -29,7 +29,7 @@ _QUALITY = {
     "apex_covered": ("apex covered", _YES_NO),
     "largest_jump": ("largest change from slice to slice", _SHARE),
     "curve_roughness": ("ups and downs of the volume in a beat", ""),
-    "disagreement_percent": ("drawn otherwise when mirrored and turned", "\u00a0%"),
+    "disagreement_percent": ("drawn otherwise when mirrored and turned", _PERCENT),
 }
 _UNKNOWN = "–"
 _MS_PER_MINUTE = 60_000
@@ -70,9 +70,9 @@ def _quality(name: str, value: float) -> str:
     words, unit = _QUALITY.get(name, (name.replace("_", " "), ""))
     if unit == _YES_NO and math.isfinite(value):
         return f"{words}: {'yes' if value else 'no'}"
-    shown = 100 * value if unit == _SHARE else value
-    whole = unit == _SHARE or not math.isfinite(value) or float(value).is_integer()
-    return f"{words}: {_figure(shown, '' if unit == _YES_NO else unit, 0 if whole else 1)}"
+    if unit in (_SHARE, _PERCENT):
+        return f"{words}: {_figure(100 * value if unit == _SHARE else value, ' %')}"
+    return f"{words}: {_figure(value, decimals=0 if float(value).is_integer() else 2)}"
 
 
 def _volumes(result: StudyResult) -> dict[str, tuple[str, str, str]]:
