@@ -73,7 +73,7 @@ def _check_pool(pool: str) -> None:
         with get_client(sync_client=True) as client:
             client.read_work_pool(pool)
     except ObjectNotFound:
-        raise UserError(f"there is no work pool {pool}: `python -m flows.deploy` makes ours") from None
+        raise UserError(f"there is no work pool {pool}: `python -m flows.deploy --gpu` makes ours") from None
     except httpx.HTTPError as error:
         raise no_server(error) from None
 

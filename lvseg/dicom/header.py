@@ -24,8 +24,10 @@ _KEYWORDS = [
     "BitsStored", "HighBit", "PixelRepresentation", "SliceLocation", "FrameOfReferenceUID", "ModalityLUTSequence",
     "StudyInstanceUID", "Modality", "ProtocolName", "RescaleSlope",
     "RescaleIntercept", "NominalInterval", "AcquisitionNumber", "AcquisitionTime", "InversionTime",
+    "Manufacturer", "ManufacturerModelName",
 ]  # fmt: skip
 _TAGS = {keyword: Tag(keyword) for keyword in _KEYWORDS}
+PHANTOM = "LVSEG", "PHANTOM"  # manufacturer and model that the stage `phantom` writes
 _FLOAT_TAGS = {0x7FE00008: 32, 0x7FE00009: 64}  # Float and Double Float Pixel Data, and their bits
 _PIXEL_TAGS = {*_FLOAT_TAGS, 0x7FE00010}
 _UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -60,7 +62,8 @@ class Image:
 
     Most of it is for telling series apart. The scanner's value of a pixel is `slope` x what is stored + `intercept`.
     What is stored are `bits` bits from `low_bit` on (None: all), the rest is something else, such as an overlay.
-    `frame` counts from 0 in a file of functional groups and is None in others.
+    `frame` counts from 0 in a file of functional groups and is None in others. `synthetic`: our own phantom made it,
+    no scanner.
     """
 
     item: Item
@@ -97,6 +100,7 @@ class Image:
     reference_uid: str = ""
     bits: int | None = None
     low_bit: int = 0
+    synthetic: bool = False
 
     @functools.cached_property
     def normal(self) -> np.ndarray | None:
@@ -252,6 +256,7 @@ def _image(item: Item, header: Dataset, found: Found) -> Image:
         inversion_time=_number(header, "InversionTime"),
         acquisition=None if acquisition is None else int(acquisition),
         acquired=_text(header, "AcquisitionTime"),
+        synthetic=(_text(header, "Manufacturer"), _text(header, "ManufacturerModelName")) == PHANTOM,
     )
 
 

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from lvseg.core.archives import Item, UnreadableError
 from lvseg.dicom import content
-from lvseg.dicom.header import Found, Image, MultiFrameError, locate, read_image, stored_pixels
+from lvseg.dicom.header import PHANTOM, Found, Image, MultiFrameError, locate, read_image, stored_pixels
 from lvseg.dicom.tolerance import tolerant
 
 _LARGEST = 256 * 2**20  # bytes of the pixels of one object, unpacked
@@ -69,6 +69,7 @@ def _frames(
         "dtype": dtype,
         "low_bit": low_bit,
         "bits": bits,
+        "synthetic": (whole.get("Manufacturer"), whole.get("ManufacturerModelName")) == PHANTOM,
         "reference_uid": str(whole.get("FrameOfReferenceUID", "") or ""),
         "study_uid": str(whole.get("StudyInstanceUID", "")),
         "modality": str(whole.get("Modality", "") or ""),

@@ -69,7 +69,8 @@ def metrics(
         patients: the same by patient.
         with_flagged: as `slices`, with those that a flag keeps out of the test.
         facts: by model, the number of parameters and on how many empty slices it draws.
-        test: `hash` and `left_out` of the test slices, and how many others are known to be empty.
+        test: `hash` and `left_out` of the test slices, how many others are known to be empty, and how many patients are
+            synthetic.
     """
     divisions = by_division(slices)
     models: dict[str, Any] = {}
@@ -82,6 +83,7 @@ def metrics(
             "undefined": counted["undefined"],
             **summaries.by_official_rules(by_patient),
             **_clinical(summaries.clinical(by_patient)),
+            "patients_with": summaries.patients_with(by_patient),
             "with_flagged": _in_short(with_flagged[with_flagged["model"] == model]),
             **facts[str(model)],
         }
@@ -121,6 +123,7 @@ def _in_short(slices: pd.DataFrame) -> dict[str, Any]:
         **{name: overlap[name] for name in ("dice_slice_mean", "dice_patient_mean")},
         **{name: official[name] for name in ("dm", "apd_mm", "good_percent")},
         "ef_mae_pp": summaries.clinical(patients).agreements["ef_percent"].mean_absolute,
+        "patients_with": summaries.patients_with(patients),
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from lvseg.data.shards import Shard
+from lvseg.data.shards import SYNTHETIC, Shard
 from lvseg.data.sunnybrook import official_part
 from lvseg.imaging.raster import rasterise
 from lvseg.labels.patient import Study
@@ -59,7 +59,7 @@ def to_shard(study: Study, name: str, first_pixel: int) -> Shard:
         patient=np.array(name),
         group=np.array(study.group),
         official_part=np.array(official_part(study.id)),
-        source=np.array("8-bit export" if study.rescaled else "original pixels"),
+        source=np.array(_source(study)),
         convention=np.array(convention(first_pixel)),
     )
 
@@ -80,6 +80,13 @@ def index_rows(shard: Shard) -> list[dict[str, Any]]:
         )  # fmt: skip
         rows.append(dict(zip(COLUMNS, values, strict=True)))
     return rows
+
+
+def _source(study: Study) -> str:
+    """Return what the pixels of a study are."""
+    if study.synthetic:
+        return SYNTHETIC
+    return "8-bit export" if study.rescaled else "original pixels"
 
 
 def _whole(values: Iterable[int]) -> np.ndarray:

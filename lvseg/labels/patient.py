@@ -75,6 +75,11 @@ class Study:
         """The frames that have an endocardial contour."""
         return [frame for frame in self.frames if (frame.number, ENDO) in self.points]
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether all frames are those of a phantom."""
+        return bool(self.frames) and all(frame.image.synthetic for frame in self.frames)
+
     def flag(self, name: str, number: int, evidence: str) -> None:
         """Raise a flag on one image."""
         self.flags.setdefault(name, {})[number] = evidence

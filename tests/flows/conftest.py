@@ -88,7 +88,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Itera
     (project.root / "prefect.yaml").write_text(yaml.safe_dump(described))
     project.commit("as it is here, but for the deployments")
     place = Site(project, prefect_server)
-    place.python("-m", "flows.deploy")
+    place.python("-m", "flows.deploy", "--gpu")
     command = [sys.executable, "-m", "flows.worker", "--pool", "local"]
     with process(command, project.root, place.environment(), folder / "worker.log"):
         yield place

@@ -20,6 +20,7 @@ from lvseg.data.examples import SHARDS, SPLIT
 from tracking.provenance.checkout import temporary_worktree, undisturbed
 from tracking.provenance.dvc_command import dvc, dvc_environment
 from tracking.provenance.raw_data import Raw, raw_data, write_pointer
+from tracking.registry.version_tags import recorded
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -73,7 +74,7 @@ def plan(version: "ModelVersion", root: Path = ROOT) -> Plan:
     Raises:
         UserError: its chain is broken where nothing can be built without it.
     """
-    tags = version.tags
+    tags = recorded(version)
     wanted = {
         "shards": "shards_hash", "split": "split_hash", "inputs": "fingerprint", "weights": "weights_hash",
     }  # fmt: skip

@@ -13,6 +13,7 @@ from lvseg.evaluation.promotion import Contender, Decision, decide, in_words
 from lvseg.evaluation.promotion_params import PromotionParams
 from tracking.registry.last_decision import LastDecision
 from tracking.registry.succession import alone, crown, was_rolled_back
+from tracking.registry.version_tags import version_tags
 from tracking.registry.versions import CHALLENGER, CHAMPION, DECISION, MODEL, alias_of, number_of, versions
 from tracking.runs import mlflow_runs
 from tracking.runs.store import Store, shown
@@ -107,7 +108,7 @@ def result_holder(store: Store, version: "ModelVersion") -> "Run":
 
 
 def _registered(store: Store, run: "Run") -> "ModelVersion":
-    """Return the version of a run, made if it is missing; it bears the run's tags of origin."""
+    """Return the version of a run, made if it is missing; it says where the run comes from."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -115,11 +116,11 @@ def _registered(store: Store, run: "Run") -> "ModelVersion":
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    tags = {key: value for key, value in run.data.tags.items() if key.startswith("lvseg.")}
+    tags = version_tags(run.data.tags)
     for version in versions(store):
         if all(version.tags.get(key) == tags.get(key) for key in _SAME):
             return _in_step(store, version, tags)
-    model_uri = tags["lvseg.model_uri"]
+    model_uri = run.data.tags["lvseg.model_uri"]
     return store.client.create_model_version(
         MODEL,
         model_uri,

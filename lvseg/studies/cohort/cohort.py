@@ -1,6 +1,7 @@
 """Thousands of studies: one process per worker, one input at a time, nothing held in memory of those that are done."""
 
 import multiprocessing
+import os
 import shutil
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from lvseg.core.errors import UserError
+from lvseg.core.files import shown
 from lvseg.studies.analysis.assessment import FAILED, LOOK, OK, Verdict
 from lvseg.studies.cohort import worker
 from lvseg.studies.cohort.journal import Journal
@@ -64,11 +66,12 @@ def predict(paths: Sequence[Path], order: Order, workers: int) -> Summary:
         _remove_unfinished(order.out)
     with tqdm(total=len(paths), desc="predict", unit="study", disable=not sys.stderr.isatty()) as bar:
         try:
-            for outcomes in _outcomes(paths, order, workers):
+            for name, outcomes in zip(_names(paths), _outcomes(paths, order, workers), strict=True):
                 for outcome in outcomes:
                     verdicts[outcome.verdict] += 1
                     incomplete += not outcome.complete
-                    bar.write(f"{outcome.study}  {outcome.verdict:<10}  {outcome.words}", file=sys.stdout)
+                    told = f"{outcome.study}  {outcome.verdict:<10}  {name}: {outcome.words}"
+                    bar.write(told, file=sys.stdout)
                 bar.update()
                 sys.stdout.flush()
         finally:
@@ -76,6 +79,15 @@ def predict(paths: Sequence[Path], order: Order, workers: int) -> Summary:
                 journal.write_tables()
                 measurements_table.write(order.out)
     return Summary(verdicts, time.perf_counter() - begin, incomplete)
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Return what the terminal calls the inputs: their paths below the folder that holds all of them.
+
+    Beside the pseudonym, on the terminal alone: who looks at it has just named them.
+    """
+    home = Path(os.path.commonpath([path.parent for path in paths]))
+    return [shown(path if home == Path(path.anchor) else path.relative_to(home)) for path in paths]
 
 
 def _remove_unfinished(out: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lvseg.core.archives import Item, SetAside, UnreadableError, walk
 from lvseg.core.errors import UserError
+from lvseg.core.files import shown
 from lvseg.dicom import dicomdir
 from lvseg.dicom.header import Image
 from lvseg.dicom.limits import LEAST_SLICES
@@ -25,11 +26,13 @@ class RefusedError(Exception):
 
     Attributes:
         reason: the same without patients, which may be stored.
+        folder: whose files and folders are inputs each; None where they are not.
     """
 
-    def __init__(self, message: str, reason: str | None = None) -> None:
+    def __init__(self, message: str, reason: str | None = None, folder: Path | None = None) -> None:
         super().__init__(message)
         self.reason = reason or message
+        self.folder = folder
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,14 @@ def inputs(arguments: Sequence[Path]) -> list[Path]:
     """Return the inputs that arguments name, absolute: a text file lists one path per line, others are inputs.
 
     Raises:
-        UserError: a list cannot be read, or there is no input.
+        UserError: a list cannot be read, an argument does not exist, or there is no input. A line of a list that does
+            not exist is found out later: it holds up no other study.
     """
     paths: list[Path] = []
     for argument in arguments:
         if argument.suffix.lower() != _LIST_SUFFIX or argument.is_dir():
+            if not argument.exists():
+                raise UserError(f"{shown(argument)}: there is no such file or folder; nothing was written")
             paths.append(argument)
             continue
         try:
@@ -104,10 +110,11 @@ def studies(*paths: Path) -> list[StudyImages]:
     patients = sorted({image.patient_id for image in images})
     if len(patients) > 1:
         names = ", ".join(patients[:_NAMED_PATIENTS]) + (", ..." if len(patients) > _NAMED_PATIENTS else "")
+        holds = f"{len({(image.patient_id, image.study_uid) for image in images})} studies of {len(patients)} patients"
         remedy = "name the folder of each, or their DICOMDIR"
+        apart = len(paths) == 1 and paths[0].is_dir() and _lie_apart(paths[0], images)
         raise RefusedError(
-            f"images of {len(patients)} patients ({names}): {remedy}",
-            f"images of {len(patients)} patients: {remedy}",
+            f"{holds} ({names}): {remedy}", f"{holds}: {remedy}", folder=paths[0] if apart else None
         )
     if not images:
         raise RefusedError(f"no readable MR image among {len(items)} files{_why(set_aside)}")
@@ -121,8 +128,18 @@ def _why(set_aside: Sequence[SetAside]) -> str:
         return ""
     if len(counts) == 1:
         return f" ({counts[0][0]})"
-    shown = "; ".join(f"{count} x {reason}" for reason, count in counts[:_SHOWN_REASONS])
-    return f" ({shown}{'; and others' if len(counts) > _SHOWN_REASONS else ''})"
+    told = "; ".join(f"{count} x {reason}" for reason, count in counts[:_SHOWN_REASONS])
+    return f" ({told}{'; and others' if len(counts) > _SHOWN_REASONS else ''})"
+
+
+def _lie_apart(folder: Path, images: Sequence[Image]) -> bool:
+    """Return whether each file and folder in a folder holds the images of one patient."""
+    patients: dict[str, set[str]] = defaultdict(set)
+    for image in images:
+        item = image.item
+        inside = Path(item.place if item.member >= 0 else Path(item.place, item.name)).relative_to(folder)
+        patients[inside.parts[0]].add(image.patient_id)
+    return all(len(of_one) == 1 for of_one in patients.values())
 
 
 def _listed_studies(item: Item) -> list[StudyImages]:

@@ -1,6 +1,7 @@
 """The process that predicts: it loads the model once and takes one input after the other."""
 
 import os
+import shlex
 import threading
 import time
 from collections.abc import Iterator
@@ -75,7 +76,7 @@ class Worker:
                 return [_known(self._order.out, name) for name in entry.studies]
             studies = inputs.studies(path)
         except inputs.RefusedError as error:
-            return [failed(self._order, path, str(error), error.reason)]
+            return [failed(self._order, path, str(error) + self._one_by_one(error.folder), error.reason)]
         outcomes, set_aside = [], []
         with writing(self._order.out):
             self._journal.begin(path)
@@ -88,6 +89,13 @@ class Worker:
             entry = JournalEntry(str(path.resolve()), key, studies[0].patient, names, set_aside)
             self._journal.done(entry)
         return outcomes
+
+    def _one_by_one(self, folder: Path | None) -> str:
+        """Return the command that takes each study of a folder, behind a reason; "" without such a folder."""
+        if folder is None:
+            return ""
+        command = f"lvseg predict --out {shlex.quote(str(self._order.out))} {shlex.quote(str(folder))}/*"
+        return f"; `{shown(command)}` takes one after the other"
 
     def _study(self, path: Path, study: inputs.StudyImages) -> tuple[Outcome, list[SetAside]]:
         """Predict one study of an input and write its folder; return also the files that were not used."""
@@ -168,7 +176,7 @@ def failed(order: Order, path: Path, message: str, reason: str) -> Outcome:
             folder.mkdir()
             write_record(folder, record)
         Journal(order.out).failed(path, name)
-    return Outcome(name, record["verdict"], f"{shown(path)}: {message}")
+    return Outcome(name, record["verdict"], message)
 
 
 def _known(out: Path, name: str) -> Outcome:

@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from lvseg.evaluation.promotion import Contender, Gate, decide, in_words
 from lvseg.evaluation.promotion_params import PromotionParams
 
 RULES = PromotionParams(
-    automatic=True, min_good_percent=90.0, max_ef_error=6.0, margin=0.005, group_margin=0.03
+    automatic=True, min_good_percent=90.0, max_ef_error=6.0, min_patients=6, margin=0.005, group_margin=0.03
 )
 GROUPS = ["HF-I", "HF-NI", "HYP", "N"] * 4
 NOISE = np.random.default_rng(4).normal(0, 0.01, len(GROUPS))
@@ -115,6 +116,24 @@ def test_gates_say_value_and_limit_and_hold_at_the_limit_itself() -> None:
     assert decide(contender(good_percent=90.0, ef_percent=61.0), None, RULES).promoted
     both = decide(contender(good_percent=89.9, ef_percent=61.1), None, RULES)
     assert both.reason == "it misses good contours, % 89.9 (at least 90) and EF error, points 6.1 (at most 6)"
+
+
+def test_few_patients_decide_nothing_however_large_the_gain() -> None:
+    def of(count: int, dice: float) -> Contender:
+        whole = contender(dice)
+        return Contender(whole.title, whole.patients[:count], whole.parameters)
+
+    refused = decide(of(5, 0.95), of(5, 0.8), RULES)
+    assert not refused.promoted and refused.reason.startswith(
+        "5 test patients cannot decide, an interval wants 6 (promotion.min_patients): Dice +0.1500 [+0.1500"
+    )
+    assert decide(of(6, 0.95), of(6, 0.8), RULES).promoted
+    alone = decide(of(1, 0.95), of(1, 0.8), RULES)
+    assert "1 test patient cannot decide" in alone.reason and "nan" not in in_words("new", "old", alone)
+    assert "too few for an interval, p = 1.000." in in_words("new", "old", alone)
+    assert decide(of(1, 0.95), None, RULES).promoted, "the first champion keeps limits only"
+    with pytest.raises(ValidationError, match="min_patients"):
+        PromotionParams.model_validate({**RULES.model_dump(), "min_patients": 4})
 
 
 def test_the_group_that_loses_most_is_named() -> None:
