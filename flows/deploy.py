@@ -10,6 +10,9 @@ import sys
 from datetime import timedelta
 from typing import Any
 
+import yaml
+
+from flows.service import pools
 from flows.service.settings import FLOWS, SILENCE, START, environment, no_server
 from flows.workspace.repository import resolve
 from lvseg.core.command import run
@@ -17,6 +20,7 @@ from lvseg.core.errors import UserError
 from lvseg.core.places import ROOT
 
 POOLS = {"local": "Extraction, evaluation, and trainings without a GPU.", "gpu": "Trainings, one per GPU."}
+MANY = 200  # work pools: the most that Prefect returns at once
 # Names of the automations.
 SILENT = "lvseg: a flow run that fell silent has crashed"
 NEVER_BEGAN = "lvseg: a flow run that never began has crashed"
@@ -43,24 +47,41 @@ def deploy() -> list[str]:
 
 
 def _pools() -> None:
-    """Make the work pools that are missing; those that are there keep what was set on them.
+    """Make the work pools that are missing, and close those of processes that take a command from a flow run.
+
+    Else those that are there keep what was set on them.
 
     Raises:
         UserError: the server does not answer.
     """
     import httpx
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.actions import WorkPoolCreate
-    from prefect.exceptions import ObjectAlreadyExists
+    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 
     with get_client(sync_client=True) as client:
-        for name, description in POOLS.items():
-            try:
-                client.create_work_pool(WorkPoolCreate(name=name, type="process", description=description))
-            except ObjectAlreadyExists:
-                continue
-            except httpx.HTTPError as error:
-                raise no_server(error) from None
+        try:
+            there = {pool.name: pool for pool in client.read_work_pools(limit=MANY)}
+            for name in _named_pools():
+                if name not in there:
+                    wanted = WorkPoolCreate(
+                        name=name,
+                        description=POOLS.get(name, ""),
+                        type=pools.TYPE,
+                        base_job_template=pools.default(),
+                    )
+                    client.create_work_pool(wanted)
+            for name, pool in there.items():
+                if pool.type == pools.TYPE and pools.is_open(pool.base_job_template):
+                    closed = WorkPoolUpdate(base_job_template=pools.closed(pool.base_job_template))
+                    client.update_work_pool(name, closed)
+        except httpx.HTTPError as error:
+            raise no_server(error) from None
+
+
+def _named_pools() -> list[str]:
+    """Return the names of the pools that prefect.yaml deploys to."""
+    described = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
+    return list(dict.fromkeys([*POOLS, *(one["work_pool"]["name"] for one in described["deployments"])]))
 
 
 def _deployments() -> list[str]:
