@@ -10,6 +10,7 @@ from lvseg.core.git import git
 from lvseg.core.hashes import canonical_json, sha256_text, weights_hash
 from lvseg.core.places import ROOT
 from tracking.provenance.raw_data import held, raw_data
+from tracking.registry.recorded import recorded
 from tracking.runs.store import Store, reason
 from tracking.scores.results import PATIENTS, summary_of
 
@@ -107,7 +108,7 @@ def _weights(path: Path) -> str:
 
 def _commit(version: "ModelVersion", root: Path) -> Link:
     """Look whether this repository has the commit, for good, and whether it holds the code."""
-    name, commit = "git commit", version.tags.get("lvseg.git_commit", "none")
+    name, commit = "git commit", recorded(version.tags, "git_commit", "none")
     if version.tags.get("lvseg.git_dirty") != "false":
         remedy = "code or parameters differed from it, no commit holds them: commit and train again"
         return Link(name, MISSING, commit, remedy)
@@ -128,9 +129,9 @@ def _commit(version: "ModelVersion", root: Path) -> Link:
 def _data(version: "ModelVersion", root: Path) -> list[Link]:
     """Look whether raw data, shards and split are in DVC's cache or remote, or can be made again."""
     names = ("raw", "shards", "split")
-    hashes = {name: version.tags.get(f"lvseg.dvc.{name}", "") for name in names}
+    hashes = {name: recorded(version.tags, f"dvc.{name}", "") for name in names}
     try:
-        raw = raw_data(version.tags.get("lvseg.git_commit", "none"), root)
+        raw = raw_data(recorded(version.tags, "git_commit", "none"), root)
         maker = "" if raw.cached else f"made again by the stage {raw.stage}"
     except UserError:  # the link of the commit says so
         maker = ""

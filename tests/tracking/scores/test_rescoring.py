@@ -95,7 +95,11 @@ def test_old_figures_of_a_champion_do_not_count_on_new_patients(
 ) -> None:
     """By the old figures, 0.5 of Dice, both would be equal."""
     rules = params.load().promotion
-    assert promote(store, logged("seeing", threshold_model()), rules, rescored, named=False).promoted
-    found = promote(store, logged("blind", blank_model(), present()), rules, rescored, named=False)
+    assert promote(
+        store, logged("seeing", threshold_model()), rules, rescored, Path("models"), named=False
+    ).promoted
+    found = promote(
+        store, logged("blind", blank_model(), present()), rules, rescored, Path("models"), named=False
+    )
     assert not found.promoted and found.champion.endswith("v1")
     assert "lose 0.5" in found.reason
