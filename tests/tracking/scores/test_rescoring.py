@@ -12,6 +12,7 @@ from mlflow.entities import Run
 
 from lvseg import params
 from lvseg.core.errors import UserError
+from lvseg.core.hashes import sha256_text
 from lvseg.data import shards
 from lvseg.data.testset import hash_of_test_set
 from lvseg.evaluation.sources import Sources
@@ -35,9 +36,8 @@ def logged(store: Store, tmp_path: Path) -> Callable[..., Run]:
 
     def make(name: str, network: object, test_hash: str = "o" * 64) -> Run:
         save_trained(tmp_path / "models", name, network)
-        hashes = dict.fromkeys(
-            ("fingerprint", "weights_hash", "shards_hash", "split_hash", "code_hash"), name
-        )
+        kinds = ("fingerprint", "weights_hash", "shards_hash", "split_hash", "code_hash")
+        hashes = dict.fromkeys(kinds, sha256_text(name))
         facts = {"model": name, "test_hash": test_hash, "git_commit": "c" * 40, "git_dirty": "false"} | hashes
         tags = {f"lvseg.{key}": value for key, value in facts.items()}
         record = Record(EXPERIMENT, name, f"train-{name}", name * 4, {}, tags, {})
