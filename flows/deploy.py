@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from flows.service import pools
 from flows.service.settings import FLOWS, SILENCE, START, environment, no_server
 from flows.workspace.repository import resolve
 from lvseg.core.command import run
@@ -26,6 +27,7 @@ POOLS = {
     "local": "Extraction, evaluation, and trainings without a GPU.",
     GPU: "Trainings, one per GPU. Not ready until a worker runs: python -m flows.worker --pool gpu --gpu 0",
 }
+MANY = 200  # work pools: the most that Prefect returns at once
 # Names of the automations.
 SILENT = "lvseg: a flow run that fell silent has crashed"
 NEVER_BEGAN = "lvseg: a flow run that never began has crashed"
@@ -62,7 +64,9 @@ def deploy(gpu: bool) -> list[str]:
 
 
 def _pools(gpu: bool) -> set[str]:
-    """Make the work pools that are missing; those that are there keep what was set on them. Return all of ours.
+    """Make the work pools that are missing, and close those of processes that take a command from a flow run.
+
+    Else those that are there keep what was set on them. Return the names of all that are there.
 
     Args:
         gpu: whether to make that of GPUs.
@@ -72,24 +76,33 @@ def _pools(gpu: bool) -> set[str]:
     """
     import httpx
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.actions import WorkPoolCreate
-    from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 
     with get_client(sync_client=True) as client:
-        there = set()
-        for name, description in POOLS.items():
-            try:
-                if name == GPU and not gpu:
-                    client.read_work_pool(name)
-                    there.add(name)
-                    continue
-                there.add(name)
-                client.create_work_pool(WorkPoolCreate(name=name, type="process", description=description))
-            except (ObjectAlreadyExists, ObjectNotFound):
-                continue
-            except httpx.HTTPError as error:
-                raise no_server(error) from None
-    return there
+        try:
+            there = {pool.name: pool for pool in client.read_work_pools(limit=MANY)}
+            wanted_names = [name for name in _named_pools() if gpu or name != GPU]
+            for name in wanted_names:
+                if name not in there:
+                    wanted = WorkPoolCreate(
+                        name=name,
+                        description=POOLS.get(name, ""),
+                        type=pools.TYPE,
+                        base_job_template=pools.default(),
+                    )
+                    client.create_work_pool(wanted)
+            for name, pool in there.items():
+                if pool.type == pools.TYPE and pools.is_open(pool.base_job_template):
+                    closed = WorkPoolUpdate(base_job_template=pools.closed(pool.base_job_template))
+                    client.update_work_pool(name, closed)
+        except httpx.HTTPError as error:
+            raise no_server(error) from None
+    return {*there, *wanted_names}
+
+
+def _named_pools() -> list[str]:
+    """Return the names of the pools that prefect.yaml deploys to."""
+    return list(dict.fromkeys([*POOLS, *(one["work_pool"]["name"] for one in _described())]))
 
 
 def _deployments(pools: Collection[str]) -> list[str]:

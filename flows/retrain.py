@@ -146,7 +146,7 @@ def _push(dvc: Dvc, record: snapshot.RunRecord) -> None:
         raise UserError(f"push: {error}; the results are kept, the next run with push sends them") from None
     repository.push_ref(record.ref)
     if record.branch:
-        repository.push_ref(f"refs/heads/{record.branch}")
+        repository.push_ref(record.branch)
 
 
 @dataclass

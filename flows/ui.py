@@ -19,6 +19,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from flows.process.leash import PR_SET_PDEATHSIG, prctl
+from flows.service.guard import LOGIN
+from flows.service.password import keep
 from flows.service.settings import LOOPBACK, environment, port
 from flows.workspace.repository import git, resolve
 from lvseg.core.command import run
@@ -42,26 +44,35 @@ def main() -> None:
         for variable, number in (("PREFECT_PORT", prefect), ("MLFLOW_PORT", mlflow)):
             check_free(number, f"{variable}={number + 1} make ui")
         code = _deployed()
+        api = f"http://{LOOPBACK}:{prefect}/api"
+        password = keep(api)
         surroundings = {
             **environment(),
-            "PREFECT_API_URL": f"http://{LOOPBACK}:{prefect}/api",
+            "PREFECT_API_URL": api,
+            "PREFECT_API_AUTH_STRING": password,
             "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
             "MLFLOW_TRACKING_URI": f"http://{LOOPBACK}:{mlflow}",
             "LVSEG_REPOSITORY": str(code),
             "PORT": str(mlflow),
         }
         python = [sys.executable, "-m"]
-        server = [*python, "prefect", "server", "start", "--host", LOOPBACK, "--port", str(prefect)]
+        server = [*python, "flows.server", "--port", str(prefect)]
+        locked = {
+            **surroundings,
+            "PREFECT_SERVER_API_AUTH_STRING": password,
+            "PREFECT_SERVER_UI_API_URL": api,
+        }
         children = [
-            stack.enter_context(_child("prefect", server, ROOT, surroundings)),
+            stack.enter_context(_child("prefect", server, ROOT, locked)),
             stack.enter_context(_child("mlflow", ["sh", "mlflow/serve"], ROOT, surroundings)),
         ]
-        _await(children[0], f"http://{LOOPBACK}:{prefect}/api/health")
+        _await(children[0], f"{api}/health")
         _deploy(code, surroundings)
         _await(children[1], f"http://{LOOPBACK}:{mlflow}/health")
         worker = [*python, "flows.worker", "--pool", "local"]
         children.append(stack.enter_context(_child("worker", worker, code, surroundings)))
-        _greet(prefect, _address(children[1], mlflow), code.name, time.monotonic() - began)
+        page = _address(children[1], mlflow)
+        _greet(f"http://{LOOPBACK}:{prefect}{LOGIN}#{password}", page, code.name, time.monotonic() - began)
         with contextlib.suppress(KeyboardInterrupt):
             while True:
                 for child in children:
@@ -198,11 +209,11 @@ def _address(mlflow: Child, number: int) -> str:
     return f"http://{LOOPBACK}:{number}"
 
 
-def _greet(prefect: int, mlflow: str, version: str, seconds: float) -> None:
+def _greet(prefect: str, mlflow: str, version: str, seconds: float) -> None:
     """Say what there is to open and to do.
 
     Args:
-        prefect: the port of the Prefect server.
+        prefect: the address that opens the Prefect pages, logged in.
         mlflow: the address of the MLflow pages.
         version: the commit that runs, shortened.
         seconds: the time that it took to start.
@@ -210,8 +221,9 @@ def _greet(prefect: int, mlflow: str, version: str, seconds: float) -> None:
     print(
         f"""Up after {seconds:.0f} s, at commit {version}.
 
-  Prefect  http://{LOOPBACK}:{prefect}/deployments
+  Prefect  {prefect}
            retrain runs on Sundays, when raw data changes, and when you press Run
+           the address holds the password: who has it runs commands as you do
   MLflow   {mlflow}
   logs     {state_home() / "logs"}
 

@@ -1,7 +1,6 @@
 """Run the pipeline up to the comparison of the models."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from lvseg.data.raw_data import check_tracked
 from lvseg.pages.headlines import HEADLINES, cells, ranked, synthetic, tested
 from lvseg.pages.numbers import UNDEFINED
 from lvseg.params import load
+from tracking.provenance.dvc_command import private_site_cache
 
 
 def main() -> None:
@@ -27,9 +27,7 @@ def main() -> None:
 
 def _repro() -> int:
     """Run `dvc repro report` with this interpreter's environment; return its exit status."""
-    environment = command_environment()
-    if not os.access("/var/tmp", os.W_OK):  # where DVC keeps its state of file hashes
-        environment.setdefault("DVC_SITE_CACHE_DIR", str(Path(".dvc/tmp/site").absolute()))
+    environment = command_environment(DVC_SITE_CACHE_DIR=private_site_cache())
     dvc = subprocess.Popen([sys.executable, "-m", "dvc", "repro", "report"], env=environment)
     # Ctrl-C reaches every process of the terminal; DVC and the stage end in good order, so wait for them.
     # A plain kill reaches this process alone, and DVC would not pass it on to the stage.

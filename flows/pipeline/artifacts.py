@@ -46,7 +46,7 @@ def write(
         _stages(states),
         _hashes(before, hashes(place.path)),
         f"Commit `{record.commit}`, git ref `{record.ref}`"
-        + (f", branch `{record.branch}`" if record.branch else ""),
+        + (f", branch `{record.branch.removeprefix('refs/heads/')}`" if record.branch else ""),
     ]
     create_markdown_artifact(
         "\n\n".join(part for part in parts if part), key="comparison", description="The models, compared"

@@ -84,7 +84,7 @@ class Dispatch:
             {"dvc.lock": (workspace / "dvc.lock").read_bytes()},
             f"{node.name}: for a worker",
         )
-        ref = f"refs/lvseg/dispatch/{self.flow_run}/{node.name}"
+        ref = repository.own_ref(f"refs/lvseg/dispatch/{self.flow_run}/{node.name}")
         repository.set_ref(ref, commit)
         repository.push_ref(ref)
         return ref

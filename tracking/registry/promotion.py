@@ -11,10 +11,20 @@ import pandas as pd
 from lvseg.core.errors import UserError
 from lvseg.evaluation.promotion import Contender, Decision, decide, in_words
 from lvseg.evaluation.promotion_params import PromotionParams
+from tracking.registry import manifest
 from tracking.registry.last_decision import LastDecision
 from tracking.registry.succession import alone, crown, was_rolled_back
 from tracking.registry.version_tags import version_tags
-from tracking.registry.versions import CHALLENGER, CHAMPION, DECISION, MODEL, alias_of, number_of, versions
+from tracking.registry.versions import (
+    CHALLENGER,
+    CHAMPION,
+    DECISION,
+    MODEL,
+    alias_of,
+    number_of,
+    result_holder,
+    versions,
+)  # fmt: skip
 from tracking.runs import mlflow_runs
 from tracking.runs.store import Store, shown
 from tracking.scores.results import EvaluatedRun, result_of
@@ -29,7 +39,7 @@ Rescored = Callable[[Store, "Run", str], pd.DataFrame]
 
 
 def promote(
-    store: Store, run: "Run", rules: PromotionParams, rescored: Rescored, *, named: bool
+    store: Store, run: "Run", rules: PromotionParams, rescored: Rescored, models: Path, *, named: bool
 ) -> LastDecision:
     """Register an evaluated run, make it challenger, and champion if the rules allow.
 
@@ -37,10 +47,12 @@ def promote(
 
     Args:
         rescored: returns the scores by patient of an older run on the test set of a hash.
+        models: the folder of the trainings here.
         named: whether a person asked for this very run: only then may it come back after a rollback.
 
     Raises:
-        UserError: the run was not evaluated, or the champion cannot be scored on its test set.
+        UserError: the run was not evaluated, the champion cannot be scored on its test set, or the store holds
+            another model than `models`.
     """
     candidate = result_of(store, run)
     with alone():
@@ -48,6 +60,7 @@ def promote(
         holder = champion and result_holder(store, champion)
         table = holder and _patients(store, holder, candidate, rescored)  # may refuse: nothing is written yet
         version = _registered(store, run)
+        manifest.attest(store, version, models)
         if champion and number_of(champion) == number_of(version):
             return _outcome(store, version, run, promoted=True, reason="it is the champion already")
         if not named and was_rolled_back(store, version):
@@ -88,23 +101,6 @@ def candidate(store: Store, models: Path, reports: Path) -> "Run":
             "waits, `dvc repro --force --single-item evaluate` logs it anew"
         )
     return run
-
-
-def result_holder(store: Store, version: "ModelVersion") -> "Run":
-    """Return the run of a version.
-
-    Raises:
-        UserError: it is gone.
-    """
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return store.client.get_run(version.run_id)
-    except MlflowException:
-        raise UserError(
-            f"the run {version.run_id} of {MODEL} v{number_of(version)} is gone from this store: "
-            "bring it back from a backup, or move the alias by hand"
-        ) from None
 
 
 def _registered(store: Store, run: "Run") -> "ModelVersion":

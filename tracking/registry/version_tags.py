@@ -8,6 +8,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from lvseg.core.errors import UserError
+
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
@@ -26,11 +28,19 @@ def version_tags(tags: Mapping[str, str]) -> dict[str, str]:
     return shown | {ORIGIN: json.dumps(kept, sort_keys=True)}
 
 
-def recorded(version: "ModelVersion") -> dict[str, str]:
-    """Return what a version says, by the names that the tags have on its run.
+def tags_of(version: "ModelVersion") -> dict[str, str]:
+    """Return what a version says, by the names that the tags have on its run; see `recorded` for what to believe of it.
 
     Versions of old have a tag for each.
+
+    Raises:
+        UserError: the tag that holds several is damaged.
     """
-    kept = json.loads(version.tags.get(ORIGIN, "{}"))
+    try:
+        kept = dict(json.loads(version.tags.get(ORIGIN, "{}")))
+    except (ValueError, TypeError):
+        raise UserError(
+            f"the tracking store holds a damaged {ORIGIN} in v{version.version}: bring back a backup of the store"
+        ) from None
     shown = {name: value for name, value in version.tags.items() if name != ORIGIN}
-    return shown | {f"lvseg.{name}": value for name, value in kept.items()}
+    return shown | {f"lvseg.{name}": str(value) for name, value in kept.items()}

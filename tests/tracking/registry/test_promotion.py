@@ -31,7 +31,7 @@ def never(store: Store, run: Run, test_hash: str) -> pd.DataFrame:
 def promoted(
     store: Store, run: Run, rescored: Any = never, *, named: bool = False
 ) -> last_decision.LastDecision:
-    return promote(store, run, params.load().promotion, rescored, named=named)
+    return promote(store, run, params.load().promotion, rescored, Path("models"), named=named)
 
 
 def marked(store: Store) -> dict[str, str]:
