@@ -46,8 +46,8 @@ class Dvc:
         from tracking.runs.store import tracking_uri
 
         return command_environment(
-            # Of a hook, of another run, of other code: none of it is meant for a stage.
-            without=("GIT_", "MLFLOW_RUN_ID", "PYTHONPATH"),
+            # Of another run, of other code: none of it is meant for a stage.
+            without=("MLFLOW_RUN_ID", "PYTHONPATH"),
             LVSEG_HOME=str(state_home()),
             MLFLOW_TRACKING_URI=tracking_uri(),
             DVC_NO_ANALYTICS="1",

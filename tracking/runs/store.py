@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from lvseg.core.environment import reach_loopback
 from lvseg.core.places import main_worktree
 from tracking.server.mlflow_internals import QUICK
 
@@ -57,6 +58,7 @@ def open_store(experiment: str) -> Store:
     """
     for name, value in {**QUIET, **QUICK}.items():
         os.environ.setdefault(name, value)
+    reach_loopback(os.environ)
     uri = tracking_uri()
     import mlflow
 
