@@ -9,6 +9,7 @@ from pathlib import Path
 from lvseg.core.errors import UserError
 from lvseg.core.files import atomic_path
 from lvseg.core.places import state_home
+from tracking.registry.living_run import has_model, living_run
 from tracking.registry.versions import CHAMPION, MODEL, number_of, version_of
 from tracking.runs.required import required_store
 from tracking.runs.store import reason
@@ -53,8 +54,11 @@ def fetched(wanted: str = CHAMPION) -> Fetched:
         from tracking.model.package import downloaded
 
         with tempfile.TemporaryDirectory() as temporary, atomic_path(home) as folder:
+            source = version.source
+            if not has_model(store, version) and (run := living_run(store, version)):
+                source = run.data.tags.get("lvseg.model_uri", source)  # the same model, logged once more
             try:
-                shutil.copytree(downloaded(version.source, Path(temporary)), folder)
+                shutil.copytree(downloaded(source, Path(temporary)), folder)
             except Exception as error:
                 wanted = f"{MODEL} v{number_of(version)}"
                 raise UserError(f"{wanted} cannot be fetched ({reason(error)}); {_GET_ONE}") from None
