@@ -1,8 +1,19 @@
 # Read by the scripts beside it, not run: where things lie, and the settings of the team's server.
 here=$(cd "$(dirname "$0")/.." && pwd)
 python="$here/.venv/bin/python"
-# All worktrees share the store of the main one, as the trainings do.
-git=$(git -C "$here" rev-parse --path-format=absolute --git-common-dir 2>/dev/null) || git=
+
+die() {
+  echo "error: $1" >&2
+  exit 1
+}
+
+# All worktrees share the store of the main one, as the trainings do. A hook's GIT_DIR would lead to another repository.
+git=
+if [ -e "$here/.git" ]; then
+  git=$(unset GIT_DIR GIT_WORK_TREE GIT_COMMON_DIR GIT_INDEX_FILE GIT_CEILING_DIRECTORIES
+    git -C "$here" rev-parse --path-format=absolute --git-common-dir) ||
+    die "git does not say where the main worktree of $here is, see above"
+fi
 case "$git" in
   */.git) home=$(dirname "$git")/mlflow ;;
   *) home=$here/mlflow ;;
@@ -10,15 +21,14 @@ esac
 # Nothing is sent anywhere, and no helper processes for language-model features start.
 export MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
 unset MLFLOW_TRACKING_URI
+# No proxy stands before servers of this machine (HTTP_PROXY); both spellings, as lvseg.core.environment has it.
+no_proxy=${no_proxy:+$no_proxy,}${NO_PROXY:+$NO_PROXY,}localhost,127.0.0.1,::1
+NO_PROXY=$no_proxy
+export no_proxy NO_PROXY
 
 # The driver of the Python side and the programs of PostgreSQL read the same variables (PGHOST, PGDATABASE, ...):
 # no address holds a password, and none shows in the list of processes.
 database=postgresql+psycopg:///
-
-die() {
-  echo "error: $1" >&2
-  exit 1
-}
 
 read_settings() {
   settings=${LVSEG_MLFLOW_SETTINGS:-$home/server.env}

@@ -10,6 +10,11 @@ def main() -> None:
     from tracking.runs.required import required_store
 
     gone, back = roll_back(required_store())
+    if back is None:
+        print(
+            f"{MODEL}: v{gone.version}, of which no run is left, is not champion; `lvseg promote` makes the next one"
+        )
+        return
     print(f"{MODEL}: v{back.version} is champion again, v{gone.version} is not; only its name brings it back")
 
 

@@ -1,6 +1,7 @@
 """Fixtures that the tests of several packages share, and who runs what where."""
 
 import csv
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,10 @@ from tests.project import Project, trained_project
 # No time limit for an example: a busy machine is not a broken program.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
+
+# What a git hook, from which the tests may run, says of its repository is not meant for theirs.
+for _name in [name for name in os.environ if name.startswith("GIT_")]:
+    del os.environ[_name]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REAL_DATA = REPOSITORY.parent / "shared" / "data"

@@ -10,7 +10,7 @@ from flows.pipeline.end_states import cached, failed_from_outside
 from flows.process.commands import Dvc
 from flows.process.failures import RunEndsError
 from lvseg import params
-from tracking.registry.last_decision import last_decision
+from tracking.registry.last_decision import confirmed_decision, last_decision
 
 STEP = "promote"
 AFTER = ("report", "evaluate")  # the last of them that a run has
@@ -41,8 +41,7 @@ def step(dvc: Dvc, states: Mapping[str, State[Any]], changed: Collection[str]) -
         retry_condition_fn=failed_from_outside,
     )
     def promote() -> State[Any]:
-        before = last_decision(dvc.workspace)
-        if before and not changed:
+        if not changed and (before := confirmed_decision(dvc.workspace)):
             return cached(before.words)
         try:
             dvc.task(STEP, get_run_logger())

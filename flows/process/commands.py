@@ -47,9 +47,9 @@ class Dvc:
         from tracking.runs.store import tracking_uri
 
         return command_environment(
-            # Of a hook, of another run, of other code: none of it is meant for a stage.
-            # And the orchestrator's password is none of its business.
-            without=("GIT_", "MLFLOW_RUN_ID", "PYTHONPATH", "PREFECT_API_AUTH", "PREFECT_SERVER_"),
+            # Of another run, of other code: none of it is meant for a stage. And the orchestrator's password is none of
+            # its business.
+            without=("MLFLOW_RUN_ID", "PYTHONPATH", "PREFECT_API_AUTH", "PREFECT_SERVER_"),
             LVSEG_HOME=str(state_home()),
             MLFLOW_TRACKING_URI=tracking_uri(),
             DVC_NO_ANALYTICS="1",

@@ -1,6 +1,7 @@
-"""Where a training runs and on how many threads: both belong to its result.
+"""Where a training runs, on how many threads and with which kernels: all of it belongs to its result.
 
-Import this module before Keras or TensorFlow elsewhere: it keeps TensorFlow's start-up notes off the terminal.
+Import this module before Keras or TensorFlow elsewhere: it keeps TensorFlow's start-up notes off the terminal, and what
+the environment or `~/.keras/keras.json` would change out of the numbers (see `lvseg.core.kernels`).
 """
 
 import os
@@ -8,6 +9,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from lvseg.core import kernels
+from lvseg.core.errors import UserError
 
 # Failures still reach the user, as exceptions; what this drops is notes such as "could not find CUDA drivers".
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -34,11 +38,44 @@ def _quiet() -> Iterator[None]:
             os.close(kept)
 
 
-if os.environ.get("KERAS_BACKEND") == "jax":
+@contextmanager
+def _no_keras_json() -> Iterator[None]:
+    """Let Keras start without the settings in a user's home, and write none there."""
+    home = os.environ.get("KERAS_HOME")
+    with tempfile.TemporaryDirectory() as empty:
+        os.environ["KERAS_HOME"] = empty
+        try:
+            yield
+        finally:
+            del os.environ["KERAS_HOME"]
+            if home is not None:
+                os.environ["KERAS_HOME"] = home
+
+
+def _leave_out_choices() -> list[str]:
+    """Take the variables that choose kernels out of the environment; return those that TensorFlow has read already."""
+    _, chosen = kernels.without_choices(os.environ)
+    for name in chosen:
+        del os.environ[name]
+    if "tensorflow" in sys.modules:
+        return chosen
+    if chosen:
+        _warn(f"not heeded, for other kernels give other numbers: {', '.join(chosen)}")
+    return []
+
+
+def _warn(message: str) -> None:
+    """Print one line to stderr."""
+    print(f"warning: {message}", file=sys.stderr, flush=True)
+
+
+_TOO_LATE = _leave_out_choices()
+os.environ["KERAS_BACKEND"] = kernels.backend_name(os.environ)
+if os.environ["KERAS_BACKEND"] == "jax":
     # Before JAX starts: its fastest kernels on a GPU add in an order that changes from run to run.
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true".strip()
 
-with _quiet():
+with _quiet(), _no_keras_json():
     import keras
 
     if keras.backend.backend() == "tensorflow":  # where only JAX is installed there is none to import
@@ -57,7 +94,18 @@ def prepare(threads: int, seed: int) -> str:
     Args:
         threads: of one operation; sums are split by it, so another number gives other weights. JAX takes all cores.
         seed: of the first weights and of dropout.
+
+    Raises:
+        UserError: the environment chose other kernels, and nothing can be done about that any more.
     """
+    kernels.refuse_choices(os.environ)
+    if _TOO_LATE:
+        raise UserError(f"{', '.join(_TOO_LATE)}: TensorFlow was loaded with other kernels by it: unset it")
+    # As Keras has them without `keras.json`, should somebody have loaded it before.
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_dtype_policy("float32")
     if keras.backend.backend() != "tensorflow":
         keras.utils.set_random_seed(seed)
         return f"{keras.distribution.list_devices()[0]}, {keras.backend.backend()}"
@@ -88,8 +136,3 @@ def _set_threads(threads: int) -> None:
         pools.set_inter_op_parallelism_threads(1)
     except RuntimeError:
         _warn(f"TensorFlow runs already, not on {threads} threads: a fresh process may give other weights")
-
-
-def _warn(message: str) -> None:
-    """Print one line to stderr."""
-    print(f"warning: {message}", file=sys.stderr, flush=True)

@@ -2,10 +2,12 @@
 
 import os
 import re
+import shlex
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from lvseg.core.environment import without_git
 from lvseg.core.errors import UserError
 
 # Whatever git writes for us is signed by the program, also where git knows nobody's name.
@@ -19,6 +21,11 @@ _NO_QUESTIONS = {"GIT_TERMINAL_PROMPT": "0", "SSH_ASKPASS": "false", "SSH_ASKPAS
 # The hooks of `dvc install` would check out and push the data of a checkout that is being prepared.
 _NO_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
 _FAULT = re.compile(r"(fatal|error|ssh|remote): | ! \[")
+# What git refuses, and what mends it where git's own advice is on another line or missing.
+_REMEDIES = {
+    "dubious ownership": "it belongs to somebody else: `git config --global --add safe.directory {root}` trusts it",
+    ".git/worktrees/": "the repository of this worktree was moved: run `git worktree repair` in it",
+}
 
 
 @dataclass(frozen=True)
@@ -30,18 +37,24 @@ class GitState:
 
 
 def git_state(root: Path) -> GitState:
-    """Return the state of the code; `dvc.lock`, which every run rewrites, does not make it dirty."""
-    commit = answer(root, "rev-parse", "HEAD")
-    changed = answer(root, "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)dvc.lock")
-    return GitState(commit, dirty=bool(changed) or commit is None)
+    """Return the state of the code; `dvc.lock`, which every run rewrites, does not make it dirty.
+
+    A folder that is no checkout, such as an unpacked archive, has no commit, also where a repository lies around it.
+
+    Raises:
+        UserError: git cannot say, for example because it does not trust the owner of the repository.
+    """
+    if not is_checkout(root):
+        return GitState(None, dirty=True)
+    # Without a message there is nothing wrong: there is no commit yet.
+    commit = git("rev-list", "--max-count=1", "--all", root=root) and git("rev-parse", "HEAD", root=root)
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)dvc.lock", root=root)
+    return GitState(commit or None, dirty=bool(changed) or not commit)
 
 
-def answer(root: Path, *arguments: str) -> str | None:
-    """Return what git prints, or None where git or its repository is missing."""
-    try:
-        return git(*arguments, root=root)
-    except UserError:
-        return None
+def is_checkout(root: Path) -> bool:
+    """Return whether a folder is the root of a repository or worktree; git is not asked, for it may refuse."""
+    return (root / ".git").exists()
 
 
 def read_file(commit: str, path: str, root: Path) -> str:
@@ -70,9 +83,7 @@ def git(*arguments: str, root: Path, content: bytes = b"", index: Path | None = 
 
 def git_bytes(*arguments: str, root: Path, content: bytes = b"", index: Path | None = None) -> bytes:
     """Run git as `git` does, and return the very bytes that it prints."""
-    # Variables such as GIT_DIR, which a hook sets, would lead to another repository.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or "SSH" in name}
-    environment = {**kept, **_IDENTITY, **_NO_QUESTIONS}
+    environment = {**without_git(os.environ), **_IDENTITY, **_NO_QUESTIONS, "LC_ALL": "C"}
     if index:
         environment["GIT_INDEX_FILE"] = str(index)
     try:
@@ -84,7 +95,10 @@ def git_bytes(*arguments: str, root: Path, content: bytes = b"", index: Path | N
     except ValueError:  # what no argument of a process can hold
         raise UserError(f"git {arguments[0]}: an argument holds a NUL") from None
     if done.returncode:
-        raise UserError(f"git {arguments[0]}: {_reason(done.stderr) or f'status {done.returncode}'}")
+        reason = _reason(done.stderr) or f"status {done.returncode}"
+        remedy = next((words for sign, words in _REMEDIES.items() if sign in reason), "")
+        told = f"; {remedy.format(root=shlex.quote(str(root)))}" if remedy else ""
+        raise UserError(f"git {arguments[0]}: {reason}{told}")
     return done.stdout
 
 

@@ -19,13 +19,17 @@ def main_worktree() -> Path:
     """Return the root of the main worktree: all worktrees of a repository share its state.
 
     The temporary folders in which DVC runs experiments are clones of their own and soon gone: they share too.
+
+    Raises:
+        UserError: git refuses to say.
     """
     experiments = next((p for p in ROOT.parents if p.parts[-3:] == (".dvc", "tmp", "exps")), None)
     if experiments:
         return experiments.parents[2]
-    common = git.answer(ROOT, "rev-parse", "--path-format=absolute", "--git-common-dir")
-    if common and Path(common).name == ".git":
-        return Path(common).parent
+    if git.is_checkout(ROOT):
+        common = Path(git.git("rev-parse", "--path-format=absolute", "--git-common-dir", root=ROOT))
+        if common.name == ".git":
+            return common.parent
     return ROOT
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from lvseg.core import backend
+from lvseg.core import backend, kernels
 from lvseg.core.backend import keras
 from lvseg.core.errors import UserError
 from lvseg.core.files import atomic_path, write_text
@@ -195,8 +195,8 @@ def write_outs(
 ) -> None:
     """Write `models/<name>/` (model, run.json, history), which others read, and `training/<name>/`, for people.
 
-    The first holds no clock and no machine: the same weights give the same bytes. Each folder is replaced
-    as a whole.
+    The first holds no clock and no host, and of the machine only the kind, on which the last digits of weights depend:
+    the same training on the same kind gives the same bytes. Each folder is replaced as a whole.
     """
     run = {
         "model": result.name,
@@ -206,6 +206,11 @@ def write_outs(
         "parameters": result.model.count_params(),
         "epochs": len(result.history),
         "inputs": result.inputs,
+        "kernels": {
+            "backend": keras.backend.backend(),
+            "device": result.device.partition(",")[0],
+            "processor": kernels.processor(),
+        },
         "prediction": result.prediction,
         "training_data": result.training_data,
         "final": result.history[-1],

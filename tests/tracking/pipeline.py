@@ -100,7 +100,7 @@ def main() -> None:
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     folder = Path(sys.argv[1])
-    build_again(plan(version(tags(folder)), folder), print, folder)
+    build_again(plan(version(tags(folder)), {}, folder), print, folder)
 
 
 if __name__ == "__main__":

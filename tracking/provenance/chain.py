@@ -10,6 +10,7 @@ from lvseg.core.git import git
 from lvseg.core.hashes import canonical_json, sha256_text, weights_hash
 from lvseg.core.places import ROOT
 from tracking.provenance.raw_data import held, raw_data
+from tracking.registry.living_run import SAME, own_run, required_run
 from tracking.registry.recorded import recorded
 from tracking.registry.version_tags import tags_of
 from tracking.runs.store import Store, reason
@@ -60,19 +61,15 @@ def chain(store: Store, version: "ModelVersion", root: Path = ROOT) -> list[Link
 
 def _run(store: Store, version: "ModelVersion") -> tuple["Run | None", Link]:
     """Return the run of a version, None if it is gone, and its link."""
-    from mlflow.exceptions import MlflowException
-
     name, tags = "run", version.tags
     try:
-        run = store.client.get_run(version.run_id)
-    except MlflowException as error:
-        remedy = f"{reason(error)}; bring back a backup of the tracking store"
-        return None, Link(name, MISSING, version.run_id or "none", remedy)
-    value = f"{run.info.run_name}, {version.run_id}"
-    if run.info.lifecycle_stage == "deleted":
-        remedy = f"it was deleted: `mlflow runs restore --run-id {version.run_id}`"
-        return run, Link(name, MISSING, value, remedy)
-    for tag in ("lvseg.fingerprint", "lvseg.weights_hash"):
+        run = required_run(store, version)
+    except UserError as error:
+        return own_run(store, version), Link(name, MISSING, version.run_id or "none", str(error))
+    value = f"{run.info.run_name}, {run.info.run_id}"
+    if run.info.run_id != version.run_id:
+        return run, Link(name, OK, value, f"the same training, logged anew: {version.run_id} was deleted")
+    for tag in SAME:
         if run.data.tags.get(tag) != tags.get(tag):
             return run, Link(
                 name, MISSING, value, f"{tag} of the run and of the version differ: it is another"

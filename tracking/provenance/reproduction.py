@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from lvseg.core import kernels
 from lvseg.core.errors import UserError
 from lvseg.core.git import read_file
 from lvseg.core.hashes import file_hash, tree_hash
@@ -42,6 +43,8 @@ class Plan:
         raw_hash: DVC's hash of the raw data; empty if it was not recorded.
         recorded: the hashes to compare, by name: shards, split, inputs (the fingerprint), weights.
         device: what it was trained on, in words.
+        surroundings: the environment variables that are part of its fingerprint.
+        processor: the kind that it was trained on; empty for a version from before that was recorded.
         other_libraries: whether the commit asks for other versions than this checkout.
     """
 
@@ -52,6 +55,8 @@ class Plan:
     raw_hash: str
     recorded: dict[str, str]
     device: str
+    surroundings: dict[str, str]
+    processor: str
     other_libraries: bool
 
 
@@ -69,8 +74,11 @@ class Compared:
         return self.recorded == self.rebuilt
 
 
-def plan(version: "ModelVersion", root: Path = ROOT) -> Plan:
+def plan(version: "ModelVersion", summary: Mapping[str, Any], root: Path = ROOT) -> Plan:
     """Return how a version is built again.
+
+    Args:
+        summary: `run.json` of its training.
 
     Raises:
         UserError: its chain is broken where nothing can be built without it.
@@ -104,6 +112,8 @@ def plan(version: "ModelVersion", root: Path = ROOT) -> Plan:
         raw_hash=recorded(tags, "dvc.raw", ""),
         recorded={name: tags[f"lvseg.{tag}"] for name, tag in wanted.items()},
         device=tags.get("lvseg.device", "unknown"),
+        surroundings=summary.get("inputs", {}).get("surroundings", {}),
+        processor=summary.get("kernels", {}).get("processor", ""),
         other_libraries=read_file(commit, LOCK, root) != (root / LOCK).read_text(encoding="utf-8"),
     )
 
@@ -122,12 +132,14 @@ def build_again(plan: Plan, tell: Callable[[Compared], None], root: Path = ROOT)
         home.mkdir()
         if not plan.raw.public:
             shutil.copy(state_home() / KEY, home)  # with its mode: for the owner alone
-        environment = dvc_environment(
-            LVSEG_HOME=str(home),
-            MLFLOW_TRACKING_URI=f"sqlite:///{home}/mlflow.db",
-            DVC_SITE_CACHE_DIR=str(home / "dvc"),
-            PYTHONUNBUFFERED="1",
-        )
+        # A commit of before may heed what ours leaves out, `keras.json` among it.
+        environment = kernels.as_recorded(dvc_environment(), plan.surroundings) | {
+            "KERAS_HOME": str(home / "keras"),
+            "LVSEG_HOME": str(home),
+            "MLFLOW_TRACKING_URI": f"sqlite:///{home}/mlflow.db",
+            "DVC_SITE_CACHE_DIR": str(home / "dvc"),
+            "PYTHONUNBUFFERED": "1",
+        }
         if plan.raw.stage is None:
             _bring(plan, place, environment)
         _run(("split",), place, environment)

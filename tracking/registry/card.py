@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lvseg.card.card_page import render, summary
 from lvseg.card.facts import Facts
 from lvseg.core.places import ROOT
+from tracking.registry.living_run import required_run
 from tracking.registry.version_tags import tags_of
 from tracking.runs.store import Store
 from tracking.scores.results import result_of
@@ -26,17 +27,17 @@ def write_card(store: Store, version: "ModelVersion") -> None:
     """Write the model card of a version; once more gives the same card, or one that tells what changed since.
 
     Raises:
-        UserError: its run was never evaluated.
+        UserError: its run was never evaluated, or is gone.
     """
     client = store.client
     version = client.get_model_version(version.name, version.version)  # with the tags that it has by now
-    run = client.get_run(version.run_id)
+    run = required_run(store, version)
     told, page = facts_of(store, version, run), f"v{version.version}.html"
     with tempfile.TemporaryDirectory() as folder, patience():
         path = Path(folder) / page
         path.write_text(render(told, _pictures(store, run, Path(folder))), encoding="utf-8")
-        client.log_artifact(version.run_id, str(path), FOLDER)
-    address = f"{run_route(run.info.experiment_id, version.run_id)}/artifacts/{FOLDER}/{page}"
+        client.log_artifact(run.info.run_id, str(path), FOLDER)
+    address = f"{run_route(run.info.experiment_id, run.info.run_id)}/artifacts/{FOLDER}/{page}"
     description = summary(told, f"[{FOLDER}/{page}]({address}) among the artifacts of its run")
     if version.description != description:
         client.update_model_version(version.name, version.version, description)

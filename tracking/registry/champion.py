@@ -11,8 +11,9 @@ from lvseg.core.errors import UserError
 from lvseg.core.files import atomic_path
 from lvseg.core.places import state_home
 from tracking.registry import manifest
+from tracking.registry.living_run import required_run
 from tracking.registry.recorded import recorded
-from tracking.registry.versions import CHAMPION, MODEL, number_of, result_holder, version_of
+from tracking.registry.versions import CHAMPION, MODEL, number_of, version_of
 from tracking.runs.required import required_store
 from tracking.runs.store import Store, reason
 
@@ -92,13 +93,15 @@ def _check(version: "ModelVersion", folder: Path, weights: str) -> None:
 def _source(store: Store, version: "ModelVersion") -> str:
     """Return the address of a version's model, which is the one that its run logged.
 
+    Where that run was deleted, it is the model of another run of the same training, logged once more.
+
     Raises:
-        UserError: the version claims another.
+        UserError: the version claims another, or no run is left.
     """
-    run = result_holder(store, version)
+    run = required_run(store, version)
     source = recorded(run.data.tags, "model_uri")
     same = run.data.tags.get("lvseg.weights_hash") == version.tags.get("lvseg.weights_hash")
-    if version.source != source or not same:
+    if not same or (run.info.run_id == version.run_id and version.source != source):
         raise UserError(
             f"{MODEL} v{number_of(version)} says that it is the model of the run {run.info.run_name}, and is "
             "another: somebody has changed it in the tracking store"

@@ -9,7 +9,7 @@ from lvseg import params
 from lvseg.core.files import atomic_path
 from lvseg.core.hashes import canonical_json, file_hash, sha256_text
 from lvseg.core.places import state_home
-from tracking.runs.store import tracking_uri
+from tracking.runs.store import open_store, tracking_uri
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class LastDecision:
         promoted: whether it is champion.
         reason: one sentence.
         champion: title and version of the champion; empty if there is none.
+        champion_version: its number; empty if there is none.
     """
 
     title: str
@@ -29,6 +30,7 @@ class LastDecision:
     promoted: bool
     reason: str
     champion: str
+    champion_version: str
 
     @property
     def words(self) -> str:
@@ -52,6 +54,28 @@ def last_decision(workspace: Path) -> LastDecision | None:
         return LastDecision(**json.loads(_path(workspace).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def confirmed_decision(workspace: Path) -> LastDecision | None:
+    """Return the last decision if the registry still says the same: people change it by hand, in its pages too.
+
+    None also where the store cannot be asked: whoever decides anew will say so.
+    """
+    from tracking.registry.living_run import living_run
+    from tracking.registry.versions import CHAMPION, alias_of, number_of, versions
+
+    decision = last_decision(workspace)
+    if decision is None:
+        return None
+    try:
+        store = open_store(params.load(workspace / "params.yaml").tracking.experiment)
+        champion = alias_of(store, CHAMPION)
+        there = decision.version in {number_of(version) for version in versions(store)}
+        alive = champion is None or living_run(store, champion) is not None
+    except Exception:
+        return None
+    same = decision.champion_version == (number_of(champion) if champion else "")
+    return decision if there and alive and same else None
 
 
 def forget() -> None:

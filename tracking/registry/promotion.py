@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,18 +13,10 @@ from lvseg.evaluation.promotion import Contender, Decision, decide, in_words
 from lvseg.evaluation.promotion_params import PromotionParams
 from tracking.registry import manifest
 from tracking.registry.last_decision import LastDecision
-from tracking.registry.succession import alone, crown, was_rolled_back
+from tracking.registry.living_run import SAME, has_model, required_run, title_of
+from tracking.registry.succession import alone, crown, succeed_itself, was_rolled_back
 from tracking.registry.version_tags import version_tags
-from tracking.registry.versions import (
-    CHALLENGER,
-    CHAMPION,
-    DECISION,
-    MODEL,
-    alias_of,
-    number_of,
-    result_holder,
-    versions,
-)  # fmt: skip
+from tracking.registry.versions import CHALLENGER, CHAMPION, DECISION, MODEL, alias_of, number_of, versions
 from tracking.runs import mlflow_runs
 from tracking.runs.store import Store, shown
 from tracking.scores.results import EvaluatedRun, result_of
@@ -32,8 +24,6 @@ from tracking.scores.results import EvaluatedRun, result_of
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
-
-_SAME = ("lvseg.fingerprint", "lvseg.weights_hash")
 
 Rescored = Callable[[Store, "Run", str], pd.DataFrame]
 
@@ -51,18 +41,24 @@ def promote(
         named: whether a person asked for this very run: only then may it come back after a rollback.
 
     Raises:
-        UserError: the run was not evaluated, the champion cannot be scored on its test set, or the store holds
-            another model than `models`.
+        UserError: the run was not evaluated, the champion has no run any more or cannot be scored on its test set, or
+            the store holds another model than `models`.
     """
     candidate = result_of(store, run)
     with alone():
         champion = alias_of(store, CHAMPION)
-        holder = champion and result_holder(store, champion)
+        holder = champion and required_run(store, champion)
         table = holder and _patients(store, holder, candidate, rescored)  # may refuse: nothing is written yet
         version = _registered(store, run)
         manifest.attest(store, version, models)
         if champion and number_of(champion) == number_of(version):
             return _outcome(store, version, run, promoted=True, reason="it is the champion already")
+        if champion and _same_training(champion, version.tags):
+            succeed_itself(store, version)
+            reason = (
+                f"it takes the place of v{number_of(champion)}, the same model, which was deleted in MLflow"
+            )
+            return _outcome(store, version, run, promoted=True, reason=reason)
         if not named and was_rolled_back(store, version):
             reason = "it was rolled back: only `lvseg promote` with its name brings it back"
             return _outcome(store, version, run, promoted=False, reason=reason)
@@ -114,7 +110,7 @@ def _registered(store: Store, run: "Run") -> "ModelVersion":
             raise
     tags = version_tags(run.data.tags)
     for version in versions(store):
-        if all(version.tags.get(key) == tags.get(key) for key in _SAME):
+        if _same_training(version, tags) and has_model(store, version):
             return _in_step(store, version, tags)
     model_uri = run.data.tags["lvseg.model_uri"]
     return store.client.create_model_version(
@@ -124,6 +120,11 @@ def _registered(store: Store, run: "Run") -> "ModelVersion":
         tags=tags,
         model_id=model_uri.removeprefix("models:/"),
     )
+
+
+def _same_training(version: "ModelVersion", tags: Mapping[str, str]) -> bool:
+    """Return whether a version is of the training, with the weights, that tags name."""
+    return all(version.tags.get(key) == tags.get(key) for key in SAME)
 
 
 def _in_step(store: Store, version: "ModelVersion", tags: dict[str, str]) -> "ModelVersion":
@@ -189,5 +190,12 @@ def _write(
 def _outcome(store: Store, version: "ModelVersion", run: "Run", promoted: bool, reason: str) -> LastDecision:
     """Return what became of a candidate."""
     champion = alias_of(store, CHAMPION)
-    named = f"{result_holder(store, champion).info.run_name}, v{number_of(champion)}" if champion else ""
-    return LastDecision(str(run.info.run_name), number_of(version), promoted, reason, named)
+    named = f"{title_of(store, champion)}, v{number_of(champion)}" if champion else ""
+    return LastDecision(
+        title=str(run.info.run_name),
+        version=number_of(version),
+        promoted=promoted,
+        reason=reason,
+        champion=named,
+        champion_version=number_of(champion) if champion else "",
+    )

@@ -10,6 +10,7 @@ from lvseg.core.errors import UserError
 from lvseg.core.places import state_home
 from tracking.registry import last_decision
 from tracking.registry.champion_run import mark_champion
+from tracking.registry.living_run import living_run
 from tracking.registry.versions import CHALLENGER, CHAMPION, DECISION, MODEL, alias_of, number_of, versions
 from tracking.runs.store import Store, warn
 
@@ -39,15 +40,22 @@ def crown(store: Store, version: "ModelVersion", champion: "ModelVersion | None"
     last_decision.forget()
 
 
+def succeed_itself(store: Store, version: "ModelVersion") -> None:
+    """Make a version champion that is the same model as the champion, whose own was deleted."""
+    store.client.set_registered_model_alias(MODEL, CHAMPION, number_of(version))
+    last_decision.forget()
+
+
 def was_rolled_back(store: Store, version: "ModelVersion") -> bool:
     """Return whether these weights were rolled back, as this version or as that of other code with the same result."""
     return any(same.tags.get(ROLLED_BACK) for same in _alike(store, version))
 
 
-def roll_back(store: Store) -> "tuple[ModelVersion, ModelVersion]":
+def roll_back(store: Store) -> "tuple[ModelVersion, ModelVersion | None]":
     """Make the champion before the present one champion again; return both, the present one first.
 
-    Champions that were deleted or rolled back themselves are passed over.
+    Champions that were deleted or rolled back themselves are passed over. Where there is none to go back to and no run
+    is left of the present one, which nothing could be compared with any more, there is no champion afterwards.
 
     Raises:
         UserError: there is no champion, or none before it.
@@ -62,6 +70,10 @@ def roll_back(store: Store) -> "tuple[ModelVersion, ModelVersion]":
         refused.add(_weights(champion))
         while former and (former[-1] not in known or _weights(known[former[-1]]) in refused):
             former.pop()
+        if not former and living_run(store, champion) is None:
+            store.client.delete_registered_model_alias(MODEL, CHAMPION)
+            last_decision.forget()
+            return champion, None
         if not former:
             raise UserError(
                 f"v{number_of(champion)} is the first champion of {MODEL}, or all before it are deleted or rolled "

@@ -7,7 +7,6 @@ from lvseg.core.errors import UserError
 from tracking.runs.store import Store
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
 
 MODEL = "lv-segmentation"
@@ -55,20 +54,3 @@ def versions(store: Store) -> "list[ModelVersion]":
     """Return all versions, oldest first."""
     found = store.client.search_model_versions(f"name = '{MODEL}'", max_results=10_000)
     return sorted(found, key=lambda version: int(version.version))
-
-
-def result_holder(store: Store, version: "ModelVersion") -> "Run":
-    """Return the run of a version.
-
-    Raises:
-        UserError: it is gone.
-    """
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return store.client.get_run(version.run_id)
-    except MlflowException:
-        raise UserError(
-            f"the run {version.run_id} of {MODEL} v{number_of(version)} is gone from this store: "
-            "bring it back from a backup, or move the alias by hand"
-        ) from None

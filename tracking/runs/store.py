@@ -7,6 +7,7 @@ main worktree. What is out of reach must be found out in seconds: nobody waits m
 import logging
 import os
 import re
+import shlex
 import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from lvseg.core.environment import reach_loopback
 from lvseg.core.places import main_worktree
 from tracking.server.mlflow_internals import QUICK
 
@@ -49,6 +51,11 @@ def shown(uri: str) -> str:
     return re.sub(r"//[^/@]*@", "//", uri)
 
 
+def mlflow_command(uri: str, command: str) -> str:
+    """Return a command of MLflow's as a person can type it: it knows nothing of our store unless it is told."""
+    return f"`MLFLOW_TRACKING_URI={shlex.quote(shown(uri))} .venv/bin/mlflow {command}`"
+
+
 def open_store(experiment: str) -> Store:
     """Open the tracking store; create its database and the experiment where they are missing.
 
@@ -57,6 +64,7 @@ def open_store(experiment: str) -> Store:
     """
     for name, value in {**QUIET, **QUICK}.items():
         os.environ.setdefault(name, value)
+    reach_loopback(os.environ)
     uri = tracking_uri()
     import mlflow
 
@@ -92,8 +100,8 @@ def _experiment_id(client: "MlflowClient", name: str, database: Path | None) -> 
                 raise
             found = client.get_experiment_by_name(name)
     if found.lifecycle_stage == "deleted":
-        restore = f"mlflow experiments restore -x {found.experiment_id}"
-        raise RuntimeError(f"the experiment {name} was deleted; bring it back with `{restore}`")
+        restore = mlflow_command(client.tracking_uri, f"experiments restore -x {found.experiment_id}")
+        raise RuntimeError(f"the experiment {name} was deleted; bring it back with {restore}")
     return str(found.experiment_id)
 
 

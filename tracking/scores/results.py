@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lvseg.core.errors import UserError
-from tracking.runs.store import Store
+from tracking.runs.store import Store, mlflow_command, reason
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -71,9 +71,20 @@ def result_of(store: Store, run: "Run") -> EvaluatedRun:
 
 
 def patients_table(store: Store, run: "Run", path: str) -> pd.DataFrame:
-    """Return a table among the artifacts of a run; patients and groups are texts, also where they look like numbers."""
+    """Return a table among the artifacts of a run; patients and groups are texts, also where they look like numbers.
+
+    Raises:
+        UserError: it is gone.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        file = store.client.download_artifacts(run.info.run_id, path, folder)
+        try:
+            file = store.client.download_artifacts(run.info.run_id, path, folder)
+        except Exception as error:
+            delete = mlflow_command(store.uri, f"runs delete --run-id {run.info.run_id}")
+            raise UserError(
+                f"{path} of {run.info.run_name} ({run.info.run_id}) cannot be read ({reason(error)}); if its files are "
+                f"gone for good, {delete} and `dvc repro --force --single-item evaluate` log it anew"
+            ) from error
         table = pd.read_csv(
             file, keep_default_na=False, na_values=[""], dtype={"patient": str, "group": str, "flags": str}
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lvseg.core.errors import UserError
+from tracking.registry.living_run import has_model
 from tracking.registry.versions import MODEL
 from tracking.runs.record import outbox
 from tracking.runs.store import Store, reason, shown
@@ -78,6 +79,8 @@ def _shown_by_models(store: Store, run: "Run | None") -> Shown:
     seen = set()
     for thing, name, source in _made(store, run):
         yield from _facts(name, dict(thing))
+        if name.startswith("version ") and not has_model(store, thing):
+            continue  # it was deleted in MLflow, which gives no file of it any more
         if source not in seen:
             seen.add(source)
             yield from _files(name, partial(download_artifacts, source))

@@ -1,12 +1,15 @@
 """The one runner of git: real git, in repositories of a few files."""
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from lvseg.core import git as core_git
+from lvseg.core import places
 from lvseg.core.errors import UserError
-from lvseg.core.git import answer, git, git_bytes, git_state, read_file
+from lvseg.core.git import git, git_bytes, git_state, read_file
 
 
 @pytest.fixture
@@ -31,15 +34,48 @@ def test_the_state_ignores_the_lock_that_every_run_rewrites(repository: Path) ->
     assert git_state(repository).dirty
 
 
-def test_a_place_without_repository_has_no_answer_and_counts_as_dirty(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_place_without_repository_counts_as_dirty_also_within_another(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert answer(tmp_path, "rev-parse", "HEAD") is None
-    assert git_state(tmp_path) == core_git.GitState(None, dirty=True)
+    unpacked = repository / "unpacked"
+    unpacked.mkdir()
+    for place in (tmp_path, unpacked):
+        assert git_state(place) == core_git.GitState(None, dirty=True)
+    new = tmp_path / "new"
+    new.mkdir()
+    git("init", "--quiet", root=new)
+    assert git_state(new) == core_git.GitState(None, dirty=True)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert answer(tmp_path, "--version") is None
     with pytest.raises(UserError, match="git is missing"):
-        git("--version", root=tmp_path)
+        git_state(repository)
+
+
+def test_a_git_that_refuses_is_an_error_with_its_remedy(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suspicious = tmp_path / "bin/git"  # as git is where a checkout belongs to somebody else
+    suspicious.parent.mkdir()
+    suspicious.write_text(f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec {shutil.which("git")} "$@"\n')
+    suspicious.chmod(0o755)
+    monkeypatch.setenv("PATH", str(suspicious.parent), prepend=":")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    remedy = f"git config --global --add safe.directory {repository}"
+    with pytest.raises(UserError, match=f"dubious ownership.*{remedy}"):
+        git_state(repository)
+    monkeypatch.setattr(places, "ROOT", repository)
+    places.main_worktree.cache_clear()
+    with pytest.raises(UserError, match="dubious ownership"):
+        places.main_worktree()
+    subprocess.run(remedy.split(), check=True)
+    assert not git_state(repository).dirty
+    places.main_worktree.cache_clear()
+
+
+def test_a_worktree_whose_repository_was_moved_says_how_to_mend_it(repository: Path, tmp_path: Path) -> None:
+    git("worktree", "add", "--quiet", str(tmp_path / "other"), root=repository)
+    repository.rename(tmp_path / "moved")
+    with pytest.raises(UserError, match="git worktree repair"):
+        git_state(tmp_path / "other")
 
 
 def test_a_surrounding_hook_leads_to_no_other_repository(

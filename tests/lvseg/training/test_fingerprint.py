@@ -97,3 +97,15 @@ def test_it_does_not_change_with_what_only_observes_nor_with_places(inputs: Inpu
 def test_it_is_a_hash_of_the_inputs_that_it_names(inputs: Inputs) -> None:
     _, told = training_fingerprint("tasks.train", inputs.settings, inputs.shards, inputs.split)
     assert told["params"] == SETTINGS and set(told) == {"params", "shards", "split", "code"}
+
+
+def test_another_backend_is_one_of_the_inputs_and_the_default_is_not(
+    inputs: Inputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = inputs.fingerprint()
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    assert inputs.fingerprint() == before
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert inputs.fingerprint() != before
+    _, told = training_fingerprint("tasks.train", inputs.settings, inputs.shards, inputs.split)
+    assert told["surroundings"]["KERAS_BACKEND"] == "jax"

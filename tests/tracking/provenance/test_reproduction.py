@@ -48,7 +48,7 @@ def again(folder: Path, tags: dict[str, str] | None = None) -> dict[str, bool]:
     """Return what is the same, by name."""
     told: list[Compared] = []
     version = pipeline.version(tags or pipeline.tags(folder))
-    compared = build_again(plan(version, folder), told.append, folder)
+    compared = build_again(plan(version, {}, folder), told.append, folder)
     assert told == compared
     return {one.name: one.same for one in compared}
 
