@@ -62,3 +62,8 @@ def test_what_agreement_leaves_undefined() -> None:
     assert math.isnan(agreement([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]).correlation)
     assert math.isnan(agreement([1.0, 2.0, 3.0], [2.0, 2.0, 2.0]).correlation)
     assert agreement([1.0, 2.0, 3.0, 4.0], [4.0, 2.0, 3.0, 1.0]).correlation == pytest.approx(-0.8)
+
+
+def test_small_values_count_as_large_ones_do() -> None:
+    assert ejection_fraction(0.8, 0.2) == pytest.approx(75.0)
+    assert agreement([0.1, 0.2, 0.4], [0.2, 0.4, 0.8]).correlation == pytest.approx(1.0)
