@@ -4,7 +4,8 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec
 
-from prefect.states import Completed, Crashed, Failed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Crashed, Failed
 
 from flows.process.failures import InfrastructureError, StageError
 from lvseg.core.errors import UserError

@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+__all__ = ["keras", "prepare"]
+
 # Failures still reach the user, as exceptions; what this drops is notes such as "could not find CUDA drivers".
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

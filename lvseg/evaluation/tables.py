@@ -98,7 +98,7 @@ def metrics(
             }
         models[str(model)] = scores
     one_model = slices[slices["model"] == slices["model"].iloc[0]]
-    return plain(
+    content: dict[str, Any] = plain(
         {
             "models": models,
             "test": {
@@ -109,6 +109,7 @@ def metrics(
             },
         }
     )
+    return content
 
 
 def _in_short(slices: pd.DataFrame) -> dict[str, Any]:

@@ -31,6 +31,8 @@ def test_worktrees_share_the_home_of_the_main_one(tmp_path: Path, monkeypatch: p
         ("init", "-q"), (*who, "commit", "-q", "--allow-empty", "-m", "x"), ("worktree", "add", "-q", str(other))
     ):  # fmt: skip
         subprocess.run(["git", *command], cwd=main, check=True, capture_output=True)
+    (other / "tasks").mkdir()
+    (other / "dvc.yaml").touch()
     monkeypatch.setattr(places, "ROOT", other)
     assert places.state_home() == main / ".lvseg"
 
