@@ -15,7 +15,7 @@ _QUOTES = ('"', "'", '"""', "'''")  # as ConfigObj, which reads the file for DVC
 
 def dvc_environment(**settings: str) -> dict[str, str]:
     """Return the environment of a DVC that knows nothing of a run around it, with `settings` in it."""
-    return command_environment(OF_A_RUN, DVC_NO_ANALYTICS="1", **settings)
+    return command_environment(OF_A_RUN, **{"DVC_NO_ANALYTICS": "1"} | settings)
 
 
 def dvc(*arguments: str, root: Path = ROOT, **settings: str) -> str:
