@@ -14,7 +14,8 @@ from typing import Any
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
-from prefect.states import Completed, Failed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
 
 from flows.pipeline.end_states import EndState, errors_to_states
 from flows.pipeline.pool_runs import PoolRuns

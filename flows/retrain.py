@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import Any
 
 from prefect import flow, get_run_logger, runtime, task
+from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
-from prefect.states import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.pipeline import artifacts, graph, promotion

@@ -3,7 +3,7 @@
 from typing import Any
 
 from prefect import flow, get_run_logger, task
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows.pipeline import graph
 from flows.pipeline.end_states import EndState, errors_to_states

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows.pipeline import promotion
 from flows.workspace.snapshot import RunRecord

@@ -5,8 +5,9 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec
 
+from prefect.client.schemas.objects import State
 from prefect.exceptions import CrashedRun, FailedRun
-from prefect.states import Completed, Crashed, Failed, State
+from prefect.states import Completed, Crashed, Failed
 
 from flows.process.failures import InfrastructureError, StageError
 from lvseg.core.errors import UserError

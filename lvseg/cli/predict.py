@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from lvseg.studies.cohort.order import Order
 
 SOME_FAILED = 3  # exit status: a study failed or lacks a file; 1 is a run that could not go on
-# Of one operation, as `evaluate.threads` in params.yaml: another number may change the last digits.
-THREADS = 2
 
 
 class Phases(StrEnum):
@@ -65,6 +63,7 @@ def main(
     from lvseg.studies.cohort.inputs import inputs
     from lvseg.studies.cohort.order import Order, model_facts
     from lvseg.studies.outputs.study_folder import Outputs
+    from lvseg.studies.python_api import THREADS
 
     if model is None:
         raise UserError(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NewType
 
 from lvseg.core.errors import UserError
-from lvseg.core.git import answer, git
+from lvseg.core.git import git
 
 Ref = NewType("Ref", str)  # refs/heads/main: never abbreviated, so never an option
 Commit = NewType("Commit", str)  # 40 hexadecimal digits
@@ -26,10 +26,16 @@ def commit_of(revision: str, root: Path, key: str = "revision") -> Commit:
         key: what the refusal calls it.
 
     Raises:
-        UserError: there is none in this repository.
+        UserError: there is none in this repository, or git cannot say.
     """
-    found = answer(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    if found is None or not _COMMIT.fullmatch(found):
+    git("rev-parse", "--git-dir", root=root)  # a git that refuses the repository says why
+    try:
+        found = git(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", root=root
+        )
+    except UserError:
+        found = ""
+    if not _COMMIT.fullmatch(found):
         raise UserError(f"{key}: {' '.join(revision.split())} is no commit, branch or tag of this repository")
     return Commit(found)
 

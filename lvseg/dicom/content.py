@@ -71,4 +71,5 @@ def _inflated(content: bytes) -> bytes:
         raise UnreadableError(f"its deflated data set is damaged ({type(error).__name__})") from None
     if inflater.unconsumed_tail:
         raise UnreadableError(f"unpacks to more than {LARGEST:,} bytes: looks like a bomb")
-    return content[:_META] + head.getvalue() + plain
+    written: bytes = head.getvalue()
+    return content[:_META] + written + plain

@@ -46,13 +46,14 @@ def _as_stored(image: Image) -> Pixels:
         flat = np.frombuffer(beginning, image.dtype, image.rows * image.columns, image.offset)
     except ValueError:
         raise UnreadableError("truncated pixel data") from None
-    return flat.reshape(image.rows, image.columns)
+    stored: Pixels = flat.reshape(image.rows, image.columns)
+    return stored
 
 
 def _decoded(image: Image) -> Pixels:
     try:
         with tolerant():
-            pixels = pixel_array(_parsed(image.item), index=image.frame)
+            pixels: Pixels = pixel_array(_parsed(image.item), index=image.frame)
     except Exception as error:  # decoders raise what they like; each is one damaged file
         raise UnreadableError(f"pixels cannot be decoded ({_first_line(error)})") from None
     if pixels.shape != (image.rows, image.columns):

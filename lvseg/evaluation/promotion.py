@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from lvseg.evaluation.plain_json import plain
 from lvseg.evaluation.promotion_params import PromotionParams
 from lvseg.metrics.statistics import CONFIDENCE, Difference, difference
 
@@ -58,7 +59,7 @@ class Decision:
 
     def evidence(self) -> dict[str, Any]:
         """Return the decision as JSON takes it; what is undefined is None."""
-        facts: dict[str, Any] = _plain(asdict(self))
+        facts: dict[str, Any] = plain(asdict(self))
         return facts
 
 
@@ -129,15 +130,6 @@ def _against(challenger: pd.DataFrame, champion: pd.DataFrame) -> tuple[Differen
         difference(one["dice_mean"].tolist(), other["dice_mean"].tolist()),
         {str(group): float(value) for group, value in apart.items()},
     )
-
-
-def _plain(value: Any) -> Any:
-    """Return nested facts with None for NaN."""
-    if isinstance(value, dict):
-        return {key: _plain(content) for key, content in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(content) for content in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _interval(dice: Difference) -> str:

@@ -5,7 +5,6 @@ equal bytes and every reader parses them.
 """
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lvseg.evaluation import summaries
+from lvseg.evaluation.plain_json import plain
 
 _DECIMALS = 6
 _DIVISIONS = {"by_group": "group", "by_phase": "cycle", "by_level": "level"}
@@ -100,7 +100,7 @@ def metrics(
             }
         models[str(model)] = scores
     one_model = slices[slices["model"] == slices["model"].iloc[0]]
-    return plain(
+    content: dict[str, Any] = plain(
         {
             "models": models,
             "test": {
@@ -109,8 +109,10 @@ def metrics(
                 "rendering_dice": one_model.groupby("patient")["rendering_dice"].mean().mean(),
                 **test,
             },
-        }
+        },
+        _DECIMALS,
     )
+    return content
 
 
 def _in_short(slices: pd.DataFrame) -> dict[str, Any]:
@@ -145,15 +147,6 @@ def _clinical(compared: summaries.Clinical) -> dict[str, Any]:
             for name, measure in compared.agreements.items()
         },
     }
-
-
-def plain(value: Any) -> Any:
-    """Return `value` with rounded floats, None for what is not finite, and no NumPy types."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(content) for key, content in value.items()}
-    if isinstance(value, float | np.floating):
-        return round(float(value), _DECIMALS) if math.isfinite(value) else None
-    return int(value) if isinstance(value, np.integer) else value
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -115,6 +115,6 @@ def _alive(tags: dict[str, str]) -> bool:
     try:
         process = psutil.Process(int(tags["lvseg.pid"]))
         same = abs(process.create_time() - float(tags["lvseg.pid_started"])) <= CLOCK_TOLERANCE
-        return same and process.status() != psutil.STATUS_ZOMBIE
+        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
     except (psutil.NoSuchProcess, KeyError, ValueError):
         return False

@@ -59,7 +59,7 @@ class Worker:
         from lvseg.core import backend
         from lvseg.studies.analysis.loaded_model import load_model
 
-        backend.prepare(self._order.threads, seed=0)  # nothing is drawn by chance
+        backend.prepare(self._order.threads, seed=None)
         return load_model(self._order.model, self._order.facts)
 
     def predict(self, path: Path) -> list[Outcome]:
@@ -108,18 +108,17 @@ class Worker:
             words = f"the same study as {other}: put the files of both into one folder"
             return failed(order, path, words, "another input holds the same study"), study.set_aside
         try:
-            result, unused = analyse_study(name, study.images, order.series, self._model)
+            result = analyse_study(name, study.images, study.set_aside, order.series, self._model)
         except UnreadableError as error:
-            record, unused = record_of_failure(name, f"{error}.", study.set_aside, order.facts), []
+            record = record_of_failure(name, f"{error}.", study.set_aside, order.facts)
             result = None
-        set_aside = study.set_aside + unused
         with writing(order.out), atomic_path(order.out / name) as folder:
             folder.mkdir()
             if result:
-                record = study_folder.write(folder, result, set_aside, order.outputs)
+                record = study_folder.write(folder, result, order.outputs)
             else:
                 write_record(folder, record)
-        return _outcome(record), set_aside
+        return _outcome(record), list(result.set_aside) if result else study.set_aside
 
 
 _worker: Worker | None = None

@@ -51,7 +51,7 @@ def write(path: Path, result: StudyResult) -> str | None:
 def _on_grid(result: StudyResult, affine: Affine, slice_: int, phase: int) -> Mask:
     """Return the mask of a slice at a phase as the slice of the file shows it."""
     position = result.cine.at[slice_, phase]
-    mask = result.masks[position]
+    mask: Mask = result.masks[position]
     if result.cine.placements is None or not mask.any():
         return mask
     # From (row, column) of the file's slice to patient coordinates, and along the file's normal onto the image.
@@ -61,7 +61,7 @@ def _on_grid(result: StudyResult, affine: Affine, slice_: int, phase: int) -> Ma
     onto = np.linalg.inv(np.column_stack([own[:3, 1], own[:3, 0], -np.cross(plane[:, 0], plane[:, 1])]))
     matrix, offset = (onto @ plane)[:2], (onto @ (origin - own[:3, 3]))[:2]
     moved: NDArray[np.float32] = ndimage.affine_transform(mask.astype(np.float32), matrix, offset, order=1)
-    return (moved >= _HALF).astype(np.uint8)
+    return np.greater_equal(moved, _HALF).astype(np.uint8)
 
 
 def _affine(result: StudyResult) -> Affine:

@@ -1,10 +1,8 @@
 """The folder of one study, with all that is written of it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lvseg.core.archives import SetAside
 from lvseg.studies.analysis.assessment import lacking
 from lvseg.studies.analysis.result import StudyResult
 from lvseg.studies.outputs.study_record import StudyRecord, record_of, write_record
@@ -25,13 +23,12 @@ class Outputs:
     contours: bool
 
 
-def write(folder: Path, result: StudyResult, set_aside: Sequence[SetAside], outputs: Outputs) -> StudyRecord:
+def write(folder: Path, result: StudyResult, outputs: Outputs) -> StudyRecord:
     """Write all outputs of a study, and return its record.
 
     Args:
         folder: of the study; it is there and empty.
         result: the study.
-        set_aside: the files that were not used.
         outputs: what else is written.
 
     Raises:
@@ -49,6 +46,6 @@ def write(folder: Path, result: StudyResult, set_aside: Sequence[SetAside], outp
     movie.write(folder / "cine.webp", result)
     if outputs.contours:
         contours_text.write(folder / "contours", result)
-    record = record_of(result, set_aside, missing["segmentation.dcm"])
+    record = record_of(result, missing["segmentation.dcm"])
     write_record(folder, record)
     return record

@@ -83,14 +83,11 @@ class StudyRecord(TypedDict):
     segmentation_missing: NotRequired[str | None]
 
 
-def record_of(
-    result: StudyResult, set_aside: Sequence[SetAside], segmentation_missing: str | None
-) -> StudyRecord:
+def record_of(result: StudyResult, segmentation_missing: str | None) -> StudyRecord:
     """Return the record of a study.
 
     Args:
         result: the study.
-        set_aside: the files that were not used.
         segmentation_missing: why there is no DICOM object, or None where there is one.
     """
     measurements = result.measurements
@@ -109,7 +106,7 @@ def record_of(
         "area_mm2": [[_number(value) for value in row] for row in measurements.area_mm2],
         "quality": {name: _number(value) for name, value in result.assessment.quality.items()},
         "cine": _cine(result.cine),
-        "set_aside": _counted(set_aside),
+        "set_aside": _counted(result.set_aside),
         "model": _model(result.model),
         "segmentation_missing": segmentation_missing,
     }

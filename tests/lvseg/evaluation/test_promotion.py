@@ -58,6 +58,12 @@ def test_limits_hold_whoever_is_champion(columns: dict[str, float], named: str) 
         assert [gate.holds for gate in decision.gates].count(False) == 1
 
 
+def test_a_patient_without_good_contours_to_count_is_a_failure() -> None:
+    one_lacks = np.where(np.arange(len(GROUPS)) == 3, np.nan, 97.0)
+    decision = decide(contender(good_percent=one_lacks), None, RULES)
+    assert not decision.promoted and "good contours, % undefined" in decision.reason
+
+
 def test_a_patient_without_ejection_fraction_is_a_failure_only_where_the_expert_has_one() -> None:
     one_lacks = np.where(np.arange(len(GROUPS)) == 3, np.nan, 57.0)
     decision = decide(contender(ef_percent=one_lacks), None, RULES)
@@ -68,7 +74,8 @@ def test_a_patient_without_ejection_fraction_is_a_failure_only_where_the_expert_
 
 def test_a_flaw_outweighs_everything() -> None:
     decision = decide(contender(dice=1.0, flaw="no commit holds its code"), None, RULES)
-    assert not decision.promoted and decision.reason == "no commit holds its code"
+    assert decision.promoted is False and decision.reason == "no commit holds its code"
+    assert [gate.holds for gate in decision.gates] == [True, True]
 
 
 def test_a_better_one_wins_and_says_by_how_much() -> None:
@@ -104,7 +111,7 @@ def test_a_model_that_is_worse_for_everybody_never_wins(dice: list[float], lost:
 def test_other_patients_are_no_comparison() -> None:
     other = contender()
     other = Contender("other", other.patients.iloc[1:], 100)
-    with pytest.raises(ValueError, match="the same patients"):
+    with pytest.raises(ValueError, match=r"^challenger and champion were not tested on the same patients$"):
         decide(contender(), other, RULES)
 
 
@@ -157,6 +164,30 @@ def test_patients_are_paired_by_name_whatever_their_order() -> None:
     decision = decide(contender(dice + 0.01), shuffled, RULES)
     assert decision.promoted and decision.dice is not None
     assert decision.reason == "better: Dice +0.0100 [+0.0100 to +0.0100] against champion"
+
+
+@pytest.mark.parametrize(
+    ("challenger", "promoted"),
+    [
+        (contender(0.92), True),
+        (contender(0.9, parameters=40), True),
+        (contender(0.9), False),
+        (contender(0.8), False),
+    ],
+    ids=["better", "as good and smaller", "not surely better", "a group loses"],
+)
+def test_every_comparison_keeps_its_evidence(challenger: Contender, promoted: bool) -> None:
+    decision = decide(challenger, contender(0.9), RULES)
+    gained = challenger.patients["dice_mean"][0] - 0.9
+    assert decision.promoted is promoted
+    assert decision.gates == decide(challenger, None, RULES).gates and len(decision.gates) == 2
+    assert decision.dice is not None and decision.dice.mean == pytest.approx(gained)
+    assert decision.groups == pytest.approx(dict.fromkeys(GROUPS, gained))
+
+
+def test_a_margin_of_nothing_is_not_kept_by_an_equal_one() -> None:
+    strict = RULES.model_copy(update={"margin": 0.0})
+    assert not decide(contender(0.9, parameters=40), contender(0.9), strict).promoted
 
 
 def test_a_smaller_one_says_how_much_smaller() -> None:

@@ -22,8 +22,10 @@ def test_undefined_values_are_left_out_and_counted() -> None:
     assert interval([0.5, math.nan, *[0.5] * (FEWEST - 1)]).low == 0.5
     alone, nobody = interval([0.5]), interval([math.nan])
     assert (alone.mean, alone.patients) == (0.5, 1) and math.isnan(alone.low)
-    assert nobody.patients == 0 and math.isnan(nobody.mean)
-    assert difference([1.0, 2.0, math.nan], [0.5, math.nan, 1.0]).patients == 1
+    assert nobody.patients == 0 and all(map(math.isnan, (nobody.mean, nobody.low, nobody.high)))
+    one = difference([1.0, 2.0, math.nan], [0.5, math.nan, 1.0])
+    assert (one.patients, one.p) == (1, 1.0)  # one coin shows either side
+    assert interval([0.1, 0.5, math.nan, 0.3]).patients == 3
 
 
 def test_fewer_patients_than_an_interval_wants_have_none() -> None:

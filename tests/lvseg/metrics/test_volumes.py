@@ -63,3 +63,8 @@ def test_what_agreement_leaves_undefined() -> None:
     same, rising = [2.0] * 5, [1.0, 2.0, 3.0, 4.0, 5.0]
     assert math.isnan(agreement(same, rising).correlation) and math.isnan(agreement(rising, same).correlation)
     assert agreement(rising, [5.0, 4.0, 3.0, 1.0, 2.0]).correlation == pytest.approx(-0.9)
+
+
+def test_small_values_count_as_large_ones_do() -> None:
+    assert ejection_fraction(0.8, 0.2) == pytest.approx(75.0)
+    assert agreement([0.1, 0.2, 0.4, 0.5, 0.6], [0.2, 0.4, 0.8, 1.0, 1.2]).correlation == pytest.approx(1.0)

@@ -19,6 +19,7 @@ from lvseg.data import drawn_frames, examples, shards
 from lvseg.evaluation import tables
 from lvseg.evaluation.evaluate import evaluate
 from lvseg.evaluation.kept import PackedMask, read_masks, read_slices, write_masks, write_slices
+from lvseg.evaluation.plain_json import plain
 from lvseg.evaluation.sources import Sources
 from lvseg.inference.segmenter import Segmenter
 from lvseg.pages.numbers import number
@@ -189,10 +190,10 @@ def test_second_build_gives_the_same_bytes_and_no_path_of_this_machine(
 
 
 def test_undefined_is_null_in_json_empty_in_csv_and_a_dash_on_the_page(tmp_path: Path) -> None:
-    found = tables.plain(
-        {"a": math.nan, "b": np.float64(1 / 3), "c": {"d": math.inf, "e": np.int64(2), "f": "x"}}
-    )
-    assert found == {"a": None, "b": 0.333333, "c": {"d": None, "e": 2, "f": "x"}}
+    facts = {"a": math.nan, "b": np.float64(1 / 3), "c": {"d": math.inf, "e": np.int64(2), "f": ("x", 0.25)}}
+    found = plain(facts, decimals=6)
+    assert found == {"a": None, "b": 0.333333, "c": {"d": None, "e": 2, "f": ["x", 0.25]}}
+    assert plain(facts)["b"] == 1 / 3
     tables.write_json(tmp_path / "a.json", found)
     with pytest.raises(ValueError, match="not JSON compliant"):
         tables.write_json(tmp_path / "b.json", {"a": math.nan})
