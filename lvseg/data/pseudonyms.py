@@ -38,7 +38,7 @@ def _keyed(text: str) -> str:
 def _pseudonym_key() -> bytes:
     """Return the secret key, made once with access for its owner only."""
     path = state_home() / "pseudonym.key"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         temporary.touch(mode=0o600)
