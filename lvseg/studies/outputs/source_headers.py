@@ -15,6 +15,7 @@ from pydicom.valuerep import DA, TM
 
 from lvseg.core.archives import Item
 from lvseg.dicom import content
+from lvseg.dicom.bounds import bounded
 from lvseg.dicom.header import Image
 
 _TEXTS = ("PatientID", "PatientName", "PatientSex", "StudyID")
@@ -41,6 +42,7 @@ def storage_class(item: Item) -> str:
     return str(_parsed(item).get("SOPClassUID") or MRImageStorage)
 
 
+@bounded()
 def _parsed(item: Item) -> Dataset:
     return pydicom.dcmread(io.BytesIO(content.whole(item)), stop_before_pixels=True, force=True)
 
