@@ -1,6 +1,6 @@
 """Headers of the images that a segmentation object refers to: what the object needs of them, and nothing else.
 
-Comments, history, weight, physicians and the like stay where they are (docs/studies.md lists what is taken). What a
+Comments, history, weight, physicians and the like stay where they are (docs/predict.md lists what is taken). What a
 stranger's header lacks or breaks is repaired where the standard allows it: elements that may be empty are empty, dates
 that are none are none, names of any character set become UTF-8, and every frame of an object is an image of its own.
 """
