@@ -113,7 +113,7 @@ fleet: $(READY) ## a team's set-up on this machine: PostgreSQL, SSH, two workers
 chaos: $(READY) ## faults on purpose, and what is left of them; ARGS="worker-killed" picks some
 	@$(PYTHON_OF_VENV) -m bench.orchestration.chaos $(ARGS)
 
-$(READY): $(LOCKS) pyproject.toml requirements/setup.sh requirements/install.sh $(PYTHON_OF_VENV)
+$(READY): $(LOCKS) pyproject.toml requirements/setup.sh requirements/install.sh requirements/dvc.sh $(PYTHON_OF_VENV)
 	@GPU="$(GPU)" PYTHON="$(PYTHON)" sh requirements/setup.sh
 
 $(DOCS_READY): requirements/docs.lock requirements/docs.sh requirements/install.sh | $(READY)

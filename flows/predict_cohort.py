@@ -14,7 +14,8 @@ from typing import Any
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
-from prefect.states import Completed, Failed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
 
 from flows.pipeline.end_states import EndState, errors_to_states
 from flows.pipeline.pool_runs import PoolRuns
@@ -22,6 +23,7 @@ from flows.process import leashed
 from flows.process.children import Children
 from flows.process.commands import Dvc
 from flows.process.failures import StageError
+from flows.service.places import lists, models, reads, writes
 from lvseg.core.errors import UserError
 from lvseg.core.files import write_text
 from lvseg.core.places import ROOT
@@ -55,20 +57,23 @@ def predict_cohort(
         model: Folder of a model instead of the registered one.
         version: Number or alias of the registered model.
     """
-    begin, paths = time.monotonic(), _paths_of_studies(Path(studies))
-    lists = Path(out) / "private" / "shards"
-    order: dict[str, Any] = {"out": out, "model": model, "version": version}
+    begin, paths = time.monotonic(), _paths_of_studies(reads(studies, "studies"))
+    target = writes(out, "out")
+    parts_of = target / "private" / "shards"
+    order: dict[str, Any] = {"out": str(target), "model": model, "version": version}
     if pool:
         runs = PoolRuns("predict-shard", pool, parameter="pool", page="docs/predict.md")
         # Every n-th study, so that parts take about the same time where studies of a kind lie together.
         parts = [part for number in range(shards) if (part := paths[number::shards])]
         _predict_parts(
-            [_write_list(lists / f"{number}.txt", part) for number, part in enumerate(parts, 1)], order, runs
+            [_write_list(parts_of / f"{number}.txt", part) for number, part in enumerate(parts, 1)],
+            order,
+            runs,
         )
-    whole = _write_list(lists / "all.txt", paths)
+    whole = _write_list(parts_of / "all.txt", paths)
     summary = task(name="all", task_run_name="all together")(_predict)(whole, **order)
     summary = _SECONDS.sub(f" in {time.monotonic() - begin:.0f} s", summary)
-    _create_artifact(Path(out), summary)
+    _create_artifact(target, summary)
     return Completed(message=summary)
 
 
@@ -97,7 +102,7 @@ def _paths_of_studies(studies: Path) -> list[str]:
     given = [studies]
     if studies.is_dir():
         given = sorted(path for path in studies.iterdir() if not path.name.startswith("."))
-    return [str(path) for path in inputs(given)]
+    return [str(reads(path, "studies")) for path in inputs(given)]
 
 
 def _write_list(path: Path, studies: list[str]) -> str:
@@ -133,6 +138,17 @@ def _predict_parts(lists: list[str], order: dict[str, Any], runs: PoolRuns) -> N
         runs.end()
 
 
+def _word(version: str) -> str:
+    """Return the number or alias of a version.
+
+    Raises:
+        UserError: it is neither.
+    """
+    if not re.fullmatch(r"\w[\w-]*", version):
+        raise UserError(f"version: {version!r} is no number and no alias of the registered model")
+    return version
+
+
 def _create_artifact(out: Path, words: str) -> None:
     """Create the artifact of a run: what it came to in `words` and figures, no study by name."""
     import pandas as pd
@@ -150,8 +166,15 @@ def _predict(studies: str, out: str, model: str | None, version: str) -> str:
 
     Raises:
         StageError: it could not run.
+        UserError: this worker may not read the studies or the model, or not write the folder.
     """
     log, children, summaries = get_run_logger(), Children(), [""]
+    order = lists(studies)
+    for path in inputs([order]):  # what another worker may read, this one may not
+        reads(path, "studies")
+    target, chosen = writes(out, "out"), ["--version", _word(version)]
+    if model:
+        chosen = ["--model", str(models(model, "model"))]
 
     def log_progress(line: str) -> None:
         if study := _STUDY.match(line):
@@ -161,9 +184,8 @@ def _predict(studies: str, out: str, model: str | None, version: str) -> str:
             summaries.append(line)
             log.info(line)
 
-    chosen = ["--model", model] if model else ["--version", version]
     ended = leashed.run(
-        [sys.executable, "-m", "tasks.predict", "--out", out, *chosen, studies],
+        [sys.executable, "-m", "tasks.predict", "--out", str(target), *chosen, "--", str(order)],
         cwd=ROOT,
         env=Dvc(ROOT, children).environment(),
         on_line=log_progress,

@@ -8,11 +8,12 @@ from importlib import import_module
 from typing import Any
 
 from prefect import flow, get_run_logger, runtime, task
+from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
-from prefect.states import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.pipeline import artifacts, graph, promotion
+from flows.pipeline.choices import Stage
 from flows.pipeline.dispatch import Dispatch
 from flows.pipeline.end_states import EndState, cached, errors_to_states, failed_from_outside, verdict
 from flows.pipeline.graph import Node
@@ -33,11 +34,11 @@ _UNHEARD = logging.getLogger("lvseg.unheard")  # for a command whose output only
 @flow(name="retrain", task_runner=RUNNER)
 @errors_to_states
 def retrain(
-    targets: list[str] = ["report"],  # noqa: B006
+    targets: list[Stage] = ["report"],  # noqa: B006
     overrides: list[str] = [],  # noqa: B006
     revision: str | None = None,
     train_on: str | None = None,
-    force: list[str] = [],  # noqa: B006
+    force: list[Stage] = [],  # noqa: B006
     push: bool = False,
     branch: str | None = None,
 ) -> EndState:
@@ -145,7 +146,7 @@ def _push(dvc: Dvc, record: snapshot.RunRecord) -> None:
         raise UserError(f"push: {error}; the results are kept, the next run with push sends them") from None
     repository.push_ref(record.ref)
     if record.branch:
-        repository.push_ref(f"refs/heads/{record.branch}")
+        repository.push_ref(record.branch)
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from typing import Any
 
 from prefect import flow, get_run_logger, task
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows.pipeline import graph
 from flows.pipeline.end_states import EndState, errors_to_states
@@ -22,10 +22,10 @@ def run_stage(stage: str, ref: str, force: bool = False) -> EndState:
 
     Args:
         stage: The stage, as dvc.yaml names it.
-        ref: Git ref on origin that holds params.yaml and dvc.lock.
+        ref: Git ref on origin, below refs/lvseg/, that holds params.yaml and dvc.lock.
         force: Run it although DVC has its result already.
     """
-    commit = repository.fetch_ref(ref)
+    commit = repository.fetch_ref(repository.own_ref(ref))
     with workspace(commit, purpose="stage") as place:
         children = Children()
         try:

@@ -7,7 +7,6 @@ import contextlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,13 +19,17 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from flows.process.leash import PR_SET_PDEATHSIG, prctl
+from flows.service.guard import LOGIN
+from flows.service.password import keep
 from flows.service.settings import LOOPBACK, environment, port
 from flows.workspace.repository import git, resolve
 from lvseg.core.command import run
 from lvseg.core.errors import UserError
 from lvseg.core.places import ROOT, state_home
+from tracking.server.loopback import check_free
 
 START = 120.0  # seconds for a server to answer
+ANNOUNCE = 5.0  # seconds for MLflow to say at which address its list of runs is
 END = 30.0  # seconds for a process to end by itself: a worker ends its flow runs first
 LOOK = 0.5  # seconds between two looks at whether all processes are still there
 LAST = 15  # lines of a log in the message about a process that ended
@@ -39,30 +42,37 @@ def main() -> None:
     with ExitStack() as stack:
         stack.enter_context(_only_one())
         for variable, number in (("PREFECT_PORT", prefect), ("MLFLOW_PORT", mlflow)):
-            _check_free(variable, number)
+            check_free(number, f"{variable}={number + 1} make ui")
         code = _deployed()
+        api = f"http://{LOOPBACK}:{prefect}/api"
+        password = keep(api)
         surroundings = {
             **environment(),
-            "PREFECT_API_URL": f"http://{LOOPBACK}:{prefect}/api",
+            "PREFECT_API_URL": api,
+            "PREFECT_API_AUTH_STRING": password,
             "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
             "MLFLOW_TRACKING_URI": f"http://{LOOPBACK}:{mlflow}",
             "LVSEG_REPOSITORY": str(code),
             "PORT": str(mlflow),
         }
         python = [sys.executable, "-m"]
-        server = [*python, "prefect", "server", "start", "--host", LOOPBACK, "--port", str(prefect)]
+        server = [*python, "flows.server", "--port", str(prefect)]
+        locked = {
+            **surroundings,
+            "PREFECT_SERVER_API_AUTH_STRING": password,
+            "PREFECT_SERVER_UI_API_URL": api,
+        }
         children = [
-            stack.enter_context(_child("prefect", server, ROOT, surroundings)),
+            stack.enter_context(_child("prefect", server, ROOT, locked)),
             stack.enter_context(_child("mlflow", ["sh", "mlflow/serve"], ROOT, surroundings)),
         ]
-        _await(children[0], f"http://{LOOPBACK}:{prefect}/api/health")
+        _await(children[0], f"{api}/health")
         _deploy(code, surroundings)
         _await(children[1], f"http://{LOOPBACK}:{mlflow}/health")
         worker = [*python, "flows.worker", "--pool", "local"]
         children.append(stack.enter_context(_child("worker", worker, code, surroundings)))
-        told = re.search(r"MLflow: (\S+)", children[1].log.read_text(encoding="utf-8", errors="replace"))
-        page = told[1] if told else f"http://{LOOPBACK}:{mlflow}"
-        _greet(prefect, page, code.name, time.monotonic() - began)
+        page = _address(children[1], mlflow)
+        _greet(f"http://{LOOPBACK}:{prefect}{LOGIN}#{password}", page, code.name, time.monotonic() - began)
         with contextlib.suppress(KeyboardInterrupt):
             while True:
                 for child in children:
@@ -144,22 +154,6 @@ def _only_one() -> Iterator[None]:
         lock.release()
 
 
-def _check_free(variable: str, number: int) -> None:
-    """Refuse a port that something listens on; the environment variable chooses another.
-
-    Raises:
-        UserError: it is taken.
-    """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, number))
-        except OSError:
-            raise UserError(
-                f"port {number} is taken: end what uses it, or choose another: {variable}={number + 1} make ui"
-            ) from None
-
-
 def _deployed() -> Path:
     """Return a worktree of the present commit that nobody works in; older ones are removed."""
     commit = resolve(None)
@@ -204,11 +198,22 @@ def _await(child: Child, address: str) -> None:
     raise UserError(f"{child.name} did not answer within {START:.0f} s at {address}; its log: {child.log}")
 
 
-def _greet(prefect: int, mlflow: str, version: str, seconds: float) -> None:
+def _address(mlflow: Child, number: int) -> str:
+    """Return the address of the ranked list of runs, which the server's log says soon after it answers."""
+    give_up = time.monotonic() + ANNOUNCE
+    while time.monotonic() < give_up:
+        said = mlflow.log.read_text(encoding="utf-8", errors="replace")
+        if told := re.search(r"MLflow: (\S+)", said):
+            return told[1]
+        time.sleep(0.1)
+    return f"http://{LOOPBACK}:{number}"
+
+
+def _greet(prefect: str, mlflow: str, version: str, seconds: float) -> None:
     """Say what there is to open and to do.
 
     Args:
-        prefect: the port of the Prefect server.
+        prefect: the address that opens the Prefect pages, logged in.
         mlflow: the address of the MLflow pages.
         version: the commit that runs, shortened.
         seconds: the time that it took to start.
@@ -216,8 +221,9 @@ def _greet(prefect: int, mlflow: str, version: str, seconds: float) -> None:
     print(
         f"""Up after {seconds:.0f} s, at commit {version}.
 
-  Prefect  http://{LOOPBACK}:{prefect}/deployments
+  Prefect  {prefect}
            retrain runs on Sundays, when raw data changes, and when you press Run
+           the address holds the password: who has it runs commands as you do
   MLflow   {mlflow}
   logs     {state_home() / "logs"}
 

@@ -8,7 +8,7 @@ import json
 from prefect import flow, get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.events import emit_event
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from prefect.states import Completed
 
 from flows.pipeline.end_states import EndState, errors_to_states
@@ -48,9 +48,7 @@ def look(branch: str | None) -> str:
     Raises:
         UserError: the branch cannot be fetched, or the server does not answer.
     """
-    if branch:
-        repository.git("fetch", "--quiet", repository.REMOTE, branch)
-    commit = repository.resolve("FETCH_HEAD" if branch else None)
+    commit = repository.fetch_branch(branch) if branch else repository.resolve(None)
     now, last = _pointers(commit), snapshot.last_run()
     if not now:
         return "no raw data is tracked in this revision"
@@ -92,7 +90,8 @@ def _pointers(commit: str) -> dict[str, str]:
 
 def main(branch: str | None = None) -> None:
     """Look once, and tell the Prefect server."""
-    with temporary_settings(updates={PREFECT_API_URL: settings.api_url()}):
+    server = {PREFECT_API_URL: settings.api_url(), PREFECT_API_AUTH_STRING: settings.api_password()}
+    with temporary_settings(updates=server):
         print(look(branch))
 
 

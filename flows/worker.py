@@ -18,6 +18,7 @@ import psutil
 import typer
 
 from flows.process.leash import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, prctl
+from flows.service import pools
 from flows.service.settings import environment, no_server
 from lvseg.core.command import run
 from lvseg.core.errors import UserError
@@ -60,10 +61,10 @@ def main(
 
 
 def _check_pool(pool: str) -> None:
-    """Refuse to start without the server or the pool, with what to do.
+    """Refuse to start without the server or the pool, or for a pool that takes any command, with what to do.
 
     Raises:
-        UserError: one of them is missing.
+        UserError: one of them is missing, or the pool is open.
     """
     import httpx
     from prefect.client.orchestration import get_client
@@ -71,11 +72,15 @@ def _check_pool(pool: str) -> None:
 
     try:
         with get_client(sync_client=True) as client:
-            client.read_work_pool(pool)
+            found = client.read_work_pool(pool)
     except ObjectNotFound:
-        raise UserError(f"there is no work pool {pool}: `python -m flows.deploy` makes ours") from None
+        raise UserError(f"there is no work pool {pool}: `python -m flows.deploy --gpu` makes ours") from None
     except httpx.HTTPError as error:
         raise no_server(error) from None
+    if found.type == pools.TYPE and pools.is_open(found.base_job_template):
+        raise UserError(
+            f"the work pool {pool} takes commands from flow runs: `python -m flows.deploy` closes it"
+        )
 
 
 def _end_with_parent() -> None:

@@ -41,6 +41,7 @@ $python -m pip install --quiet --quiet --require-hashes -r requirements/uv.lock
 . requirements/install.sh
 install_locks $python "$@"
 .venv/bin/uv pip install $quiet --python $python --offline --no-deps --no-build-isolation --editable .
+sh requirements/dvc.sh
 
 [ "${GPU:-0}" != 1 ] || touch .venv/gpu
 touch .venv/ready

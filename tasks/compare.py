@@ -36,7 +36,7 @@ def main(
     store = required_store()
     results = comparison.results(store, runs or [])
     compared = comparison.entries(store, results)
-    told = compare(compared)
+    told = compare(compared, comparison.synthetic(results))
     print(terminal(told))
     examples = comparison.test_slices(results[0].test_hash, settings.quality.drop_from_test)
     if not examples:

@@ -27,7 +27,9 @@ def main(
     candidate = (
         find_run(store, name) if name else promotion.candidate(store, here / "models", here / "reports")
     )
-    outcome = promotion.promote(store, candidate, settings.promotion, rescored, named=name is not None)
+    outcome = promotion.promote(
+        store, candidate, settings.promotion, rescored, here / "models", named=name is not None
+    )
     if name is None:
         last_decision.keep(here, outcome)
     print(outcome.words)

@@ -1,7 +1,6 @@
 """Run the pipeline up to the comparison of the models."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,18 +11,10 @@ from lvseg.core.command import run
 from lvseg.core.environment import command_environment
 from lvseg.core.errors import UserError
 from lvseg.data.raw_data import check_tracked
+from lvseg.pages.headlines import HEADLINES, cells, ranked, synthetic, tested
+from lvseg.pages.numbers import UNDEFINED
 from lvseg.params import load
-
-# Head, key in metrics.json and decimals: what is fair first, then the challenge's measures, last what says little.
-_COLUMNS = (
-    ("Dice, contours", "dice_slice_mean", 3),
-    ("Dice, patients", "dice_patient_mean", 3),
-    ("DM", "dm", 3),
-    ("APD, mm", "apd_mm", 2),
-    ("good, %", "good_percent", 1),
-    ("EF error", "ef_mae_pp", 1),
-    ("accuracy", "accuracy", 4),
-)
+from tracking.provenance.dvc_command import private_site_cache
 
 
 def main() -> None:
@@ -36,9 +27,7 @@ def main() -> None:
 
 def _repro() -> int:
     """Run `dvc repro report` with this interpreter's environment; return its exit status."""
-    environment = command_environment()
-    if not os.access("/var/tmp", os.W_OK):  # where DVC keeps its state of file hashes
-        environment.setdefault("DVC_SITE_CACHE_DIR", str(Path(".dvc/tmp/site").absolute()))
+    environment = command_environment(DVC_SITE_CACHE_DIR=private_site_cache())
     dvc = subprocess.Popen([sys.executable, "-m", "dvc", "repro", "report"], env=environment)
     # Ctrl-C reaches every process of the terminal; DVC and the stage end in good order, so wait for them.
     # A plain kill reaches this process alone, and DVC would not pass it on to the stage.
@@ -58,9 +47,9 @@ def _end_children() -> None:
 def summary(reports: Path, training: Path) -> str:
     """Return the table of models, what they were tested on, and what to open next."""
     metrics = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
-    heads = ("model", *(head for head, _, _ in _COLUMNS), "parameters", "training")
-    models = sorted(metrics["models"].items(), key=lambda item: -(item[1]["dice_slice_mean"] or 0))
-    rows = [heads, *(_row(name, scores, training / name) for name, scores in models)]
+    models, test = metrics["models"], metrics["test"]
+    heads = ("model", *(headline.head for headline in HEADLINES), "parameters", "training")
+    rows = [heads, *(_row(name, models[name], test["patients"], training / name) for name in ranked(models))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
     lines = [
         "  ".join(
@@ -68,12 +57,9 @@ def summary(reports: Path, training: Path) -> str:
         )
         for row in rows
     ]
-    test = metrics["test"]
-    left_out = ", ".join(f"{count} {flag}" for flag, count in test["left_out"].items() if count)
     lines.insert(1, "  ".join("-" * width for width in widths))
+    lines += [tested(test), *([warning] if (warning := synthetic(test)) else [])]
     lines += [
-        f"Tested on {test['slices']} contoured slices of {test['patients']} patients; "
-        f"left out: {left_out or 'none'}.",
         "",
         f"{reports}/index.html  the report: scores, curves, best and worst slices",
         "make mlflow         every training run, to compare in a browser",
@@ -82,21 +68,16 @@ def summary(reports: Path, training: Path) -> str:
     return "\n" + "\n".join(lines)
 
 
-def _row(name: str, scores: dict[str, Any], training: Path) -> tuple[str, ...]:
+def _row(name: str, scores: dict[str, Any], patients: int, training: Path) -> tuple[str, ...]:
     """Return the cells of one model; the time of its training is unknown where it was not pulled."""
     timing = training / "timing.json"
     seconds = json.loads(timing.read_text(encoding="utf-8"))["seconds"] if timing.is_file() else None
     return (
         name,
-        *(_number(scores[key], digits) for _, key, digits in _COLUMNS),
+        *cells(scores, patients),
         f"{scores['parameters']:,}",
-        "-" if seconds is None else f"{int(seconds // 60)} min {int(seconds % 60):02d} s",
+        UNDEFINED if seconds is None else f"{int(seconds // 60)} min {int(seconds % 60):02d} s",
     )
-
-
-def _number(value: float | None, digits: int) -> str:
-    """Return a score, or a dash where it is undefined."""
-    return "-" if value is None or value != value else f"{value:.{digits}f}"
 
 
 if __name__ == "__main__":

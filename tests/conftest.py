@@ -31,6 +31,8 @@ SHARED = {
         "tests/flows/test_predict.py",
         "tests/flows/test_deploy.py",
         "tests/flows/test_worker.py",
+        "tests/flows/test_server.py",
+        "tests/flows/test_proxy.py",
     ),
     "trained": ("tests/test_pipeline.py", "tests/test_closure.py", "tests/test_reproduce.py"),
     "server": ("tests/tracking/runs/test_training.py", "tests/tracking/scores/test_evaluation.py"),

@@ -98,11 +98,10 @@ def test_nothing_of_the_repository_is_importable(elsewhere: Elsewhere) -> None:
     assert done.stdout.startswith(str(elsewhere.folder)), done.stderr
 
 
-def test_what_the_tools_import_is_declared() -> None:
+def test_what_the_tools_and_the_python_api_import_is_declared() -> None:
     owners, stdlib = packages_distributions(), sys.stdlib_module_names
-    files = {path for name in TOOLS for path in import_closure(f"lvseg.cli.{name}")} | set(
-        import_closure("lvseg.cli.app")
-    )
+    entries = [*(f"lvseg.cli.{name}" for name in TOOLS), "lvseg.cli.app", "lvseg.studies.python_api"]
+    files = {path for name in entries for path in import_closure(name)}
     used = {
         (name, path.as_posix())
         for path in files
@@ -157,7 +156,7 @@ def test_inspect(elsewhere: Elsewhere) -> None:
     assert [facts["frames"] for facts in json.loads(done.stdout)["patients"]] == [15]
 
 
-def test_predict(elsewhere: Elsewhere) -> None:
+def test_predict_by_command_and_in_python(elsewhere: Elsewhere) -> None:
     heart = Heart(slices=5, phases=4, end_systole=3, patient="LEAKPAT")
     classic(elsewhere.folder / "study", heart)
     bright_model(elsewhere.folder / "bright")
@@ -171,6 +170,9 @@ def test_predict(elsewhere: Elsewhere) -> None:
         "cine.webp", "measurements.json", "report.html", "segmentation.dcm",
     }  # fmt: skip
     home = elsewhere.folder / "home"
+    script = "import lvseg; print(lvseg.predict('study', 'bright').measurements.ef_percent)"
+    called = elsewhere.run("python", "-c", script)
+    assert float(called.stdout) == pytest.approx(measured["ef_percent"], abs=1e-3), called.stderr
     assert (home / ".local/share/lvseg/pseudonym.key").stat().st_mode & 0o077 == 0
     again = elsewhere.run(*command)
     assert again.returncode == 0 and "(as before)" in again.stdout, again.stderr

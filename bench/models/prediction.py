@@ -75,13 +75,13 @@ def ours(stack: Path, folder: Path, model: Any, repeats: int) -> dict[str, float
 
     (study,) = inputs.studies(stack)
     cine, _ = stacking.stacked(short_axis.choose(study.images))
-    result, aside = analyse_study("bench", study.images, None, model)
+    result = analyse_study("bench", study.images, study.set_aside, None, model)
     kinds, number = study_folder.Outputs(all_phases=True, nifti=False, contours=False), iter(range(10_000))
 
     def write() -> None:
         place = folder / f"written-{next(number)}"
         place.mkdir()
-        study_folder.write(place, result, aside, kinds)
+        study_folder.write(place, result, kinds)
 
     segmenter = model.segmenter
     batch = np.stack([segmenter.grid.image(image, cine.spacing_mm) for image in cine.pixels])
@@ -95,7 +95,7 @@ def ours(stack: Path, folder: Path, model: Any, repeats: int) -> dict[str, float
         lambda: stacking.stacked(short_axis.choose(inputs.studies(stack)[0].images)), repeats
     )
     pixels = median_seconds(lambda: stacking.stacked(short_axis.choose(study.images)), repeats)
-    whole = median_seconds(lambda: analyse_study("bench", study.images, None, model), repeats)
+    whole = median_seconds(lambda: analyse_study("bench", study.images, [], None, model), repeats)
     return {
         "ours: reading": reading,
         "ours: masks and measurements": whole - pixels,
@@ -142,7 +142,7 @@ def against(truth: Path, model: Any) -> None:
     apart = []
     for folder in sorted((truth.parent / "SCD_IMAGES_01").iterdir()):
         study = inputs.studies(folder)[0]
-        measured = analyse_study("x", study.images, None, model)[0].measurements
+        measured = analyse_study("x", study.images, [], None, model).measurements
         row = rows[original[folder.name]]
         apart.append(abs(measured.ef_percent - float(row["ef_percent"])))
         print(f"| {row['patient']} | {measured.ef_percent:.1f} | {float(row['ef_percent']):.1f} "

@@ -50,7 +50,7 @@ def undisturbed(site: Site) -> dict[str, str]:
     """Deploy, and return the weights that `dvc repro` gives when nothing happens to it."""
     settings = {"PREFECT_API_URL": site.address("prefect")}
     plain = clones.first(site.rig, SOURCE, TINY, SLOW, **settings)
-    plain.python("-m", "flows.deploy")
+    plain.python("-m", "flows.deploy", "--gpu")
     sooner = (
         "import os; from datetime import timedelta; from flows.service.settings import environment;"
         "os.environ.update(environment()); from flows.deploy import crash_when_silent;"

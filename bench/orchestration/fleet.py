@@ -62,7 +62,7 @@ def main(
         ]
         for clone in team:
             clone.remote(ssh, folder / "store")
-        orchestrator.python("-m", "flows.deploy")
+        orchestrator.python("-m", "flows.deploy", "--gpu")
         stack.enter_context(clones.worker(orchestrator, "local"))
         for number, clone in enumerate(team[1:]):
             options = ("gpu", "--gpu", str(number))

@@ -117,7 +117,7 @@ def site(keep: bool) -> Iterator[Site]:
     """Start the servers, deploy, and keep the schedules quiet."""
     with rig(keep) as folder, servers.prefect(folder) as prefect, servers.mlflow(folder) as mlflow:
         made = Site(folder, prefect.address, mlflow.address)
-        made.clone("deployed", [TINY]).python("-m", "flows.deploy")
+        made.clone("deployed", [TINY]).python("-m", "flows.deploy", "--gpu")
         for deployment in ("watch-data/poll", "retrain/weekly"):
             Prefect(prefect.address).pause(deployment)
         yield made

@@ -1,6 +1,7 @@
 """Processes that end for certain, surroundings that nothing of this machine's user leaks into, free ports."""
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ from lvseg.core.errors import UserError
 
 LOOPBACK = "127.0.0.1"
 MARK = "LVSEG_RIG"  # in the surroundings of every process of a rig, so that what got away is found again
+PASSWORD = f"rig:{secrets.token_urlsafe(24)}"  # of the Prefect server of this process's rig
 START = 120.0  # seconds for a server to answer
 END = 40.0  # seconds for a process to end when asked
 # More than a flow or a rebuild leaves out: no setting of this machine's user may reach a figure.
@@ -55,6 +57,7 @@ def surroundings(rig: Path, home: Path, **extra: str) -> dict[str, str]:
         "HOME": str(home),
         "DVC_SITE_CACHE_DIR": str(home / "dvc"),
         "PREFECT_HOME": str(home / "prefect"),
+        "PREFECT_API_AUTH_STRING": PASSWORD,
         "DVC_NO_ANALYTICS": "1",
         "DO_NOT_TRACK": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",

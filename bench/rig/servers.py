@@ -12,8 +12,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.rig.process import LOOPBACK, START, Child, answers, child, free_port, program, surroundings
+from bench.rig.process import (
+    LOOPBACK,
+    PASSWORD,
+    START,
+    Child,
+    answers,
+    child,
+    free_port,
+    program,
+    surroundings,
+)
 from lvseg.core.errors import UserError
+from lvseg.core.places import ROOT
 
 
 @dataclass(frozen=True)
@@ -70,11 +81,13 @@ def prefect(rig: Path, database: str | None = None, port: int | None = None) -> 
     port = port or free_port()
     home = rig / "prefect"
     home.mkdir(exist_ok=True)
-    env = surroundings(rig, home, PREFECT_SERVER_LOGGING_LEVEL="WARNING")
+    env = surroundings(
+        rig, home, PREFECT_SERVER_LOGGING_LEVEL="WARNING", PREFECT_SERVER_API_AUTH_STRING=PASSWORD
+    )
     if database:
         env["PREFECT_API_DATABASE_CONNECTION_URL"] = database
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(port)]
-    with child("prefect", command, folder=rig, env=env) as server:
+    command = [sys.executable, "-m", "flows.server", "--port", str(port)]
+    with child("prefect", command, folder=rig, env=env, cwd=ROOT) as server:
         answers(server, f"http://{LOOPBACK}:{port}/api/health")
         yield Server(f"http://{LOOPBACK}:{port}/api", server)
 

@@ -1,31 +1,22 @@
 """The artifacts of a run, which Prefect shows: the comparison, the parameters, the hashes before and after."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows.pipeline import promotion
 from flows.workspace.snapshot import RunRecord
 from flows.workspace.worktree import Workspace
+from lvseg.pages.headlines import HEADLINES, cells, ranked, synthetic, tested
 from tracking.server import addresses
 from tracking.server.addresses import RunAddress
 
 SHORT = 12  # characters: enough to tell hashes apart
-# Key of reports/metrics.json: head of its column.
-SCORES = {
-    "dice_slice_mean": "Dice, contours",
-    "dice_patient_mean": "Dice, patients",
-    "dm": "DM",
-    "apd_mm": "APD, mm",
-    "good_percent": "good contours, %",
-    "ef_mae_pp": "EF error, points",
-    "accuracy": "accuracy",
-}
 
 
 def write(
@@ -42,16 +33,20 @@ def write(
         before: DVC's hashes when the run began, as `hashes` returns them.
         record: the commit and the git ref that hold the run.
     """
-    runs = {folder.name: addresses.run_of(place.path, folder) for folder in addresses.models(place.path)}
-    page = next((run.report for run in runs.values() if run and run.report), None)
+    metrics = _metrics(place.path)
+    names = ranked(metrics["models"]) if metrics else []
+    folders = {folder.name: folder for folder in addresses.models(place.path)}
+    runs = {name: addresses.run_of(place.path, folders[name]) if name in folders else None for name in names}
+    best = runs[names[0]] if names else None
+    page = best.report if best else None
     parts = [
-        _models(place.path, runs),
+        _models(metrics, names, runs) if metrics else "No evaluation yet.",
         _champion(states),
         f"[The report: curves, overlays, every slice]({page})" if page else _where(place.path),
         _stages(states),
         _hashes(before, hashes(place.path)),
         f"Commit `{record.commit}`, git ref `{record.ref}`"
-        + (f", branch `{record.branch}`" if record.branch else ""),
+        + (f", branch `{record.branch.removeprefix('refs/heads/')}`" if record.branch else ""),
     ]
     create_markdown_artifact(
         "\n\n".join(part for part in parts if part), key="comparison", description="The models, compared"
@@ -80,24 +75,36 @@ def hashes(workspace: Path) -> dict[str, str]:
     return by_path
 
 
-def _models(workspace: Path, runs: Mapping[str, RunAddress | None]) -> str:
-    """Return the table of models, each with its MLflow run."""
+def _metrics(workspace: Path) -> dict[str, Any] | None:
+    """Return what `evaluate` found in a workspace; None where it has not been."""
     path = workspace / "reports" / "metrics.json"
     if not path.is_file():
-        return "No evaluation yet."
-    metrics = json.loads(path.read_text(encoding="utf-8"))
+        return None
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def _models(metrics: Mapping[str, Any], names: Sequence[str], runs: Mapping[str, RunAddress | None]) -> str:
+    """Return the table of models, the best first, each with its MLflow run, and what they were tested on."""
+    models, test = metrics["models"], metrics["test"]
+    heads = ["model", *(headline.head for headline in HEADLINES), "parameters", "MLflow run"]
     rows = [
-        [
-            name,
-            *(_number(scores.get(key)) for key in SCORES),
-            f"{scores['parameters']:,}",
-            _link(runs.get(name)),
-        ]
-        for name, scores in metrics["models"].items()
+        [name, *cells(models[name], test["patients"]), f"{models[name]['parameters']:,}", _link(runs[name])]
+        for name in names
     ]
-    test = metrics["test"]
-    tested = f"Tested on {test['slices']} contoured slices of {test['patients']} patients (`{test['hash'][:SHORT]}`)."
-    return f"{_table(['model', *SCORES.values(), 'parameters', 'MLflow run'], rows)}\n\n{tested}"
+    parts = [
+        f"**{warning}**" if (warning := synthetic(test)) else "",
+        _table(heads, rows),
+        f"{tested(test)} Test set `{test['hash'][:SHORT]}`.",
+        _ranking(runs.values()),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _ranking(runs: Iterable[RunAddress | None]) -> str:
+    """Return the link to the list of all runs in MLflow; "" where no server shows it."""
+    pages = [run.ranking for run in runs if run and run.ranking]
+    return f"[All runs, ranked by Dice on the test set]({pages[0]})" if pages else ""
 
 
 def _champion(states: Mapping[str, State[Any]]) -> str:
@@ -137,11 +144,6 @@ def _link(run: RunAddress | None) -> str:
     if run is None:
         return "-"
     return f"[{run.title}]({run.page})" if run.page else f"{run.title} (`{run.id}`)"
-
-
-def _number(value: float | None) -> str:
-    """Return a score, or a dash where it is undefined."""
-    return "-" if value is None or value != value else f"{value:.4f}"
 
 
 def _cell(text: str) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prefect import get_run_logger
-from prefect.states import Cancelled, Completed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed
 
 from flows.pipeline.graph import Node
 from flows.pipeline.pool_runs import PoolRuns
@@ -84,7 +85,7 @@ class Dispatch:
             {"dvc.lock": (workspace / "dvc.lock").read_bytes()},
             f"{node.name}: for a worker",
         )
-        ref = f"refs/lvseg/dispatch/{self.flow_run}/{node.name}"
+        ref = repository.own_ref(f"refs/lvseg/dispatch/{self.flow_run}/{node.name}")
         repository.set_ref(ref, commit)
         repository.push_ref(ref)
         return ref

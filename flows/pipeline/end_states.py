@@ -1,10 +1,13 @@
 """The states that runs and stages end in, in the words that the Prefect UI shows."""
 
 import functools
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec
 
-from prefect.states import Completed, Crashed, Failed, State
+from prefect.client.schemas.objects import State
+from prefect.exceptions import CrashedRun, FailedRun
+from prefect.states import Completed, Crashed, Failed
 
 from flows.process.failures import InfrastructureError, StageError
 from lvseg.core.errors import UserError
@@ -21,6 +24,7 @@ def errors_to_states(body: Callable[Parameters, EndState]) -> Callable[Parameter
 
     @functools.wraps(body)
     def guarded(*args: Parameters.args, **kwargs: Parameters.kwargs) -> EndState:
+        _told.addFilter(_without_traceback)
         try:
             return body(*args, **kwargs)
         except (UserError, StageError) as error:
@@ -29,6 +33,18 @@ def errors_to_states(body: Callable[Parameters, EndState]) -> Callable[Parameter
             return Crashed(message=str(error))
 
     return guarded
+
+
+_told = logging.getLogger("prefect.flow_runs")  # what the page of a run shows
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Return whether the page of a run shows a line: not what Prefect says of a run that ended as we told it to.
+
+    Prefect turns a returned state that failed into an exception of its own, and logs that with its traceback after the
+    message that says what is wrong.
+    """
+    return not (record.exc_info and isinstance(record.exc_info[1], FailedRun | CrashedRun))
 
 
 def cached(message: str) -> State[Any]:

@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelled, Cancelling, State
+from prefect.states import Cancelled, Cancelling
 
 from flows.process.failures import StageError
 from lvseg.core.errors import UserError

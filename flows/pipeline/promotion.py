@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from prefect import get_run_logger, task
-from prefect.states import Cancelled, Completed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed
 
 from flows.pipeline.end_states import cached, failed_from_outside
 from flows.process.commands import Dvc

@@ -43,14 +43,17 @@ class Dvc:
 
     def environment(self) -> dict[str, str]:
         """Return the environment of a stage: this venv's commands first, shared state, one tracking store."""
+        from tracking.provenance.dvc_command import private_site_cache
         from tracking.runs.store import tracking_uri
 
         return command_environment(
-            # Of another run, of other code: none of it is meant for a stage.
-            without=("MLFLOW_RUN_ID", "PYTHONPATH"),
+            # Of another run, of other code: none of it is meant for a stage. And the orchestrator's password is none of
+            # its business.
+            without=("MLFLOW_RUN_ID", "PYTHONPATH", "PREFECT_API_AUTH", "PREFECT_SERVER_"),
             LVSEG_HOME=str(state_home()),
             MLFLOW_TRACKING_URI=tracking_uri(),
             DVC_NO_ANALYTICS="1",
+            DVC_SITE_CACHE_DIR=private_site_cache(),
             PYTHONUNBUFFERED="1",
         )
 

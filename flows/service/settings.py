@@ -2,6 +2,7 @@
 
 import os
 
+from flows.service import password
 from lvseg.core.environment import command_environment
 from lvseg.core.errors import UserError
 from lvseg.core.places import ROOT, state_home
@@ -23,6 +24,7 @@ def environment() -> dict[str, str]:
     state_home().mkdir(parents=True, exist_ok=True)  # Prefect makes its home there, and nothing above it
     return {
         "PREFECT_API_URL": api_url(),
+        **({"PREFECT_API_AUTH_STRING": known} if (known := api_password()) else {}),
         "PREFECT_HOME": str(state_home() / "prefect"),
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT),
         "PREFECT_CLIENT_MAX_RETRIES": "8",  # some five minutes: a server that restarts ends no run
@@ -38,6 +40,13 @@ def environment() -> dict[str, str]:
 def api_url() -> str:
     """Return the address of the Prefect server's API."""
     return os.environ.get("PREFECT_API_URL") or f"http://{LOOPBACK}:{port('PREFECT_PORT', 4200)}/api"
+
+
+def api_password() -> str | None:
+    """Return the password of that server, as `user:password`; None where nobody has told it."""
+    told = os.environ.get("PREFECT_API_AUTH_STRING")
+    # That of `make ui` goes to `make ui` alone.
+    return told or (None if os.environ.get("PREFECT_API_URL") else password.kept())
 
 
 def no_server(fault: Exception) -> UserError:

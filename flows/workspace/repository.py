@@ -9,7 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from lvseg.core import git as core_git
+from lvseg.core import git_names
 from lvseg.core.errors import UserError
+from lvseg.core.git_names import Commit, Ref
 from lvseg.core.places import ROOT
 
 REMOTE = "origin"
@@ -18,17 +20,13 @@ _NONE = "0" * 40
 git = partial(core_git.git, root=ROOT)  # in this checkout, where no other `root` is given
 
 
-def resolve(revision: str | None) -> str:
+def resolve(revision: str | None) -> Commit:
     """Return the commit of a revision; None means the one that this code is at.
 
     Raises:
         UserError: there is no such revision.
     """
-    name = revision or "HEAD"
-    try:
-        return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    except UserError:
-        raise UserError(f"revision: {name} is no commit, branch or tag of this repository") from None
+    return git_names.commit_of(revision or "HEAD", ROOT)
 
 
 def read_file(commit: str, path: str) -> str | None:
@@ -56,48 +54,59 @@ def commit_files(parent: str, files: Mapping[str, bytes], message: str) -> str:
     return git("commit-tree", tree, "-p", parent, "-m", message)
 
 
-def set_ref(ref: str, commit: str) -> None:
+def own_ref(name: str) -> Ref:
+    """Return the name of a ref below `refs/lvseg/`, checked."""
+    return git_names.own_ref(name, ROOT)
+
+
+def set_ref(ref: Ref, commit: str) -> None:
     """Let a ref point to a commit."""
     git("update-ref", ref, commit)
 
 
-def push_ref(ref: str, remote: str = REMOTE) -> None:
+def push_ref(ref: Ref, remote: str = REMOTE) -> None:
     """Send a ref to another repository, under the same name."""
-    git("push", "--quiet", remote, f"{ref}:{ref}")
+    git("push", "--quiet", "--end-of-options", remote, f"{ref}:{ref}")
 
 
-def fetch_ref(ref: str, remote: str = REMOTE) -> str:
-    """Get a ref from another repository, and return its commit."""
-    git("fetch", "--quiet", remote, f"+{ref}:{ref}")
+def fetch_ref(ref: Ref, remote: str = REMOTE) -> Commit:
+    """Get a ref from another repository, and return its commit; what had that name here is replaced."""
+    git("fetch", "--quiet", "--end-of-options", remote, f"+{ref}:{ref}")
     return resolve(ref)
 
 
-def check_branch(branch: str) -> None:
-    """Refuse a branch that cannot get a commit.
+def fetch_branch(branch: str, remote: str = REMOTE) -> Commit:
+    """Get a branch from another repository, and return its commit; no branch here changes.
+
+    Raises:
+        UserError: the name is none for a branch, or the other repository has no such branch.
+    """
+    git("fetch", "--quiet", "--end-of-options", remote, git_names.branch(branch, ROOT))
+    return resolve("FETCH_HEAD")
+
+
+def check_branch(branch: str) -> Ref:
+    """Refuse a branch that cannot get a commit; return its full name.
 
     Raises:
         UserError: the name is none for a branch, or somebody has it checked out and would be confused.
     """
-    try:
-        git("check-ref-format", f"refs/heads/{branch}")
-        git("check-ref-format", "--branch", branch)
-    except UserError:
-        raise UserError(f"branch: {branch!r} is no name for a branch") from None
-    if f"branch refs/heads/{branch}" in git("worktree", "list", "--porcelain").splitlines():
+    ref = git_names.branch(branch, ROOT)
+    if f"branch {ref}" in git("worktree", "list", "--porcelain").splitlines():
         raise UserError(
             f"branch: {branch} is checked out; name one that nobody works on, such as lvseg/retrain"
         )
     try:  # rehearsed, since a branch `lvseg` leaves no room for `lvseg/retrain`
-        update = f"start\nupdate refs/heads/{branch} {resolve(None)}\nprepare\nabort\n"
+        update = f"start\nupdate {ref} {resolve(None)}\nprepare\nabort\n"
         git("update-ref", "--stdin", content=update.encode())
     except UserError as error:
         raise UserError(f"branch: {branch} cannot be written ({error})") from None
+    return ref
 
 
-def advance_branch(branch: str, files: Mapping[str, bytes], base: str, message: str) -> str:
-    """Put a commit of these files on top of a branch, made at `base` if it is missing; return the commit."""
-    check_branch(branch)
-    ref = f"refs/heads/{branch}"
+def advance_branch(branch: str, files: Mapping[str, bytes], base: str, message: str) -> Ref:
+    """Put a commit of these files on top of a branch, made at `base` if it is missing; return the branch's ref."""
+    ref = check_branch(branch)
     while True:
         tip = git("for-each-ref", "--format=%(objectname)", ref)
         commit = commit_files(tip or base, files, message)
@@ -107,4 +116,4 @@ def advance_branch(branch: str, files: Mapping[str, bytes], base: str, message: 
             if git("for-each-ref", "--format=%(objectname)", ref) == tip:
                 raise
         else:  # nobody else has advanced it meanwhile
-            return commit
+            return ref

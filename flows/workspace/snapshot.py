@@ -10,9 +10,15 @@ from flows.workspace import repository
 from flows.workspace.worktree import Workspace
 from lvseg import params
 from lvseg.core.errors import UserError
+from lvseg.core.git_names import Ref
 
 RUNS = "refs/lvseg/runs"  # no branch: nobody works there, and `git branch` does not list them
 PARAMS, LOCK = "params.yaml", "dvc.lock"
+# Whose names may be stored, what is read, where it is recorded and what is good enough is decided by commits.
+COMMITTED_ONLY = ("data", "tracking", "promotion")
+_INTERPOLATION = (
+    "${"  # of OmegaConf, which DVC uses: ${oc.env:NAME} is a variable of the worker, secrets included
+)
 
 
 @dataclass(frozen=True)
@@ -22,12 +28,12 @@ class RunRecord:
     Attributes:
         commit: holds params.yaml and dvc.lock of the run.
         ref: a git ref of its own, `refs/lvseg/runs/<run id>`, that points to the commit.
-        branch: the branch that has them as well, if one was asked for.
+        branch: the full name of the branch that has them as well, if one was asked for.
     """
 
     commit: str
-    ref: str
-    branch: str | None
+    ref: Ref
+    branch: Ref | None
 
 
 def with_overrides(base: str, overrides: Sequence[str]) -> str:
@@ -67,6 +73,8 @@ def overridden(text: str, overrides: Sequence[str]) -> str:
     from omegaconf.errors import OmegaConfBaseException
 
     plain = [_one_value(override.removeprefix(f"{PARAMS}:")) for override in overrides]
+    if _INTERPOLATION in text:
+        raise UserError(f"overrides: {PARAMS} of this revision holds {_INTERPOLATION}...}}, which none may")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / PARAMS
         path.write_text(text, encoding="utf-8")
@@ -91,7 +99,13 @@ def _one_value(override: str) -> str:
     from dvc.utils.hydra import to_hydra_overrides
     from hydra.errors import OverrideParseException
 
-    if re.match(r"\+{0,2}[A-Za-z_][\w.]*=", override):
+    if named := re.match(r"\+{0,2}(([A-Za-z_]\w*)[\w.]*)=", override):
+        if named[2] in COMMITTED_ONLY:
+            raise UserError(
+                f"overrides: {named[1]} cannot be set for one run: set it in {PARAMS}, commit, and run that revision"
+            )
+        if _INTERPOLATION in override:
+            raise UserError(f"overrides: {named[1]}: a value is written out, without {_INTERPOLATION}...}}")
         setting = f"++{override.lstrip('+')}"
         try:
             (parsed,) = to_hydra_overrides([setting])
@@ -115,11 +129,10 @@ def record(run_id: str, place: Workspace, branch: str | None) -> RunRecord:
         name: (place.path / name).read_bytes() for name in (PARAMS, LOCK) if (place.path / name).is_file()
     }
     commit = repository.commit_files(place.commit, files, f"Run {run_id}")
-    ref = f"{RUNS}/{run_id}"
+    ref = repository.own_ref(f"{RUNS}/{run_id}")
     repository.set_ref(ref, commit)
-    if branch:
-        repository.advance_branch(branch, files, place.commit, f"Run {run_id}")
-    return RunRecord(commit, ref, branch)
+    advanced = repository.advance_branch(branch, files, place.commit, f"Run {run_id}") if branch else None
+    return RunRecord(commit, ref, advanced)
 
 
 def last_run() -> str | None:

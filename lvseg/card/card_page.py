@@ -5,7 +5,9 @@ from pathlib import Path
 
 from lvseg.card import facts
 from lvseg.card.facts import Facts
+from lvseg.metrics.fewest import FEWEST
 from lvseg.pages.environment import environment
+from lvseg.pages.headlines import some
 from lvseg.pages.numbers import number
 
 _NETWORKS = {
@@ -27,22 +29,21 @@ def render(told: Facts, pictures: Mapping[str, bytes]) -> str:
         told: the facts.
         pictures: PNG files `overlays` and `agreement`, as far as there are any.
     """
-    return (
-        environment(Path(__file__).parent)
-        .get_template("card.html")
-        .render(
-            facts=told,
-            network=_NETWORKS.get(told.network, told.network),
-            source=facts.source(told),
-            data=_DATA[facts.source(told)],
-            measures=facts.MEASURES,
-            scores=facts.scores(told),
-            divisions=facts.divisions(told),
-            worst=facts.worst(told),
-            limits=facts.limits(told),
-            decision=decision(told),
-            pictures=pictures,
-        )
+    pages = environment(Path(__file__).parent)
+    pages.filters["some"] = some
+    return pages.get_template("card.html").render(
+        facts=told,
+        network=_NETWORKS.get(told.network, told.network),
+        source=facts.source(told),
+        data=_DATA[facts.source(told)],
+        measures=facts.MEASURES,
+        fewest=FEWEST,
+        scores=facts.scores(told),
+        divisions=facts.divisions(told),
+        worst=facts.worst(told),
+        limits=facts.limits(told),
+        decision=decision(told),
+        pictures=pictures,
     )
 
 
@@ -55,7 +56,11 @@ def summary(told: Facts, page: str) -> str:
     """
     every = facts.scores(told)[0]
     figures = ", ".join(
-        f"{measure.name} {number(mean.mean, measure.decimals)} {measure.unit}".rstrip()
+        some(
+            f"{measure.name} {number(mean.mean, measure.decimals)} {measure.unit}".rstrip(),
+            mean.patients,
+            every.patients,
+        )
         for measure, mean in zip(facts.MEASURES, every.means, strict=True)
         if mean.patients
     )

@@ -9,10 +9,10 @@ import pandas as pd
 
 from lvseg.data.sunnybrook import official_part
 from lvseg.evaluation import tables
+from lvseg.metrics.fewest import FEWEST
 from lvseg.metrics.statistics import Interval, interval
 from lvseg.pages.numbers import number
 
-FEW = 5  # patients: fewer say little of a group
 WORST = 5  # slices to name
 _ORDER = ("ED", "ES", "base", "mid", "apex")
 
@@ -124,7 +124,7 @@ def worst(facts: Facts) -> list[dict[str, Any]]:
 
 def source(facts: Facts) -> str:
     """Return which data set it is: `phantom`, `sunnybrook` or `other`."""
-    if facts.dataset == "phantom":
+    if facts.dataset == "phantom" or facts.tags.get("synthetic") == str(len(facts.patients)):
         return "phantom"
     public = all(official_part(str(patient)) for patient in facts.patients["patient"])
     return "sunnybrook" if public or "sunnybrook" in facts.dataset else "other"
@@ -134,9 +134,9 @@ def limits(facts: Facts) -> list[str]:
     """Return the limits that the figures themselves show, a sentence each."""
     every, *groups = scores(facts)
     said = []
-    if few := [row.name.split(":")[0] for row in groups if row.patients < FEW]:
+    if few := [row.name.split(":")[0] for row in groups if row.patients < FEWEST]:
         said.append(
-            f"Fewer than {FEW} test patients in: {', '.join(few)}. The figures of these groups say little."
+            f"Fewer than {FEWEST} test patients in: {', '.join(few)}. The figures of these groups say little."
         )
     known = [row for row in groups if np.isfinite(row.means[0].mean)]
     if len(known) > 1:

@@ -40,6 +40,8 @@ def main(
             print(f"set aside: {len(found['set_aside'])}")
         for entry in found["set_aside"]:
             print(f"  {entry['file']}: {entry['reason']}")
+        for entry in found["known"]:
+            print(f"{entry['file']}: {entry['reason']}")
         print(found["summary"])
     if not any(facts["frames"] for facts in found["patients"]):
         raise UserError(f"no usable patient in {', '.join(map(str, paths))}")

@@ -13,9 +13,7 @@ from lvseg.core.errors import UserError
 if TYPE_CHECKING:
     from lvseg.studies.cohort.order import Order
 
-SOME_FAILED = 3  # exit status; 1 is a run that could not go on
-# Of one operation, as `evaluate.threads` in params.yaml: another number may change the last digits.
-THREADS = 2
+SOME_FAILED = 3  # exit status: a study failed or lacks a file; 1 is a run that could not go on
 
 
 class Phases(StrEnum):
@@ -65,6 +63,7 @@ def main(
     from lvseg.studies.cohort.inputs import inputs
     from lvseg.studies.cohort.order import Order, model_facts
     from lvseg.studies.outputs.study_folder import Outputs
+    from lvseg.studies.python_api import THREADS
 
     if model is None:
         raise UserError(
@@ -93,4 +92,4 @@ def run(paths: Sequence[Path], order: "Order", shown: Path, workers: int) -> int
     print(f"{len(paths)} inputs, {order.facts.words}", flush=True)
     summary = cohort.predict(paths, order, workers)
     print(cohort.words(summary, shown))
-    return SOME_FAILED if summary.failed else 0
+    return SOME_FAILED if summary.failed or summary.incomplete else 0

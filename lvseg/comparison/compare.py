@@ -73,6 +73,7 @@ class Comparison:
         titles: of the models, in order.
         patient_count: test patients.
         slice_count: contoured slices of these patients.
+        synthetic: how many of the patients are a phantom's.
         measures: means and differences.
         groups: the mean Dice by group of patients.
         params: those that are not the same everywhere, each with its value by model; None where a model has none.
@@ -83,6 +84,7 @@ class Comparison:
     titles: tuple[str, ...]
     patient_count: int
     slice_count: int
+    synthetic: int
     measures: tuple[ComparedMeasure, ...]
     groups: tuple[GroupDice, ...]
     params: Mapping[str, Sequence[str | None]]
@@ -103,14 +105,20 @@ _MEASURES = {
 _SLICE = ["patient", "slice", "phase", "cycle"]
 
 
-def compare(models: Sequence[ComparedModel]) -> Comparison:
-    """Return the comparison of two models or more; the first is what the others are held against."""
+def compare(models: Sequence[ComparedModel], synthetic: int = 0) -> Comparison:
+    """Return the comparison of two models or more.
+
+    Args:
+        models: the first is what the others are held against.
+        synthetic: how many of the patients are a phantom's.
+    """
     tables = [_by_patient(model) for model in models]
     first, others = tables[0], tables[1:]
     return Comparison(
         titles=tuple(model.title for model in models),
         patient_count=len(first),
         slice_count=len(models[0].slices),
+        synthetic=synthetic,
         measures=tuple(
             ComparedMeasure(
                 *words,

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from lvseg.core import kernels
 from lvseg.core.errors import UserError
 
+__all__ = ["keras", "prepare"]
+
 # Failures still reach the user, as exceptions; what this drops is notes such as "could not find CUDA drivers".
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -85,7 +87,7 @@ with _quiet(), _no_keras_json():
         tf.get_logger().setLevel("ERROR")
 
 
-def prepare(threads: int, seed: int) -> str:
+def prepare(threads: int, seed: int | None) -> str:
     """Make the coming computation repeatable, and return the device it will run on, in words.
 
     Sets the seeds of Python, NumPy and the backend. On TensorFlow also the number of threads of one operation and
@@ -93,7 +95,7 @@ def prepare(threads: int, seed: int) -> str:
 
     Args:
         threads: of one operation; sums are split by it, so another number gives other weights. JAX takes all cores.
-        seed: of the first weights and of dropout.
+        seed: of the first weights and of dropout; None sets none: nothing is drawn by chance.
 
     Raises:
         UserError: the environment chose other kernels, and nothing can be done about that any more.
@@ -107,11 +109,11 @@ def prepare(threads: int, seed: int) -> str:
     keras.config.set_image_data_format("channels_last")
     keras.config.set_dtype_policy("float32")
     if keras.backend.backend() != "tensorflow":
-        keras.utils.set_random_seed(seed)
+        _set_seed(seed)
         return f"{keras.distribution.list_devices()[0]}, {keras.backend.backend()}"
     _set_threads(threads)
     tf.config.experimental.enable_op_determinism()
-    keras.utils.set_random_seed(seed)
+    _set_seed(seed)
     # One training uses one GPU; CUDA_VISIBLE_DEVICES says which.
     gpus = tf.config.list_physical_devices("GPU")[:1]
     try:
@@ -124,6 +126,12 @@ def prepare(threads: int, seed: int) -> str:
         name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", gpus[0].name)
         return f"GPU {name}, memory growth on"
     return f"CPU, {threads} {'thread' if threads == 1 else 'threads'}"
+
+
+def _set_seed(seed: int | None) -> None:
+    """Set the seeds, unless there is none to set."""
+    if seed is not None:
+        keras.utils.set_random_seed(seed)
 
 
 def _set_threads(threads: int) -> None:

@@ -92,6 +92,8 @@ def git_bytes(*arguments: str, root: Path, content: bytes = b"", index: Path | N
         )
     except FileNotFoundError as error:
         raise UserError(f"git {arguments[0]}: {error.filename} is missing") from None
+    except ValueError:  # what no argument of a process can hold
+        raise UserError(f"git {arguments[0]}: an argument holds a NUL") from None
     if done.returncode:
         reason = _reason(done.stderr) or f"status {done.returncode}"
         remedy = next((words for sign, words in _REMEDIES.items() if sign in reason), "")

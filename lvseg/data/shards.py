@@ -16,6 +16,7 @@ from lvseg.core.errors import UserError
 from lvseg.core.files import atomic_path
 from lvseg.imaging.spacing import Spacing
 
+SYNTHETIC = "synthetic"  # source of a phantom's pixels
 _LOCAL_HEADER = struct.Struct("<26xHH")  # ..., length of the name, length of the extra field
 
 
@@ -45,7 +46,7 @@ class Shard:
         patient: () str, the pseudonym.
         group: () str, HF-I, HF-NI, HYP, N or empty.
         official_part: () str, training, validation, online or empty.
-        source: () str, the layout that the patient came in.
+        source: () str, what the pixels are: `SYNTHETIC`, an 8-bit export, or original pixels.
         convention: () str, how the source's contour coordinates were read.
     """
 
@@ -72,6 +73,11 @@ class Shard:
     official_part: np.ndarray
     source: np.ndarray
     convention: np.ndarray
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether this is no patient, but a phantom."""
+        return str(self.source) == SYNTHETIC
 
     @property
     def spacing(self) -> Spacing:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lvseg.dicom.phases import PlacedImage
+from lvseg.dicom.alignment import Placement
+from lvseg.dicom.arrangement import PlacedImage
 from lvseg.imaging.spacing import UNKNOWN, Spacing
 
 
@@ -29,6 +30,8 @@ class Cine:
         why: the evidence for that choice.
         others: what else the study holds, in the same words.
         notes: what was odd and how it was handled, a sentence each, that name no patient.
+        doubts: those of the notes on which a measurement depends.
+        placements: (S,) how each slice lies to the first in the plane; None where all lie straight behind it.
     """
 
     frames: tuple[PlacedImage, ...]
@@ -42,6 +45,8 @@ class Cine:
     why: str
     others: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    placements: tuple[Placement, ...] | None = None
 
     @property
     def spacing_mm(self) -> Spacing:

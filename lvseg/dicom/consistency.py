@@ -1,10 +1,15 @@
 """Which images of a stack fit together: each once, of one matrix and pixel size, at known places."""
 
-from collections import Counter
+import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 
-from lvseg.core.archives import SetAside
+import numpy as np
+
+from lvseg.core.archives import SetAside, UnreadableError
+from lvseg.dicom import limits
 from lvseg.dicom.header import Image
+from lvseg.dicom.pixels import read_pixels
 
 
 def consistent(images: Sequence[Image], notes: list[str]) -> tuple[list[Image], list[SetAside]]:
@@ -14,30 +19,80 @@ def consistent(images: Sequence[Image], notes: list[str]) -> tuple[list[Image], 
 
 
 def _once(images: Sequence[Image], notes: list[str]) -> list[Image]:
-    """Return images without those that came twice."""
-    unique = {(image.sop_uid or image.item.label, image.frame): image for image in reversed(images)}
-    twice = len(images) - len(unique)
+    """Return images without those that came twice: the same pixels at the same place and time, whatever their UIDs say.
+
+    Anonymisers repeat a UID for different images, and some archives hold a file twice.
+    """
+    groups: dict[object, list[Image]] = defaultdict(list)
+    for image in images:
+        groups[image.sop_uid or image.item.label, image.frame].append(image)
+    kept: list[Image] = []
+    twice = differing = 0
+    for same in groups.values():
+        if len(same) == 1:
+            kept += same
+            continue
+        seen: dict[object, Image] = {}
+        for image in same:
+            seen.setdefault(_content(image), image)
+        twice += len(same) - len(seen)
+        differing += len(seen) if len(seen) > 1 else 0
+        kept += seen.values()
     if twice:
         notes.append(f"{_counted(twice)} came twice and counted once.")
-    return list(reversed(unique.values()))
+    if differing:
+        notes.append(
+            f"{_counted(differing)} share a UID with a different one: what they show tells them apart."
+        )
+    order = {id(image): position for position, image in enumerate(images)}
+    return sorted(kept, key=lambda image: order[id(image)])
+
+
+def _content(image: Image) -> object:
+    """Return what two files of one image have in common; a file that cannot be read is like no other."""
+    try:
+        pixels = read_pixels(image)
+    except UnreadableError:
+        return id(image)
+    shown = hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).digest()
+    return image.position, image.orientation, image.trigger_time, image.location, pixels.shape, shown
 
 
 def _of_one_geometry(images: Sequence[Image], notes: list[str]) -> tuple[list[Image], list[SetAside]]:
     """Return the images of the most frequent matrix and pixel size, and the others as files set aside."""
-    shapes = Counter((image.rows, image.columns, image.spacing) for image in images)
-    first = shapes.most_common(1)[0][0]
+    first = _most_frequent(images)
+
+    def alike(image: Image) -> bool:
+        shape = (image.rows, image.columns) == (first.rows, first.columns)
+        return shape and limits.same_spacing(image.spacing, first.spacing)
+
+    others = [image for image in images if not alike(image)]
     aside = [
         SetAside(
             image.item.label,
             f"{image.rows} x {image.columns} pixels of {_size(image.spacing)} in a stack of "
-            f"{first[0]} x {first[1]} of {_size(first[2])}",
+            f"{first.rows} x {first.columns} of {_size(first.spacing)}",
         )
-        for image in images
-        if (image.rows, image.columns, image.spacing) != first
+        for image in others
     ]
-    if aside:
-        notes.append(f"{_counted(len(aside))} of another matrix or pixel size left out.")
-    return [i for i in images if (i.rows, i.columns, i.spacing) == first], aside
+    if others:
+        notes.append(f"{_counted(len(others))} of another matrix or pixel size left out.")
+    return [image for image in images if alike(image)], aside
+
+
+def _most_frequent(images: Sequence[Image]) -> Image:
+    """Return one of the images that share the most frequent matrix and pixel size, the first of them."""
+    kinds: list[tuple[Image, int]] = []
+    for image in images:
+        for position, (other, count) in enumerate(kinds):
+            if (image.rows, image.columns) == (other.rows, other.columns) and limits.same_spacing(
+                image.spacing, other.spacing
+            ):
+                kinds[position] = other, count + 1
+                break
+        else:
+            kinds.append((image, 1))
+    return max(kinds, key=lambda kind: kind[1])[0]
 
 
 def _placed(images: list[Image], aside: list[SetAside], notes: list[str]) -> list[Image]:

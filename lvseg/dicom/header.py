@@ -11,26 +11,49 @@ from pydicom.filereader import read_partial
 from pydicom.tag import Tag
 
 from lvseg.core.archives import Item, UnreadableError
+from lvseg.dicom import content
 from lvseg.dicom.tolerance import tolerant
+from lvseg.imaging.types import Affine
 
-LARGEST = 256 * 2**20  # bytes of one file that are read
 _HEAD = 16 * 1024  # bytes; holds the header of nearly every classic image
 _KEYWORDS = [
     "SOPClassUID", "SOPInstanceUID", "ImageType", "SeriesDescription", "PatientID", "SliceThickness",
     "SpacingBetweenSlices", "TriggerTime", "CardiacNumberOfImages", "SeriesInstanceUID", "SeriesNumber",
     "InstanceNumber", "ImagePositionPatient", "ImageOrientationPatient", "SamplesPerPixel",
     "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "PixelSpacing", "BitsAllocated",
-    "BitsStored", "PixelRepresentation", "StudyInstanceUID", "Modality", "ProtocolName", "RescaleSlope",
+    "BitsStored", "HighBit", "PixelRepresentation", "SliceLocation", "FrameOfReferenceUID", "ModalityLUTSequence",
+    "StudyInstanceUID", "Modality", "ProtocolName", "RescaleSlope",
     "RescaleIntercept", "NominalInterval", "AcquisitionNumber", "AcquisitionTime", "InversionTime",
+    "Manufacturer", "ManufacturerModelName",
 ]  # fmt: skip
 _TAGS = {keyword: Tag(keyword) for keyword in _KEYWORDS}
-_PIXEL_TAGS = {0x7FE00008, 0x7FE00009, 0x7FE00010}
+PHANTOM = "LVSEG", "PHANTOM"  # manufacturer and model that the stage `phantom` writes
+_FLOAT_TAGS = {0x7FE00008: 32, 0x7FE00009: 64}  # Float and Double Float Pixel Data, and their bits
+_PIXEL_TAGS = {*_FLOAT_TAGS, 0x7FE00010}
 _UNDEFINED_LENGTH = 0xFFFFFFFF
-_LITTLE_ENDIAN = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}
+_IMPLICIT = "1.2.840.10008.1.2"
+_LITTLE_ENDIAN = {_IMPLICIT, "1.2.840.10008.1.2.1"}
+# Enhanced and legacy converted enhanced MR: where a frame lies stands in its functional groups, even of one frame.
+_ENHANCED = {"1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4"}
 
 
 class MultiFrameError(UnreadableError):
-    """A file with many frames; see `lvseg.dicom.multiframe`."""
+    """A file whose frames have headers of their own; see `lvseg.dicom.multiframe`."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where the pixels of a file are.
+
+    Attributes:
+        offset: of their first byte in `content.whole`.
+        length: in bytes, as stated; -1 where it is not.
+        floating: bits of each where they are floating-point numbers, else 0.
+    """
+
+    offset: int
+    length: int
+    floating: int
 
 
 @dataclass(frozen=True)
@@ -38,7 +61,9 @@ class Image:
     """The header of one image; lengths in mm, times in ms, None where not said.
 
     Most of it is for telling series apart. The scanner's value of a pixel is `slope` x what is stored + `intercept`.
-    `frame` counts from 0 in a file of many frames and is None in a file of one.
+    What is stored are `bits` bits from `low_bit` on (None: all), the rest is something else, such as an overlay.
+    `frame` counts from 0 in a file of functional groups and is None in others. `synthetic`: our own phantom made it,
+    no scanner.
     """
 
     item: Item
@@ -71,6 +96,11 @@ class Image:
     inversion_time: float | None = None
     acquisition: int | None = None
     acquired: str = ""
+    location: float | None = None
+    reference_uid: str = ""
+    bits: int | None = None
+    low_bit: int = 0
+    synthetic: bool = False
 
     @functools.cached_property
     def normal(self) -> np.ndarray | None:
@@ -81,8 +111,20 @@ class Image:
         length = np.linalg.norm(normal)
         return normal / length if 0.5 < length < 2 else None
 
+    @functools.cached_property
+    def centre(self) -> np.ndarray | None:
+        """The middle of the image in patient coordinates in mm, which a turn in its plane leaves where it is."""
+        if self.position is None or self.normal is None or self.spacing is None:
+            return None if self.position is None else np.array(self.position)
+        return np.asarray((self.affine @ ((self.columns - 1) / 2, (self.rows - 1) / 2, 0, 1))[:3])
+
     @property
-    def affine(self) -> np.ndarray:
+    def is_flow(self) -> bool:
+        """Whether it shows velocity or phase, not signal."""
+        return any("VELOCITY" in part or part in ("P", "PHASE", "PHASE MAP") for part in self.image_type)
+
+    @property
+    def affine(self) -> Affine:
         """(4, 4) from (column, row, 0, 1) of a pixel centre to patient coordinates in mm (PS3.3 C.7.6.2).
 
         Where the orientation is unknown or degenerate, rows and columns run along the patient's axes.
@@ -103,13 +145,13 @@ def read_image(item: Item) -> Image:
     """Read the header of a file.
 
     Raises:
-        UnreadableError: the file is empty, truncated, not DICOM, or not one grey image.
+        UnreadableError: the file is empty, truncated, not DICOM, or not one grey image whose pixels are understood.
     """
     return _image(item, *locate(item))
 
 
-def locate(item: Item) -> tuple[Dataset, int, int]:
-    """Return the header of a file with only the tags of interest, and the place and length of its pixels.
+def locate(item: Item) -> tuple[Dataset, Found]:
+    """Return the header of a file with only the tags of interest, and where its pixels are.
 
     Values are still as they stand in the file: they are to be looked at within `tolerant`.
 
@@ -119,62 +161,65 @@ def locate(item: Item) -> tuple[Dataset, int, int]:
     if item.size == 0:
         raise UnreadableError("empty file")
     head = item.read(_HEAD)
-    header, offset, length = _parse(head)
-    named = head[128:132] == b"DICM"
-    if offset < 0 and named and item.size > len(head):
-        header, offset, length = _parse(item.read(LARGEST))
+    named, size = content.is_named(head), item.size
+    if content.is_deflated(head):
+        head = content.kept(item)
+        size = len(head)
+    header, found = _parse(head)
+    if found is None and size > len(head) and (named or content.may_be_dataset(head)):
+        header, found = _parse(content.whole(item))
     if header is None or not (named or "Rows" in header):
         raise UnreadableError("not a DICOM file")
-    if "Rows" not in header and offset < 0 and "SOPClassUID" not in header:
+    if "Rows" not in header and found is None and "SOPClassUID" not in header:
         raise UnreadableError("DICOM file without an image (DICOMDIR or the like)")
-    if offset < 0:
+    if found is None:
         raise UnreadableError("DICOM file without pixel data, or truncated before it")
-    if length != _UNDEFINED_LENGTH and offset + length > item.size:
-        raise UnreadableError(f"truncated: {offset + length - item.size:,} bytes of pixel data are missing")
-    return header, offset, length
+    if found.length != _UNDEFINED_LENGTH and found.offset + found.length > size:
+        raise UnreadableError(
+            f"truncated: {found.offset + found.length - size:,} bytes of pixel data are missing"
+        )
+    return header, found
 
 
-def _parse(content: bytes) -> tuple[Dataset | None, int, int]:
-    """Return the header with only the tags of interest, and the place and length of the pixels (-1: none)."""
-    stream = io.BytesIO(content)
-    found = [-1, -1]
+def _parse(beginning: bytes) -> tuple[Dataset | None, Found | None]:
+    """Return the header with only the tags of interest, and where the pixels are, if they are in sight."""
+    stream = io.BytesIO(beginning)
+    found: list[Found] = []
 
     def at_pixels(tag: int, _vr: str | None, length: int) -> bool:
         if tag not in _PIXEL_TAGS:
             return False
-        found[:] = [stream.tell(), length]
+        found[:] = [Found(stream.tell(), length, _FLOAT_TAGS.get(int(tag), 0))]
         return True
 
     try:
         header = read_partial(stream, at_pixels, force=True, specific_tags=list(_TAGS.values()))
     except Exception:  # a parser may fail in any way on bytes that are not DICOM
-        return None, -1, -1
-    if content[128:132] != b"DICM" and "Rows" not in header:
-        return None, -1, -1
-    if _syntax(header) == "1.2.840.10008.1.2.1.99":
-        found[1] = _UNDEFINED_LENGTH  # places in a deflated stream mean nothing in the file
-    return header, found[0], found[1]
+        return None, None
+    if not content.is_named(beginning) and "Rows" not in header:
+        return None, None
+    return header, found[0] if found else None
 
 
 def _syntax(header: Dataset) -> str:
     """Return the transfer syntax; implicit little endian where none is said (PS3.5 10.1)."""
     try:
-        return str(header.file_meta.get("TransferSyntaxUID", "1.2.840.10008.1.2"))
+        return str(header.file_meta.get("TransferSyntaxUID", _IMPLICIT))
     except Exception:  # as in `_bytes`: a damaged element may fail in any way
         return ""
 
 
-def _image(item: Item, header: Dataset, offset: int, length: int) -> Image:
+def _image(item: Item, header: Dataset, found: Found) -> Image:
     rows, columns = _short(header, "Rows"), _short(header, "Columns")
     if not rows or not columns:
         raise UnreadableError("no image size in its header")
-    if (_number(header, "NumberOfFrames") or 1) > 1:
+    if (_number(header, "NumberOfFrames") or 1) > 1 or _text(header, "SOPClassUID") in _ENHANCED:
         raise MultiFrameError("multi-frame object: only single-frame images are read")
-    if _short(header, "SamplesPerPixel") > 1:
-        raise UnreadableError("colour picture, not a measured image")
-    dtype = stored_type(header)
-    if dtype and length < rows * columns * np.dtype(dtype).itemsize:
-        raise UnreadableError(f"truncated: {length:,} bytes of pixel data for {rows} x {columns} pixels")
+    dtype, low_bit, bits = stored_pixels(header, found)
+    if dtype and found.length < rows * columns * np.dtype(dtype).itemsize:
+        raise UnreadableError(
+            f"truncated: {found.length:,} bytes of pixel data for {rows} x {columns} pixels"
+        )
     number, series = _number(header, "InstanceNumber"), _number(header, "SeriesNumber")
     acquisition = _number(header, "AcquisitionNumber")
     return Image(
@@ -197,7 +242,11 @@ def _image(item: Item, header: Dataset, offset: int, length: int) -> Image:
         phases=int(_number(header, "CardiacNumberOfImages") or 0) or None,
         inverted=_text(header, "PhotometricInterpretation") == "MONOCHROME1",
         dtype=dtype,
-        offset=offset,
+        offset=found.offset,
+        bits=bits,
+        low_bit=low_bit,
+        location=_number(header, "SliceLocation"),
+        reference_uid=_text(header, "FrameOfReferenceUID"),
         study_uid=_text(header, "StudyInstanceUID"),
         modality=_text(header, "Modality"),
         protocol=_text(header, "ProtocolName"),
@@ -207,14 +256,41 @@ def _image(item: Item, header: Dataset, offset: int, length: int) -> Image:
         inversion_time=_number(header, "InversionTime"),
         acquisition=None if acquisition is None else int(acquisition),
         acquired=_text(header, "AcquisitionTime"),
+        synthetic=(_text(header, "Manufacturer"), _text(header, "ManufacturerModelName")) == PHANTOM,
     )
 
 
-def stored_type(header: Dataset) -> str | None:
-    """Return the type of the pixels where they lie in the file as they are; None where they must be decoded."""
-    bits, sign = _short(header, "BitsAllocated"), _short(header, "PixelRepresentation")
-    plain = _syntax(header) in _LITTLE_ENDIAN and bits in (8, 16, 32)
-    return f"<{'i' if sign else 'u'}{bits // 8}" if plain else None
+def stored_pixels(header: Dataset, found: Found) -> tuple[str | None, int, int | None]:
+    """Return how the pixels of a file are stored.
+
+    Returns:
+        Their type where they lie in the file as they are, None where they must be decoded; the lowest bit that is
+        theirs; how many are, None for all of them.
+
+    Raises:
+        UnreadableError: they are colours, or the header contradicts itself.
+    """
+    kind = _text(header, "PhotometricInterpretation")
+    if _short(header, "SamplesPerPixel") > 1 or kind.startswith(("RGB", "YBR", "PALETTE")):
+        raise UnreadableError("colour picture, not a measured image")
+    if "ModalityLUTSequence" in header:
+        raise UnreadableError("its values need a look-up table (Modality LUT), which is not read")
+    plain = _syntax(header) in _LITTLE_ENDIAN and header.original_encoding[1] is not False
+    if found.floating:
+        return (f"<f{found.floating // 8}" if plain else None), 0, None
+    allocated, sign = _short(header, "BitsAllocated"), _short(header, "PixelRepresentation")
+    stored = _short(header, "BitsStored") or allocated
+    high = _short(header, "HighBit") if _bytes(header, "HighBit") else stored - 1
+    if sign > 1:
+        raise UnreadableError(
+            f"its header says that pixels are signed and unsigned (PixelRepresentation {sign})"
+        )
+    if not 0 < stored <= high + 1 <= allocated:
+        raise UnreadableError(
+            f"its header contradicts itself: {stored} bits stored up to bit {high} of {allocated} allocated"
+        )
+    dtype = f"<{'i' if sign else 'u'}{allocated // 8}" if plain and allocated in (8, 16, 32) else None
+    return dtype, high + 1 - stored, None if stored == allocated else stored
 
 
 def _bytes(header: Dataset, keyword: str) -> bytes:

@@ -9,7 +9,8 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from lvseg.core.archives import Item, UnreadableError
-from lvseg.dicom.header import Image, MultiFrameError, locate, read_image, stored_type
+from lvseg.dicom import content
+from lvseg.dicom.header import PHANTOM, Found, Image, MultiFrameError, locate, read_image, stored_pixels
 from lvseg.dicom.tolerance import tolerant
 
 _LARGEST = 256 * 2**20  # bytes of the pixels of one object, unpacked
@@ -26,33 +27,33 @@ def read_images(item: Item) -> list[Image]:
         return [read_image(item)]
     except MultiFrameError:
         pass
-    header, offset, length = locate(item)
+    header, found = locate(item)
     try:
-        whole = pydicom.dcmread(io.BytesIO(item.read()), stop_before_pixels=True, force=True)
-        return _frames(item, whole, stored_type(header), offset, length)
+        whole = pydicom.dcmread(io.BytesIO(content.kept(item)), stop_before_pixels=True, force=True)
+        return _frames(item, whole, found, *stored_pixels(header, found))
     except UnreadableError:
         raise
     except Exception as error:  # a parser may fail in any way on damaged bytes
         raise UnreadableError(f"damaged multi-frame object ({type(error).__name__})") from None
 
 
-def _frames(item: Item, whole: Dataset, dtype: str | None, offset: int, length: int) -> list[Image]:
+def _frames(
+    item: Item, whole: Dataset, found: Found, dtype: str | None, low_bit: int, bits: int | None
+) -> list[Image]:
     """Return an image for each frame."""
-    count, rows, columns = int(whole.NumberOfFrames), int(whole.Rows), int(whole.Columns)
+    count, rows, columns = int(whole.get("NumberOfFrames") or 1), int(whole.Rows), int(whole.Columns)
     shared = _first(whole, "SharedFunctionalGroupsSequence")
     groups = whole.get("PerFrameFunctionalGroupsSequence") or []
     if not groups:
         raise UnreadableError("multi-frame object that does not say where its frames lie")
     if len(groups) != count:
         raise UnreadableError(f"multi-frame object of {count} frames that describes {len(groups)}")
-    size = rows * columns * int(whole.BitsAllocated) // 8
+    size = rows * columns * (found.floating or int(whole.BitsAllocated)) // 8
     if not rows or not columns or count * size > _LARGEST:
         raise UnreadableError(f"multi-frame object of {count} x {rows} x {columns} pixels")
-    if int(whole.get("SamplesPerPixel", 1)) > 1:
-        raise UnreadableError("colour pictures, not measured images")
-    if dtype and length < count * size:
+    if dtype and found.length < count * size:
         raise UnreadableError(
-            f"truncated: {length:,} bytes of pixel data for {count} x {rows} x {columns} pixels"
+            f"truncated: {found.length:,} bytes of pixel data for {count} x {rows} x {columns} pixels"
         )
     common: dict[str, Any] = {
         "item": item,
@@ -66,6 +67,10 @@ def _frames(item: Item, whole: Dataset, dtype: str | None, offset: int, length: 
         "phases": None,
         "inverted": whole.get("PhotometricInterpretation") == "MONOCHROME1",
         "dtype": dtype,
+        "low_bit": low_bit,
+        "bits": bits,
+        "synthetic": (whole.get("Manufacturer"), whole.get("ManufacturerModelName")) == PHANTOM,
+        "reference_uid": str(whole.get("FrameOfReferenceUID", "") or ""),
         "study_uid": str(whole.get("StudyInstanceUID", "")),
         "modality": str(whole.get("Modality", "") or ""),
         "protocol": str(whole.get("ProtocolName", "") or ""),
@@ -74,9 +79,9 @@ def _frames(item: Item, whole: Dataset, dtype: str | None, offset: int, length: 
         Image(
             **common,
             **_own(whole, shared, group),
-            number=n + 1,
+            number=n + 1 if count > 1 else _whole_number(whole, "InstanceNumber"),
             frame=n,
-            offset=offset + n * size if dtype else offset,
+            offset=found.offset + n * size if dtype else found.offset,
         )
         for n, group in enumerate(groups)
     ]

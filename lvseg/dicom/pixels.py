@@ -1,52 +1,97 @@
-"""The pixels of a DICOM file, decoded."""
+"""The pixels of a DICOM file, decoded: the scanner's values, by the header's own words."""
 
 import functools
 import io
+from typing import Any
 
 import numpy as np
 import pydicom
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels import pixel_array
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from lvseg.core.archives import Item, UnreadableError
-from lvseg.dicom.header import LARGEST, Image
+from lvseg.dicom import content
+from lvseg.dicom.header import Image
 from lvseg.dicom.tolerance import tolerant
+from lvseg.imaging.types import Pixels
 
 
-def read_pixels(image: Image) -> np.ndarray:
-    """Return the (rows, columns) pixels in their original type; MONOCHROME1 is turned so that high is bright.
+def read_pixels(image: Image) -> Pixels:
+    """Return the (rows, columns) values of an image in the scanner's scale; high is bright.
+
+    They keep their original type where the header states no rescale slope and intercept, and are float32 otherwise.
+    MONOCHROME1 is turned.
 
     Raises:
-        UnreadableError: the pixels cannot be read or decoded, or have another size than the header says.
+        UnreadableError: the pixels cannot be read or decoded, have another size than the header says, or hold NaN or
+            infinity.
     """
-    if image.dtype:
-        size = image.rows * image.columns * np.dtype(image.dtype).itemsize
-        content = image.item.read(image.offset + size) if image.frame is None else _whole(image.item)
-        try:
-            flat = np.frombuffer(content, image.dtype, image.rows * image.columns, image.offset)
-        except ValueError:
-            raise UnreadableError("truncated pixel data") from None
-        pixels = flat.reshape(image.rows, image.columns)
-    else:
-        try:
-            with tolerant():
-                pixels = pixel_array(_parsed(image.item), index=image.frame)
-        except Exception as error:  # decoders raise what they like; each is one damaged file
-            raise UnreadableError(f"pixels cannot be decoded ({_first_line(error)})") from None
-        if pixels.shape != (image.rows, image.columns):
-            raise UnreadableError(f"decoded to {pixels.shape}, not {image.rows} x {image.columns} pixels")
-    return np.invert(pixels) if image.inverted else pixels
+    stored = _of_image(_as_stored(image), image)
+    values = stored if (image.slope, image.intercept) == (1.0, 0.0) else _rescaled(stored, image)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise UnreadableError("its pixels hold NaN or infinity")
+    return values
 
 
-# One file each, so that hundreds of frames of an object read it once, and memory stays small.
-@functools.lru_cache(maxsize=1)
-def _whole(item: Item) -> bytes:
-    return item.read(LARGEST)
+def _as_stored(image: Image) -> Pixels:
+    """Return what the file holds, each pixel with all its bits."""
+    if image.dtype is None:
+        return _decoded(image)
+    size = image.rows * image.columns * np.dtype(image.dtype).itemsize
+    alone = image.frame is None and not content.is_deflated(image.item.read(content.PREAMBLE * 16))
+    beginning = image.item.read(image.offset + size) if alone else content.kept(image.item)
+    try:
+        flat = np.frombuffer(beginning, image.dtype, image.rows * image.columns, image.offset)
+    except ValueError:
+        raise UnreadableError("truncated pixel data") from None
+    stored: Pixels = flat.reshape(image.rows, image.columns)
+    return stored
 
 
+def _decoded(image: Image) -> Pixels:
+    try:
+        with tolerant():
+            pixels: Pixels = pixel_array(_parsed(image.item), index=image.frame)
+    except Exception as error:  # decoders raise what they like; each is one damaged file
+        raise UnreadableError(f"pixels cannot be decoded ({_first_line(error)})") from None
+    if pixels.shape != (image.rows, image.columns):
+        raise UnreadableError(f"decoded to {pixels.shape}, not {image.rows} x {image.columns} pixels")
+    return pixels
+
+
+def _of_image(pixels: Pixels, image: Image) -> Pixels:
+    """Return pixels without the bits that are not theirs (PS3.5 8.1.1), turned where low is bright."""
+    if pixels.dtype.kind == "f":
+        return -pixels if image.inverted else pixels
+    width = 8 * pixels.dtype.itemsize
+    bits = image.bits or width
+    above = width - bits - image.low_bit
+    if image.dtype is None:  # decoders have moved them down
+        above = width - bits
+    if above > 0 or (image.low_bit and image.dtype):
+        below = width - bits
+        pixels = (pixels << above) >> below  # keeps the sign where the type has one
+    if not image.inverted:
+        return pixels
+    turned = np.invert(pixels)
+    return turned if pixels.dtype.kind == "i" else turned & pixels.dtype.type(2**bits - 1)
+
+
+def _rescaled(stored: Pixels, image: Image) -> NDArray[np.float32]:
+    return (stored * image.slope + image.intercept).astype(np.float32)
+
+
+# One file, so that hundreds of frames of an object parse it once, and memory stays small.
 @functools.lru_cache(maxsize=1)
 def _parsed(item: Item) -> Dataset:
-    return pydicom.dcmread(io.BytesIO(item.read(LARGEST)), force=True)
+    ds: Any = pydicom.dcmread(io.BytesIO(content.whole(item)), force=True)
+    if "TransferSyntaxUID" not in ds.file_meta:  # the decoder asks for what the parser found out
+        implicit, little = ds.original_encoding
+        plain = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+        ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else plain
+    return ds
 
 
 def _first_line(error: Exception) -> str:

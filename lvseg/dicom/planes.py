@@ -1,20 +1,18 @@
 """Images of one plane, matrix, pixel size and kind form a stack, whatever series they came in.
 
-Some scanners give each slice a series of its own, and a slice that was scanned again always has one. A series that is a
-stack by itself is not mixed with others, so that a stack that was scanned twice gives two.
+Some scanners give each slice a series of its own, others each phase, and a slice that was scanned again always has one.
+A series that is a stack by itself is not mixed with others, so that a stack that was scanned twice gives two.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from lvseg.dicom import limits
 from lvseg.dicom.header import Image
+from lvseg.dicom.slices import depths_mm, places
 
-MOST_PHASES = 60  # at one position; more are the beats of a perfusion series
-LEAST = 3  # positions of a stack
-_PARALLEL = 0.996  # cosine of about 5 degrees
+_AS_MANY = (0.6, 1.7)  # images at a position, from one stack to another that may be of the same beat
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Stack:
 
     Attributes:
         images: of one plane and matrix.
-        counts: images by position along the normal, to a millimetre.
+        counts: images at each place along the normal, by the place's number from 0; all at 0 where positions lack.
     """
 
     images: tuple[Image, ...]
@@ -31,13 +29,13 @@ class Stack:
 
     @property
     def phases(self) -> int:
-        """Images at a usual position."""
+        """Images at a usual place."""
         return Counter(self.counts.values()).most_common(1)[0][0]
 
     @property
     def size(self) -> int:
         """Images that could show a beat."""
-        return sum(min(count, MOST_PHASES) for count in self.counts.values())
+        return sum(min(count, limits.MOST_PHASES) for count in self.counts.values())
 
 
 def stacks_of(images: Sequence[Image]) -> list[Stack]:
@@ -47,23 +45,53 @@ def stacks_of(images: Sequence[Image]) -> list[Stack]:
         whole: list[list[Image]] = []
         parts: list[Image] = []
         for own in _by_series(alike).values():
-            counts = stack_of(own).counts
-            if len(counts) >= LEAST:
+            if len(stack_of(own).counts) >= limits.LEAST_SLICES:
                 whole.append(own)
             else:
                 parts += own
+        whole = _phases_joined(whole)
         single = stack_of(parts) if parts else None
         homes = [own for own in whole if single and _alike(stack_of(own), single)]
-        if single and len(single.counts) < LEAST and homes:  # slices that were scanned again
+        if single and len(single.counts) < limits.LEAST_SLICES and homes:  # slices that were scanned again
             max(homes, key=len).extend(parts)
             single = None
         stacks += [stack_of(own) for own in whole] + ([single] if single else [])
     return stacks
 
 
+def stack_of(images: Sequence[Image]) -> Stack:
+    """Return images of one plane as a stack."""
+    return Stack(tuple(images), Counter(places(depths_mm(images) or [0.0] * len(images))))
+
+
+def beside(stack: Stack, flow: Sequence[Image]) -> bool:
+    """Return whether velocity images lie in the very plane of a slice: then it is their magnitude."""
+    if len(stack.counts) >= limits.LEAST_SLICES:
+        return False
+    return any(_in_plane(stack.images[0], image) and _at_a_place_of(stack, image) for image in flow)
+
+
+def _phases_joined(series: list[list[Image]]) -> list[list[Image]]:
+    """Return series, those joined that are one image of each slice at another time each: a series per phase."""
+    single = [own for own in series if stack_of(own).phases == 1 and _times(own)]
+    if len(single) < limits.LEAST_SLICES:
+        return series
+    joined = [image for own in single for image in own]
+    same_places = len(stack_of(joined).counts) == max(len(stack_of(own).counts) for own in single)
+    if not same_places or len({time for own in single for time in _times(own)}) < len(single):
+        return series
+    return [joined, *(own for own in series if not any(own is one for one in single))]
+
+
+def _times(images: Sequence[Image]) -> set[float]:
+    """Return the times after the R wave."""
+    return {image.trigger_time for image in images if image.trigger_time is not None}
+
+
 def _alike(one: Stack, other: Stack) -> bool:
-    """Return whether two stacks have about as many images at a position."""
-    return 0.6 <= other.phases / one.phases <= 1.7
+    """Return whether two stacks have about as many images at a place."""
+    low, high = _AS_MANY
+    return low <= other.phases / one.phases <= high
 
 
 def _planes(images: Sequence[Image]) -> list[list[Image]]:
@@ -79,16 +107,21 @@ def _planes(images: Sequence[Image]) -> list[list[Image]]:
 
 
 def _in_plane(one: Image, other: Image) -> bool:
-    if (one.rows, one.columns, one.thickness) != (other.rows, other.columns, other.thickness):
+    """Return whether two images may belong to one stack, turned or tilted by a little as each may be."""
+    if (one.rows, one.columns) != (other.rows, other.columns):
         return False
-    if one.spacing != other.spacing and not (
-        one.spacing and other.spacing and np.allclose(one.spacing, other.spacing, rtol=0.01)
-    ):
+    if not limits.same_thickness(one.thickness, other.thickness):
+        return False
+    if not limits.same_spacing(one.spacing, other.spacing):
         return False
     if one.normal is None or other.normal is None:
         return one.normal is other.normal and one.series_uid == other.series_uid
-    first, second = (np.reshape(image.orientation or (), (2, 3)) for image in (one, other))
-    return bool((np.sum(first * second, axis=1) > _PARALLEL).all())
+    return abs(float(one.normal @ other.normal)) > limits.PARALLEL
+
+
+def _at_a_place_of(stack: Stack, image: Image) -> bool:
+    depths = depths_mm([image, *stack.images])
+    return depths is not None and any(abs(depth) <= limits.SAME_SLICE_MM for depth in depths[1:])
 
 
 def _by_series(images: Sequence[Image]) -> dict[tuple[object, ...], list[Image]]:
@@ -98,28 +131,3 @@ def _by_series(images: Sequence[Image]) -> dict[tuple[object, ...], list[Image]]
         folder = image.item.label.rpartition("/")[0] if image.frame is None else image.item.label
         series[folder, image.series_uid, image.image_type[2:3]].append(image)
     return series
-
-
-def stack_of(images: Sequence[Image]) -> Stack:
-    """Return images of one plane as a stack."""
-    normal = images[0].normal
-    counts: Counter[int] = Counter()
-    for image in images:
-        known = normal is not None and image.position is not None
-        counts[round(float(np.asarray(image.position) @ normal)) if known else 0] += 1
-    return Stack(tuple(images), counts)
-
-
-def is_flow(image: Image) -> bool:
-    """Return whether an image shows velocity or phase, not signal."""
-    return any("VELOCITY" in part or part in ("P", "PHASE", "PHASE MAP") for part in image.image_type)
-
-
-def beside(stack: Stack, flow: Sequence[Image]) -> bool:
-    """Return whether velocity images lie in the very plane of a slice: then it is their magnitude."""
-    if len(stack.counts) >= LEAST:
-        return False
-    places = stack.counts.keys()
-    return any(
-        _in_plane(stack.images[0], image) and places & stack_of([image]).counts.keys() for image in flow
-    )

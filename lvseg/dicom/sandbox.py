@@ -101,11 +101,13 @@ def _confine() -> None:
 
 def _read(item: Item) -> Decoded:
     """Read one file, as the pipeline reads files."""
-    from lvseg.dicom.header import read_image
+    from lvseg.dicom.multiframe import read_images
     from lvseg.dicom.pixels import read_pixels
 
     try:
-        image = read_image(item)
+        image, *others = read_images(item)
+        if others:
+            raise UnreadableError(f"an object of {1 + len(others)} frames: send one frame at a time")
         if max(image.rows, image.columns) > LARGEST:
             raise UnreadableError(f"{image.rows} x {image.columns} pixels, from 1 to {LARGEST} are taken")
         return read_pixels(image), image.spacing

@@ -8,12 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from lvseg.core.archives import UnreadableError
+from lvseg.dicom import limits
 from lvseg.dicom.header import Image
-from lvseg.dicom.planes import LEAST, MOST_PHASES, Stack, beside, is_flow, stack_of, stacks_of
+from lvseg.dicom.planes import Stack, beside, stack_of, stacks_of
 
 # From base to apex the heart's axis points left, forward and down: the mean of the two original patients of the
 # Sunnybrook data. Archives that were rebuilt without geometry have any direction, so it is a hint, no condition.
 _LONG_AXIS = np.array([0.68, -0.65, -0.34])
+# The axis of a heart lies within some 40 degrees of the usual one, so does a short axis; a plain sagittal, coronal or
+# axial stack lies 47, 49 and 70 degrees off. Beyond the first a person should look, beyond the second it is refused.
+_UNUSUAL_DEGREES, _IMPLAUSIBLE_DEGREES = 42.0, 45.0
+_ALONG_BODY_DEGREES = 15.0  # from an axis of the body: such a plane was not laid through a heart
+_BODY = ("a sagittal", "a coronal", "an axial")
 _SHORT = re.compile(
     r"(?<![a-z])(sa|sax|shax|cinesax|short.?axis|kurz\w*|kachse|petit.?axe|eje.?corto)(?![a-z])"
 )
@@ -32,12 +38,14 @@ class ShortAxisCine:
         series: their series by number, in words that name no patient.
         why: the evidence.
         others: what else there is, in the same words.
+        doubts: what speaks against it, a sentence each.
     """
 
     images: tuple[Image, ...]
     series: str
     why: str
     others: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
 
 def choose(images: Sequence[Image], wanted: str | None = None) -> ShortAxisCine:
@@ -48,10 +56,10 @@ def choose(images: Sequence[Image], wanted: str | None = None) -> ShortAxisCine:
         wanted: number or UID of a series, or a part of its description, which then is taken whatever it shows.
 
     Raises:
-        UnreadableError: there is no such series, or nothing that may be a cine.
+        UnreadableError: there is no such series, or nothing that may be a short-axis cine.
     """
-    pool = _wanted(images, wanted) if wanted else [image for image in images if not is_flow(image)]
-    flow = [] if wanted else [image for image in images if is_flow(image)]
+    pool = _wanted(images, wanted) if wanted else [image for image in images if not image.is_flow]
+    flow = [] if wanted else [image for image in images if image.is_flow]
     stacks = [stack for stack in stacks_of(pool) if wanted or not beside(stack, flow)]
     if not stacks:
         raise UnreadableError("it holds no MR image that may be a short-axis cine")
@@ -66,7 +74,48 @@ def choose(images: Sequence[Image], wanted: str | None = None) -> ShortAxisCine:
     others = tuple(f"{_label(stack)}: {_shape(stack)}{_evidence(stack)}" for stack in ranked[1:])
     if flow:
         others += (f"{_label(stack_of(flow))}: {len(flow)} velocity or phase images",)
-    return ShortAxisCine(best.images, _label(best), why, others)
+    plane = _implausible(best)
+    if plane and not wanted:
+        raise UnreadableError(
+            f"no short axis: its likeliest cine, {_label(best)}, is {plane}; "
+            "--series takes a series whatever its plane"
+        )
+    return ShortAxisCine(best.images, _label(best), why, others, tuple(_doubts(best, plane)))
+
+
+def _implausible(stack: Stack) -> str:
+    """Return what plane a stack has that no short axis of a heart has, in words; nothing where it may be one."""
+    angle, normal = _angle(stack), stack.images[0].normal
+    if angle is None or normal is None or _is_rebuilt(stack):
+        return ""
+    nearest = int(np.abs(normal).argmax())
+    along_body = math.degrees(math.acos(min(1.0, abs(float(normal[nearest])))))
+    if along_body < _ALONG_BODY_DEGREES:
+        return f"{_BODY[nearest]} stack, {angle:.0f} degrees off the usual long axis of a heart"
+    return f"{angle:.0f} degrees off the usual long axis of a heart" if angle > _IMPLAUSIBLE_DEGREES else ""
+
+
+def _doubts(stack: Stack, plane: str) -> list[str]:
+    """Return what speaks against a stack that is measured all the same."""
+    angle = _angle(stack)
+    if plane:
+        return [f"The series that was asked for is {plane}: it may show no short axis."]
+    if angle is not None and angle > _UNUSUAL_DEGREES and not _is_rebuilt(stack):
+        return [
+            f"The slices lie {angle:.0f} degrees off the usual short axis: another plane may have been measured."
+        ]
+    return []
+
+
+def _is_rebuilt(stack: Stack) -> bool:
+    """Return whether an archive was rebuilt without geometry: slices piled up at the origin along the body's axis."""
+    upright = np.array([1.0, 0, 0, 0, 1, 0])
+    return all(
+        image.orientation is not None
+        and np.allclose(image.orientation, upright)
+        and (image.position is None or np.allclose(image.position[:2], 0))
+        for image in stack.images
+    )
 
 
 def _wanted(images: Sequence[Image], wanted: str) -> list[Image]:
@@ -104,13 +153,13 @@ def _beats(stack: Stack) -> bool:
     in their inversion times.
     """
     place = stack.counts.most_common(1)[0]
-    if place[1] > MOST_PHASES:
+    if place[1] > limits.MOST_PHASES:
         return False
-    if len({image.inversion_time for image in stack.images if image.inversion_time}) >= LEAST:
+    if len({image.inversion_time for image in stack.images if image.inversion_time}) >= limits.LEAST_SLICES:
         return False
     times = [image.trigger_time for image in stack.images]
-    if stack.phases < LEAST or any(time is None for time in times):
-        return stack.phases >= LEAST
+    if stack.phases < limits.LEAST_SLICES or any(time is None for time in times):
+        return stack.phases >= limits.LEAST_SLICES
     return len({round(time or 0) for time in times}) >= 0.6 * stack.phases
 
 
@@ -128,7 +177,7 @@ def _score(stack: Stack) -> float:
     angle = _angle(stack)
     direction = 0.65 if angle is None else 0.3 + 0.7 * math.cos(math.radians(angle))
     words = 2.0 if _says_short(stack) else 0.1 if _says_other(stack) else 1.0
-    slices = min(len(stack.counts), LEAST) / LEAST
+    slices = min(len(stack.counts), limits.LEAST_SLICES) / limits.LEAST_SLICES
     return stack.size * slices * (1.0 if _beats(stack) else 0.02) * words * direction
 
 

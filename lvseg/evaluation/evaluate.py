@@ -7,6 +7,7 @@ import pandas as pd
 
 from lvseg.core.errors import UserError
 from lvseg.core.files import atomic_path
+from lvseg.data import shards
 from lvseg.data.testset import hash_of_test_set
 from lvseg.evaluation import kept, summaries, tables
 from lvseg.evaluation.scores import SliceScore, drawn_on_empty, scored_predictions, table, trained_models
@@ -66,6 +67,9 @@ def evaluate(reports: Path, scores: Path, sources: Sources, params: "Params") ->
         "empty_slices": len(empty),
         "hash": hash_of_test_set(test.examples),
         "left_out": test.left_out,
+        "synthetic": sum(
+            shards.read(path).synthetic for path in {example.shard for example in test.examples}
+        ),
     }
     metrics = tables.metrics(slices, patients, with_flagged, facts, about_test)
     for name, rows in {

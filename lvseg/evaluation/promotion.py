@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from lvseg.evaluation.plain_json import plain
 from lvseg.evaluation.promotion_params import PromotionParams
 from lvseg.metrics.statistics import CONFIDENCE, Difference, difference
 
@@ -58,7 +59,7 @@ class Decision:
 
     def evidence(self) -> dict[str, Any]:
         """Return the decision as JSON takes it; what is undefined is None."""
-        facts: dict[str, Any] = _plain(asdict(self))
+        facts: dict[str, Any] = plain(asdict(self))
         return facts
 
 
@@ -80,11 +81,17 @@ def decide(challenger: Contender, champion: Contender | None, rules: PromotionPa
         return Decision(True, "the first model that keeps all limits", gates)
     dice, groups = _against(challenger.patients, champion.patients)
     worse = {group: apart for group, apart in groups.items() if not apart >= -rules.group_margin}
-    told = f"Dice {dice.mean:+.4f} [{dice.low:+.4f} to {dice.high:+.4f}] against {champion.title}"
+    told = f"Dice {dice.mean:+.4f}{_interval(dice)} against {champion.title}"
     if worse:
         group, apart = min(worse.items(), key=lambda item: item[1])
         reason = (
             f"patients of group {group or 'none'} lose {-apart:.4f} Dice, more than {rules.group_margin:g}"
+        )
+        return Decision(False, reason, gates, dice, groups)
+    if dice.patients < rules.min_patients:
+        reason = (
+            f"{dice.patients} test patient{'' if dice.patients == 1 else 's'} cannot decide, an interval wants "
+            f"{rules.min_patients} (promotion.min_patients): {told}"
         )
         return Decision(False, reason, gates, dice, groups)
     if dice.low > 0:
@@ -125,13 +132,9 @@ def _against(challenger: pd.DataFrame, champion: pd.DataFrame) -> tuple[Differen
     )
 
 
-def _plain(value: Any) -> Any:
-    """Return nested facts with None for NaN."""
-    if isinstance(value, dict):
-        return {key: _plain(content) for key, content in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(content) for content in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+def _interval(dice: Difference) -> str:
+    """Return the interval of a difference as people read it; "" where there is none."""
+    return "" if math.isnan(dice.low) else f" [{dice.low:+.4f} to {dice.high:+.4f}]"
 
 
 def _told(value: float) -> str:
@@ -151,8 +154,11 @@ def in_words(title: str, champion: str | None, decision: Decision) -> str:
     ]
     if decision.dice and decision.groups is not None:
         paired = decision.dice
+        spread = "too few for an interval"
+        if not math.isnan(paired.low):
+            spread = f"{CONFIDENCE:.0%} interval {paired.low:+.4f} to {paired.high:+.4f}"
         lines += ["", f"Mean Dice of {paired.patients} patients, challenger minus champion: {paired.mean:+.4f}, "
-                  f"{CONFIDENCE:.0%} interval {paired.low:+.4f} to {paired.high:+.4f}, p = {paired.p:.3f}.", "",
+                  f"{spread}, p = {paired.p:.3f}.", "",
                   "| group | Dice, challenger minus champion |", "|---|---|"]  # fmt: skip
         lines += [f"| {group or 'none'} | {apart:+.4f} |" for group, apart in decision.groups.items()]
     return "\n".join(lines) + "\n"

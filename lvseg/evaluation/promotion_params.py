@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from lvseg.core.section import Section
+from lvseg.metrics.fewest import FEWEST
 
 
 class PromotionParams(Section):
@@ -13,5 +14,6 @@ class PromotionParams(Section):
     automatic: bool
     min_good_percent: Annotated[float, Field(ge=0, le=100)]
     max_ef_error: Annotated[float, Field(ge=0, le=100)]
+    min_patients: Annotated[int, Field(ge=FEWEST)]
     margin: Annotated[float, Field(ge=0, le=1)]
     group_margin: Annotated[float, Field(ge=0, le=1)]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from lvseg.metrics.volumes import Agreement, agreement, mass_g, volumes
 
+_OFFICIAL = ("dm", "apd_mm", "apd_px", "good_percent", "hd_mm", "hd95_mm", "surface_mm")
 MEASURES = ("edv_ml", "esv_ml", "sv_ml", "ef_percent", "mass_g")
 
 
@@ -88,10 +89,15 @@ def by_official_rules(patients: pd.DataFrame) -> dict[str, float]:
     A patient without any good contour has no DM and no APD and is left out of their means, as in the
     challenge; `unjudged` counts the contours that its evaluator would not judge.
     """
-    means = ("dm", "apd_mm", "apd_px", "good_percent", "hd_mm", "hd95_mm", "surface_mm")
-    return {name: float(patients[name].mean()) for name in means} | {
+    return {name: float(patients[name].mean()) for name in _OFFICIAL} | {
         "unjudged": int(patients["unjudged"].sum())
     }
+
+
+def patients_with(patients: pd.DataFrame) -> dict[str, int]:
+    """Return over how many patients the means of one model go, by the names that the means have."""
+    counts = {name: int(patients[name].notna().sum()) for name in _OFFICIAL}
+    return counts | {"ef_mae_pp": clinical(patients).agreements["ef_percent"].patients}
 
 
 def good_percent(slices: pd.DataFrame) -> float:

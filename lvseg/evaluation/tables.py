@@ -5,7 +5,6 @@ equal bytes and every reader parses them.
 """
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lvseg.evaluation import summaries
+from lvseg.evaluation.plain_json import plain
 
 _DECIMALS = 6
 _DIVISIONS = {"by_group": "group", "by_phase": "cycle", "by_level": "level"}
@@ -69,7 +69,8 @@ def metrics(
         patients: the same by patient.
         with_flagged: as `slices`, with those that a flag keeps out of the test.
         facts: by model, the number of parameters and on how many empty slices it draws.
-        test: `hash` and `left_out` of the test slices, and how many others are known to be empty.
+        test: `hash` and `left_out` of the test slices, how many others are known to be empty, and how many patients are
+            synthetic.
     """
     divisions = by_division(slices)
     models: dict[str, Any] = {}
@@ -82,6 +83,7 @@ def metrics(
             "undefined": counted["undefined"],
             **summaries.by_official_rules(by_patient),
             **_clinical(summaries.clinical(by_patient)),
+            "patients_with": summaries.patients_with(by_patient),
             "with_flagged": _in_short(with_flagged[with_flagged["model"] == model]),
             **facts[str(model)],
         }
@@ -98,7 +100,7 @@ def metrics(
             }
         models[str(model)] = scores
     one_model = slices[slices["model"] == slices["model"].iloc[0]]
-    return plain(
+    content: dict[str, Any] = plain(
         {
             "models": models,
             "test": {
@@ -107,8 +109,10 @@ def metrics(
                 "rendering_dice": one_model.groupby("patient")["rendering_dice"].mean().mean(),
                 **test,
             },
-        }
+        },
+        _DECIMALS,
     )
+    return content
 
 
 def _in_short(slices: pd.DataFrame) -> dict[str, Any]:
@@ -121,6 +125,7 @@ def _in_short(slices: pd.DataFrame) -> dict[str, Any]:
         **{name: overlap[name] for name in ("dice_slice_mean", "dice_patient_mean")},
         **{name: official[name] for name in ("dm", "apd_mm", "good_percent")},
         "ef_mae_pp": summaries.clinical(patients).agreements["ef_percent"].mean_absolute,
+        "patients_with": summaries.patients_with(patients),
     }
 
 
@@ -142,15 +147,6 @@ def _clinical(compared: summaries.Clinical) -> dict[str, Any]:
             for name, measure in compared.agreements.items()
         },
     }
-
-
-def plain(value: Any) -> Any:
-    """Return `value` with rounded floats, None for what is not finite, and no NumPy types."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(content) for key, content in value.items()}
-    if isinstance(value, float | np.floating):
-        return round(float(value), _DECIMALS) if math.isfinite(value) else None
-    return int(value) if isinstance(value, np.integer) else value
 
 
 def write_json(path: Path, content: Any) -> None:

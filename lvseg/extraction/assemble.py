@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from lvseg.data.shards import Shard
+from lvseg.data.shards import SYNTHETIC, Shard
 from lvseg.data.sunnybrook import official_part
 from lvseg.imaging.raster import rasterise
 from lvseg.labels.patient import Study
@@ -37,7 +37,6 @@ def to_shard(study: Study, name: str, first_pixel: int) -> Shard:
     outer = [study.points.get((frame.number, EPI)) for frame in joined]
     spacing = first.spacing or (np.nan, np.nan)
     thickness = np.nan if first.thickness is None else first.thickness
-    apart = np.nan if first.slice_spacing is None else first.slice_spacing
     return Shard(
         pixels=np.stack([study.pixels[frame.number] for frame in study.frames]),
         affine=np.stack([frame.image.affine for frame in study.frames]),
@@ -46,7 +45,7 @@ def to_shard(study: Study, name: str, first_pixel: int) -> Shard:
         image_number=_whole(frame.number for frame in study.frames),
         spacing_mm=np.array(spacing, float),
         thickness_mm=np.array(thickness, float),
-        gap_mm=np.array(apart - thickness, float),
+        gap_mm=np.array(study.distance_mm - thickness, float),
         contour_points=np.concatenate([np.zeros((0, 2)), *lines]),
         contour_start=np.cumsum([0, *map(len, lines)], dtype=np.int64),
         contour_frame=_whole(place[number] for number, _ in drawn),
@@ -60,7 +59,7 @@ def to_shard(study: Study, name: str, first_pixel: int) -> Shard:
         patient=np.array(name),
         group=np.array(study.group),
         official_part=np.array(official_part(study.id)),
-        source=np.array("8-bit export" if study.rescaled else "original pixels"),
+        source=np.array(_source(study)),
         convention=np.array(convention(first_pixel)),
     )
 
@@ -81,6 +80,13 @@ def index_rows(shard: Shard) -> list[dict[str, Any]]:
         )  # fmt: skip
         rows.append(dict(zip(COLUMNS, values, strict=True)))
     return rows
+
+
+def _source(study: Study) -> str:
+    """Return what the pixels of a study are."""
+    if study.synthetic:
+        return SYNTHETIC
+    return "8-bit export" if study.rescaled else "original pixels"
 
 
 def _whole(values: Iterable[int]) -> np.ndarray:

@@ -18,7 +18,7 @@ from lvseg.core.places import state_home
 from lvseg.extraction.assemble import COLUMNS
 from lvseg.extraction.patient import Job, extract_patient
 from lvseg.extraction.report import write_report
-from lvseg.labels.inspection import summary_line
+from lvseg.labels.inspection import divided, summary_line
 from lvseg.labels.layouts import find_patients
 
 if TYPE_CHECKING:  # they validate: a new limit of a parameter extracts nothing anew
@@ -88,9 +88,10 @@ def extract(data: "DataParams", flags: "QualityParams", workers: int, module: st
         _write_table(outs.index, rows)
         patients = [result["facts"] for result in results]
         entries = [asdict(entry) for entry in aside] + [e for result in results for e in result["set_aside"]]
-        summary = summary_line(patients, len(entries))
+        set_aside, known = divided(entries)
+        summary = summary_line(patients, len(set_aside))
         left_out = {"training": list(flags.drop_from_training), "test": list(flags.drop_from_test)}
-        write_report(report_folder, patients, entries, summary, left_out, data.ids_public)
+        write_report(report_folder, patients, set_aside, known, summary, left_out, data.ids_public)
     _forget(cache, {job.key for job in jobs})
     return summary
 

@@ -154,7 +154,7 @@ def normalised(image: Pixels, shown: tuple[slice, ...] = (slice(None), slice(Non
     mean, deviation = part.mean(dtype=np.float64), part.std(dtype=np.float64)
     if deviation <= _NO_CONTRAST * max(1.0, abs(mean)):
         return np.zeros_like(values)
-    return ((values - mean) / deviation).astype(np.float32)
+    return np.asarray((values - mean) / deviation, np.float32)
 
 
 def _percentiles(values: Floats) -> tuple[np.float32, np.float32]:

@@ -6,7 +6,10 @@ from pydantic import Field
 
 from lvseg.core.section import Section
 
-Flag = Literal["outside-image", "self-crossing", "too-small", "epi-not-around-endo", "off-anatomy"]
+Flag = Literal[
+    "outside-image", "self-crossing", "too-small", "epi-not-around-endo", "off-anatomy", "several-lines",
+    "ambiguous-number",
+]  # fmt: skip
 
 
 class QualityParams(Section):

@@ -1,21 +1,21 @@
 """Which of a patient's series is the short-axis cine that the contours were drawn on: chosen by evidence."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from lvseg.core.archives import SetAside, UnreadableError
+from lvseg.dicom import limits
 from lvseg.dicom.header import Image
 from lvseg.dicom.numbering import number_in_name, series_in_name
 from lvseg.dicom.pixels import read_pixels
+from lvseg.dicom.planes import stack_of
 from lvseg.imaging.contour_quality import ANATOMY_FIT, anatomy_fit
 
 _SAMPLE = 9  # contours that are laid on each candidate series
-_MOST_PHASES = 40
-_PARALLEL = 0.996  # cosine of about 5 degrees
 
 
 @dataclass
@@ -44,18 +44,23 @@ class DrawnSeries:
     fit: float
 
 
-def group(images: Sequence[Image]) -> tuple[list[Series], list[SetAside]]:
+def group(images: Sequence[Image], counted: Collection[str] = ()) -> tuple[list[Series], list[SetAside]]:
     """Divide a patient's images into series by folder, prefix of the file name and series UID, all three.
 
     A series UID alone is not enough: some archives share one among short-axis, long-axis and perfusion folders.
     Nor does each UID make a series: some scanners give every slice one of its own, so parallel images of one
     folder and prefix whose numbers go on from one another are one series.
+
+    Args:
+        images: of one patient.
+        counted: what the names of contour files begin with: an image named so bears the number in its name.
     """
     series: dict[tuple[str, str, str], Series] = {}
     aside: list[SetAside] = []
     for image in images:
         path = PurePosixPath(image.item.label)
-        number = number_in_name(image.item) or image.number
+        number = number_in_name(image.item, counted) if image.frame is None else None
+        number = image.number if number is None else number
         if number is None:
             aside.append(SetAside(image.item.label, "no image number, neither in its name nor in its header"))
             continue
@@ -106,7 +111,7 @@ def choose(candidates: Sequence[Series], endo: Mapping[int, np.ndarray]) -> Draw
 def _by_anatomy(holders: Sequence[Series], endo: Mapping[int, np.ndarray]) -> DrawnSeries:
     """Return the series that both holds the numbers and shows a ventricle where the contours are."""
     numbers = sorted(endo)
-    fits = [_fit(series, endo) for series in holders]
+    fits = [contour_fit(series, endo) for series in holders]
     scores = [
         series.coverage(numbers) * max(fit - 0.5, 0.01) * (1.0 if _may_be_stack(series) else 0.5)
         for series, fit in zip(holders, np.nan_to_num(fits), strict=True)
@@ -145,7 +150,7 @@ def _belongs(other: Series, series: Series, endo: Mapping[int, np.ndarray]) -> b
     """Return whether a parallel series completes another."""
     missing = {n: points for n, points in endo.items() if n not in series.images and n in other.images}
     if missing:
-        return _fit(other, missing) >= ANATOMY_FIT
+        return contour_fit(other, missing) >= ANATOMY_FIT
     goes_on = min(other.images) == max(series.images) + 1 or max(other.images) == min(series.images) - 1
     return goes_on and _matrix(other) == _matrix(series)
 
@@ -154,7 +159,7 @@ def _held(series: Series, numbers: Sequence[int]) -> str:
     return f"holds {sum(n in series.images for n in numbers)} of {len(numbers)} contoured images"
 
 
-def _fit(series: Series, endo: Mapping[int, np.ndarray]) -> float:
+def contour_fit(series: Series, endo: Mapping[int, np.ndarray]) -> float:
     """Return the median fit of an even sample of the contours; NaN where none can be measured."""
     held = [number for number in sorted(endo) if number in series.images]
     step = max(len(held) // _SAMPLE, 1)
@@ -170,7 +175,7 @@ def _fit(series: Series, endo: Mapping[int, np.ndarray]) -> float:
 
 def _parallel(one: Series, other: Series) -> bool:
     first, second = one.normal, other.normal
-    return first is not None and second is not None and abs(float(first @ second)) > _PARALLEL
+    return first is not None and second is not None and abs(float(first @ second)) > limits.PARALLEL
 
 
 def _disjoint(one: Series, other: Series) -> bool:
@@ -182,31 +187,30 @@ def _matrix(series: Series) -> tuple[int, int]:
     return first.rows, first.columns
 
 
-def _positions(series: Series) -> Counter[int]:
-    """Return how many images lie at each position along the normal of the first, to a millimetre."""
+def _counts(series: Series) -> Counter[int] | None:
+    """Return how many images lie at each place along the normal; None where that is unknown."""
     normal = series.normal
-    return Counter(
-        round(float(np.dot(image.position, normal)))
+    placed = [
+        image
         for image in series.images.values()
         if normal is not None and image.position is not None
-        if image.normal is not None and abs(image.normal @ normal) > _PARALLEL
-    )
+        if image.normal is not None and abs(image.normal @ normal) > limits.PARALLEL
+    ]
+    return stack_of(placed).counts if placed else None
 
 
 def _may_be_stack(series: Series) -> bool:
     """Return False for velocity images and for a series known to lie at one position only."""
     first = next(iter(series.images.values()))
-    if any("VELOCITY" in part or part == "P" for part in first.image_type):
+    if first.is_flow:
         return False
-    return len(_positions(series)) != 1
+    counts = _counts(series)
+    return counts is None or len(counts) != 1
 
 
 def _stack_size(series: Series) -> int:
-    """Return how many images a stack of parallel slices with several phases has; few for anything else.
-
-    A heart beat has at most some 40 phases: more images at one position are a perfusion series.
-    """
-    positions = _positions(series)
-    if not _may_be_stack(series) or not positions or max(positions.values()) == 1:
-        return int(bool(positions))
-    return sum(min(count, _MOST_PHASES) for count in positions.values())
+    """Return how many images a stack of parallel slices with several phases has; few for anything else."""
+    counts = _counts(series)
+    if not _may_be_stack(series) or not counts or max(counts.values()) == 1:
+        return int(bool(counts))
+    return sum(min(count, limits.MOST_PHASES) for count in counts.values())

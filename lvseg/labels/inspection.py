@@ -9,14 +9,19 @@ from typing import Any
 
 from lvseg.core.archives import SetAside
 from lvseg.core.parallel import each
-from lvseg.labels.layouts import PatientFiles, find_patients
+from lvseg.labels.layouts import TRUTH, PatientFiles, find_patients
 from lvseg.labels.patient import read_study
 from lvseg.labels.patient_summary import summarise
 from lvseg.labels.sunnybrook_text import ENDO
 
 
 def inspect(paths: Sequence[Path], first_pixel: int, workers: int) -> dict[str, Any]:
-    """Return `patients` (see `summarise`), `set_aside` (file and reason) and a `summary` in one line."""
+    """Return facts of all patients of folders and archives.
+
+    Returns:
+        `patients` (see `summarise`), `set_aside` (file and reason), `known` (the same of files that are no input, and
+        need not be), and a `summary` in one line.
+    """
     files, aside = find_patients(paths)
     patients: list[dict[str, Any]] = []
     for position, result in each(partial(_facts, first_pixel), files, workers, "inspect"):
@@ -26,11 +31,20 @@ def inspect(paths: Sequence[Path], first_pixel: int, workers: int) -> dict[str, 
             patients.append(result[0])
             aside += result[1]
     patients.sort(key=lambda facts: facts["id"])
+    entries = [asdict(entry) for entry in sorted(aside, key=lambda entry: (entry.file, entry.reason))]
+    set_aside, known = divided(entries)
     return {
         "patients": patients,
-        "set_aside": [asdict(entry) for entry in sorted(aside, key=lambda entry: (entry.file, entry.reason))],
-        "summary": summary_line(patients, len(aside)),
+        "set_aside": set_aside,
+        "known": known,
+        "summary": summary_line(patients, len(set_aside)),
     }
+
+
+def divided(entries: Sequence[dict[str, str]]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Return the files that were set aside, and those that are known to be no input; each has `file` and `reason`."""
+    known = [entry for entry in entries if entry["reason"] == TRUTH]
+    return [entry for entry in entries if entry not in known], known
 
 
 def _facts(first_pixel: int, files: PatientFiles) -> tuple[dict[str, Any], list[SetAside]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from lvseg.core.archives import Item, SetAside, UnreadableError, walk
-from lvseg.dicom.header import read_image
+from lvseg.dicom.multiframe import read_images
 from lvseg.labels import sunnybrook_text
 
 GROUPS = ("HF-NI", "HF-I", "HYP", "N")
@@ -29,8 +29,11 @@ _ORIGINAL_ID = ("originalid",)
 _TRAILING_NUMBER = re.compile(r"(?<=[-_ ])0*(\d+)$")
 _SUNNYBROOK = re.compile(r"SC-(HF-NI|HF-I|HYP|N)-0*(\d+)$", re.IGNORECASE)
 _ATLAS = re.compile(r"SCD\d{7}$", re.IGNORECASE)
+TRUTH = "true values of the phantom, to hold results against: no input"  # reason that is no complaint
+_TRUTH = {"patient", "edvml", "esvml", "efpercent"}  # columns
 _LARGEST_TABLE = 4 * 2**20  # bytes
 _ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z"}
+_NIFTI = (".nii", ".nii.gz")
 _NO_IMAGES = {".pdf", ".md", ".html", ".json", ".xml", ".dvc"}
 
 
@@ -76,7 +79,10 @@ def group_of(patient: str) -> str:
 
 
 def find_patients(paths: Iterable[Path]) -> tuple[list[PatientFiles], list[SetAside]]:
-    """Return the patients below folders and in archives, sorted by id, and the files that belong to none."""
+    """Return the patients below folders and in archives, sorted by id, and the files that belong to none.
+
+    Among those is the phantom's own table of true values, for the reason `TRUTH`.
+    """
     items, aside = walk(paths)
     tables, texts, rest = [], [], []
     for item in items:
@@ -87,6 +93,8 @@ def find_patients(paths: Iterable[Path]) -> tuple[list[PatientFiles], list[SetAs
             tables.append(item)
         elif suffix == ".txt":
             texts.append(item)
+        elif item.name.lower().endswith(_NIFTI):
+            aside.append(SetAside(item.label, "a NIfTI image: only DICOM files are read"))
         elif suffix in _ARCHIVES:
             aside.append(SetAside(item.label, "archive inside an archive, or not a zip: unpack it"))
         else:
@@ -124,6 +132,9 @@ class _Links:
             aside.append(SetAside(item.label, f"not a table of patients: {error}"))
             return
         columns = {re.sub(r"[^a-z]", "", (name or "").lower()): name for name in (rows[0] if rows else ())}
+        if columns.keys() >= _TRUTH:
+            aside.append(SetAside(item.label, TRUTH))
+            return
         image = next((columns[name] for name in _IMAGE_ID if name in columns), None)
         original = next((columns[name] for name in _ORIGINAL_ID if name in columns), None)
         if image is None or original is None:
@@ -173,7 +184,7 @@ def _images(
             found.setdefault((folders[depth - 1], folders[:depth]), []).append(item)
             continue
         try:
-            header = read_image(item)
+            header = read_images(item)[0]
         except UnreadableError as error:
             aside.append(SetAside(item.label, str(error)))
             continue

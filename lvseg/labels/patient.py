@@ -1,5 +1,6 @@
 """One patient, read: the chosen cine, its contours joined to their images, ED and ES, and the quality flags."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,13 +10,13 @@ import numpy as np
 import shapely
 
 from lvseg.core.archives import Item, SetAside, UnreadableError
-from lvseg.dicom import header, phases
+from lvseg.dicom.arrangement import PlacedImage, arranged
 from lvseg.dicom.header import Image
-from lvseg.dicom.numbering import number_in_name
-from lvseg.dicom.phases import PlacedImage
+from lvseg.dicom.multiframe import read_images
+from lvseg.dicom.numbering import number_in_name, series_in_name
 from lvseg.dicom.pixels import read_pixels
 from lvseg.imaging import contour_quality
-from lvseg.labels import drawn_series, sunnybrook_text
+from lvseg.labels import counting, drawn_series, sunnybrook_text
 from lvseg.labels.layouts import Copy, PatientFiles
 from lvseg.labels.sunnybrook_text import ENDO, EPI
 
@@ -34,7 +35,9 @@ class Study:
         source: where the images came from.
         other_series: images by series that was not chosen.
         rescaled: whether the pixels are an 8-bit export, not what the scanner stored.
-        frames: sorted by slice and phase.
+        frames: in the order of their image numbers.
+        distance_mm: usual distance from slice to slice; NaN where nothing says it.
+        notes: what was odd about the images and how it was handled, a sentence each.
         pixels: (rows, columns) by image number; all frames, or only the contoured ones.
         points: contour points (n, 2) by (image number, kind), those without an image included.
         phases: phases of the cine.
@@ -52,6 +55,8 @@ class Study:
     other_series: dict[str, int] = field(default_factory=dict)
     rescaled: bool = False
     frames: list[PlacedImage] = field(default_factory=list)
+    distance_mm: float = math.nan
+    notes: list[str] = field(default_factory=list)
     pixels: dict[int, np.ndarray] = field(default_factory=dict)
     points: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
     phases: int = 0
@@ -70,9 +75,32 @@ class Study:
         """The frames that have an endocardial contour."""
         return [frame for frame in self.frames if (frame.number, ENDO) in self.points]
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether all frames are those of a phantom."""
+        return bool(self.frames) and all(frame.image.synthetic for frame in self.frames)
+
     def flag(self, name: str, number: int, evidence: str) -> None:
         """Raise a flag on one image."""
         self.flags.setdefault(name, {})[number] = evidence
+
+
+@dataclass
+class _Drawn:
+    """The contours of one copy.
+
+    Attributes:
+        points: (n, 2) by image number and kind.
+        lines: how many closed lines a file holds, of which `points` has the largest, where it is more than one.
+    """
+
+    points: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
+    lines: dict[tuple[int, str], int] = field(default_factory=dict)
+
+    @property
+    def endo(self) -> dict[int, np.ndarray]:
+        """Endocardial contours by image number."""
+        return {number: line for (number, kind), line in self.points.items() if kind == ENDO}
 
 
 @dataclass(frozen=True)
@@ -81,14 +109,15 @@ class _Candidate:
 
     images: Copy
     contours: Copy | None
-    points: dict[tuple[int, str], np.ndarray]
+    drawn: _Drawn
     choice: drawn_series.DrawnSeries
+    doubt: str
     others: dict[str, int]
     deep: bool
 
     @property
     def rank(self) -> tuple[float, bool, int]:
-        numbers = [number for number, kind in self.points if kind == ENDO]
+        numbers = [number for number, kind in self.drawn.points if kind == ENDO]
         return self.choice.series.coverage(numbers), self.deep, len(self.choice.series.images)
 
 
@@ -107,70 +136,81 @@ def read_study(files: PatientFiles, first_pixel: int, all_pixels: bool) -> Study
     found = (_candidate(copy, sets, drawn, study.aside) for copy in copies)
     candidates = [candidate for candidate in found if candidate]
     if not candidates:
-        fullest = max(sets, key=lambda copy: len(drawn[copy.folder]), default=None)
-        study.points = drawn[fullest.folder] if fullest else {}
+        fullest = max(sets, key=lambda copy: len(drawn[copy.folder].points), default=None)
+        study.points = drawn[fullest.folder].points if fullest else {}
         _report_duplicates(study, sets, [fullest])
     else:
         best = max(candidates, key=lambda candidate: candidate.rank)
         _report_duplicates(study, [*copies, *sets], [best.images, best.contours])
-        study.points = best.points
+        study.points = best.drawn.points
         study.series, study.why = best.choice.series.name, best.choice.why
         study.source, study.rescaled = best.images.label, not best.deep
         study.other_series = best.others
         _take_frames(study, best.choice.series.images, all_pixels)
+        for (number, kind), lines in sorted(best.drawn.lines.items()):
+            study.flag(
+                "several-lines", number, f"{kind}: its file holds {lines} closed lines, the largest is kept"
+            )
+        for number in study.endo if best.doubt else ():
+            study.flag(counting.FLAG, number, best.doubt)
     study.cycle = find_cycle(study.joined, study.endo)
     _raise_flags(study)
     return study
 
 
-def _read_contours(copy: Copy, first_pixel: int, aside: list[SetAside]) -> dict[tuple[int, str], np.ndarray]:
-    """Return the readable contours of one copy by image number and kind."""
-    found: dict[tuple[int, str], np.ndarray] = {}
+def _read_contours(copy: Copy, first_pixel: int, aside: list[SetAside]) -> _Drawn:
+    """Return the readable contours of one copy."""
+    drawn = _Drawn()
     for item in copy.items:
         try:
-            points = sunnybrook_text.read(item, first_pixel)
+            largest, *others = sunnybrook_text.read(item, first_pixel)
         except UnreadableError as error:
             aside.append(SetAside(item.label, str(error)))
             continue
         key = sunnybrook_text.parse_name(item)
-        if key in found:
+        if key in drawn.points:
             aside.append(SetAside(item.label, f"second {key[1]} of image {key[0]}: the first one is kept"))
-        else:
-            found[key] = points
-    return found
+            continue
+        drawn.points[key] = largest
+        if others:
+            drawn.lines[key] = 1 + len(others)
+    return drawn
 
 
 def _candidate(
     copy: Copy,
     drawn: Sequence[Copy],
-    points: Mapping[tuple[str, ...], dict[tuple[int, str], np.ndarray]],
+    contours: Mapping[tuple[str, ...], _Drawn],
     aside: list[SetAside],
 ) -> _Candidate | None:
     """Read the headers of one copy of the images and choose its series."""
     images = []
     for item in copy.items:
         try:
-            images.append(header.read_image(item))
+            images += read_images(item)
         except UnreadableError as error:
             aside.append(SetAside(item.label, str(error)))
-    found, doubles = drawn_series.group(images)
-    aside += doubles
     nearest = max(
         drawn,
-        key=lambda other: (_endo(points[other.folder]), _shared(copy.folder, other.folder)),
+        key=lambda other: (len(contours[other.folder].endo), _shared(copy.folder, other.folder)),
         default=None,
     )
-    own = points[nearest.folder] if nearest else {}
-    choice = drawn_series.choose(
-        found, {number: line for (number, kind), line in own.items() if kind == ENDO}
-    )
+    own = contours[nearest.folder] if nearest else _Drawn()
+    counted = {sunnybrook_text.series_in_name(item) for item in nearest.items} if nearest else set()
+    found, doubles = drawn_series.group(images, counted - {""})
+    aside += doubles
+    choice = drawn_series.choose(found, own.endo)
     if choice is None:
         return None
+    names = {series_in_name(image.item) for image in choice.series.images.values()}
+    choice, doubt = counting.counted_alike(choice, own.endo, bool(names & counted - {""}))
     chosen = {id(image) for image in choice.series.images.values()}
     others: Counter[str] = Counter()
     for one in found:
         others[one.name] += sum(id(image) not in chosen for image in one.images.values())
-    return _Candidate(copy, nearest, own, choice, dict(+others), _is_deep(choice.series.images.values()))
+    return _Candidate(
+        copy, nearest, own, choice, doubt, dict(+others), _is_deep(choice.series.images.values())
+    )
 
 
 def _shared(one: Sequence[str], other: Sequence[str]) -> int:
@@ -187,10 +227,6 @@ def _is_deep(images: Iterable[Image]) -> bool:
         except UnreadableError:
             continue
     return False
-
-
-def _endo(points: Mapping[tuple[int, str], np.ndarray]) -> int:
-    return sum(kind == ENDO for _, kind in points)
 
 
 def _complementary(copies: Sequence[Copy], number: Callable[[Item], object]) -> list[Copy]:
@@ -232,8 +268,13 @@ def _take_frames(study: Study, images: Mapping[int, Image], all_pixels: bool) ->
             usable[number] = image
         except UnreadableError as error:
             study.aside.append(SetAside(image.item.label, str(error)))
-    if usable:
-        study.frames, study.phases = phases.arrange(usable)
+    if not usable:
+        return
+    order = arranged(list(usable.values()), list(usable), contoured)
+    study.frames = sorted(order.frames, key=lambda frame: frame.number)
+    study.phases, study.distance_mm = order.phases, order.distance_mm
+    study.notes += order.notes
+    study.aside += order.set_aside
 
 
 def find_cycle(joined: Sequence[PlacedImage], endo: Mapping[int, np.ndarray]) -> dict[int, str]:

@@ -2,21 +2,25 @@
 
 import math
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
+import shapely
 
 from lvseg.core.archives import Item, UnreadableError
+from lvseg.imaging.outline import area
 
 KINDS = ("icontour", "ocontour", "p1", "p2", "p3")
 ENDO, EPI = KINDS[:2]
 
 _NAME = re.compile(
-    r"^(?:.*[-_])?(?P<number>\d+)[-_](?P<kind>[io]|p[1-3])-?(?:contours?)?(?:[-_](?P<by>[a-z]+))?\.txt$",
+    r"^(?:(?P<series>.*)[-_])?(?P<number>\d+)[-_](?P<kind>[io]|p[1-3])-?(?:contours?)?(?:[-_](?P<by>[a-z]+))?\.txt$",
     re.IGNORECASE,
 )
 _LARGEST = 4 * 2**20  # bytes; a contour has a few hundred points
 _FARTHEST = 1e5  # pixels
+_SAME_SHARE = 0.01  # of the area, by which two lines that are one may differ
 _FOLDER = re.compile(r"contours?([-_ ].*)?$|^[io]p?-?contours?$|expert|^(manual|auto)$", re.IGNORECASE)
 
 
@@ -37,6 +41,12 @@ def parse_name(item: Item) -> tuple[int, str]:
     return int(match["number"]), kind + "contour" if kind in "io" else kind
 
 
+def series_in_name(item: Item) -> str:
+    """Return what stands before the number in the name of a contour file: `P01` in `P01-0016-icontour-manual.txt`."""
+    match = _NAME.match(PurePosixPath(item.name).name)
+    return (match["series"] if match else None) or ""
+
+
 def patient_folder(item: Item) -> tuple[str, ...]:
     """Return the path of the folder that bears the patient's id: the deepest that is not one of contours."""
     folders = item.parts[:-1]
@@ -50,12 +60,18 @@ def convention(first_pixel: int) -> str:
     return f"x = column, y = row; the centre of the first pixel is {first_pixel} in the files and 0 here"
 
 
-def read(item: Item, first_pixel: int) -> np.ndarray:
-    """Return the (n, 2) points x, y of a contour file, n >= 3, without a repeated last point.
+def read(item: Item, first_pixel: int) -> list[np.ndarray]:
+    """Return the closed lines of a contour file, the largest first; nearly all files hold one.
+
+    Further lines stand behind an empty line, or begin where one has come back to its first point. One that only repeats
+    another counts once.
 
     Args:
         item: the file.
         first_pixel: coordinate of the centre of the first pixel in the file; here it is 0.
+
+    Returns:
+        Points (n, 2), x and y, n >= 3, without a repeated last point.
 
     Raises:
         UnreadableError: the file holds something else than three and more pairs of finite numbers.
@@ -63,21 +79,45 @@ def read(item: Item, first_pixel: int) -> np.ndarray:
     if item.size > _LARGEST:
         raise UnreadableError(f"{item.size:,} bytes are too many for a contour")
     text = item.read().decode("utf-8-sig", errors="replace")
+    lines: list[np.ndarray] = []
+    for points in _lines(text):
+        if len(points) >= 3 and not any(_is_same(np.array(points), line + first_pixel) for line in lines):
+            lines.append(np.array(points) - first_pixel)
+    if not lines:
+        count = len({point for points in _lines(text) for point in points})
+        raise UnreadableError(f"{count} distinct point(s) enclose no area")
+    return sorted(lines, key=lambda line: -abs(area(line)))
+
+
+def _lines(text: str) -> Iterator[list[tuple[float, float]]]:
+    """Yield the points of each closed line of a text, without those that repeat the one before or the first."""
     points: list[tuple[float, float]] = []
     for number, line in enumerate(text.splitlines(), start=1):
         fields = line.replace(",", " ").split()
         if not fields:
+            yield points
+            points = []
             continue
-        try:
-            x, y = (float(field) for field in fields)
-        except ValueError:
-            raise UnreadableError(f"line {number} is not a pair of numbers") from None
-        if not (math.isfinite(x) and math.isfinite(y)) or max(abs(x), abs(y)) > _FARTHEST:
-            raise UnreadableError(f"line {number} does not hold pixel coordinates")
-        if not points or points[-1] != (x, y):
-            points.append((x, y))
-    if len(points) > 1 and points[0] == points[-1]:
-        points.pop()
-    if len(points) < 3:
-        raise UnreadableError(f"{len(points)} distinct point(s) enclose no area")
-    return np.array(points) - first_pixel
+        point = _point(fields, number)
+        if len(points) > 2 and point == points[0]:
+            yield points
+            points = []
+        elif not points or points[-1] != point:
+            points.append(point)
+    yield points
+
+
+def _point(fields: Sequence[str], number: int) -> tuple[float, float]:
+    try:
+        x, y = (float(field) for field in fields)
+    except ValueError:
+        raise UnreadableError(f"line {number} is not a pair of numbers") from None
+    if not (math.isfinite(x) and math.isfinite(y)) or max(abs(x), abs(y)) > _FARTHEST:
+        raise UnreadableError(f"line {number} does not hold pixel coordinates")
+    return x, y
+
+
+def _is_same(one: np.ndarray, other: np.ndarray) -> bool:
+    """Return whether two lines enclose the same, but for hardly anything."""
+    first, second = (shapely.make_valid(shapely.Polygon(line)) for line in (one, other))
+    return bool(first.symmetric_difference(second).area <= _SAME_SHARE * max(first.area, second.area))

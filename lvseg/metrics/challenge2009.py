@@ -10,9 +10,11 @@ which is the challenge's loophole, and is reported beside.
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lvseg.imaging.boxes import Box
 from lvseg.imaging.raster import rasterise
+from lvseg.imaging.types import Contour, Region
 
 GOOD_MM = 5.0
 FEWEST_POINTS = 16
@@ -27,7 +29,7 @@ _FLAT, _STEEP = 0.01, 100.0  # slopes beyond which a line counts as level or upr
 
 
 def average_perpendicular_distance(
-    automatic: np.ndarray, manual: np.ndarray, spacing_mm: tuple[float, float] = (1.0, 1.0)
+    automatic: Contour, manual: Contour, spacing_mm: tuple[float, float] = (1.0, 1.0)
 ) -> float:
     """Return the mean distance from the automatic contour along its normals to the manual one, in mm.
 
@@ -66,14 +68,14 @@ def average_perpendicular_distance(
     return float(apart.mean()) if apart.size else math.nan
 
 
-def judged(automatic: np.ndarray, shape: tuple[int, int]) -> bool:
+def judged(automatic: Contour, shape: tuple[int, int]) -> bool:
     """Return whether the official evaluator looks at a contour (n, 2) in an image of this shape."""
     rows, columns = shape
     inside = (automatic > 0).all() and (automatic < (columns - 1, rows - 1)).all()
     return len(automatic) >= FEWEST_POINTS and bool(inside)
 
 
-def _searched(automatic: np.ndarray, manual: np.ndarray) -> np.ndarray | None:
+def _searched(automatic: Contour, manual: Contour) -> Region | None:
     """Return which manual points (n, m) lie in the direction of each automatic one; None where no pixel is covered.
 
     Directions are seen from the manual centroid, those of an automatic contour that does not hold it from its own.
@@ -87,22 +89,23 @@ def _searched(automatic: np.ndarray, manual: np.ndarray) -> np.ndarray | None:
         np.degrees(np.arctan2(*(points - centre).T[::-1]))
         for points, centre in ((automatic, own), (manual, middle))
     )
-    return np.where(
+    searched: Region = np.where(
         np.abs(automatic_at)[:, None] >= _WRAPS_FROM,
         np.abs(manual_at)[None] >= _WRAPS_TO,
         np.abs(manual_at[None] - automatic_at[:, None]) < _SEARCH_DEGREES,
     )
+    return searched
 
 
-def _centroid(points: np.ndarray) -> np.ndarray | None:
+def _centroid(points: Contour) -> NDArray[np.float64] | None:
     """Return the mean position (x, y) of the pixels that a contour covers; None where it covers none."""
     box = Box.of_points(points)
     corner = np.array([box.left, box.top], float)
     covered = np.argwhere(rasterise(points - corner, box.shape))
-    return covered.mean(axis=0)[::-1] + corner if len(covered) else None
+    return np.asarray(covered.mean(axis=0)[::-1] + corner) if len(covered) else None
 
 
-def _slopes(points: np.ndarray) -> np.ndarray:
+def _slopes(points: Contour) -> NDArray[np.float64]:
     """Return the slope (n,) of the line y(x) that fits each point and its two neighbours best.
 
     Where the line is nearly upright, and x(y) fits better, its slope counts.
@@ -114,10 +117,10 @@ def _slopes(points: np.ndarray) -> np.ndarray:
     )
     off, off_inverse = np.abs(y - slope[:, None] * x).sum(1), np.abs(x - inverse[:, None] * y).sum(1)
     upright = (np.abs(inverse) < 0.1) & (off_inverse < off)
-    return np.where(upright, 1 / (inverse + 1e-5), slope)
+    return np.asarray(np.where(upright, 1 / (inverse + 1e-5), slope))
 
 
-def _tangents(slopes: np.ndarray) -> np.ndarray:
+def _tangents(slopes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return unit vectors (n, 2) along lines of these slopes."""
     level, upright = np.abs(slopes) < _FLAT, np.abs(slopes) > _STEEP
     x = np.where(upright, 0.0, 1.0)
@@ -125,12 +128,12 @@ def _tangents(slopes: np.ndarray) -> np.ndarray:
     return np.stack([x, y], axis=1) / np.hypot(x, y)[:, None]
 
 
-def _normals(slopes: np.ndarray) -> np.ndarray:
+def _normals(slopes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return unit vectors (n, 2) across lines of these slopes."""
     x, y = _tangents(slopes).T
     return np.stack([-y, x], axis=1)
 
 
-def _cross(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def _cross(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the cross product (...,) of vectors (..., 2)."""
     return np.asarray(first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0])

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from lvseg.metrics.fewest import FEWEST
+
 CONFIDENCE = 0.95
 DRAWS = 9999
 _SEED = 7  # same answer twice
@@ -17,7 +19,7 @@ _SEED = 7  # same answer twice
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over patients and the ends of its confidence interval; NaN where too few patients have a value.
+    """A mean over patients and the ends of its confidence interval; the ends are NaN below `FEWEST` patients.
 
     Attributes:
         patients: how many have a value.
@@ -51,9 +53,10 @@ def interval(values: Sequence[float]) -> Interval:
     if not known.size:
         return Interval(math.nan, math.nan, math.nan, 0)
     mean = float(known.mean())
-    if np.ptp(known) < 1e-12:  # one patient alone tells nothing of the others; equal ones have no spread
-        end = mean if known.size > 1 else math.nan
-        return Interval(mean, end, end, known.size)
+    if known.size < FEWEST:
+        return Interval(mean, math.nan, math.nan, known.size)
+    if np.ptp(known) < 1e-12:  # equal ones have no spread
+        return Interval(mean, mean, mean, known.size)
     found = stats.bootstrap(
         (known,), np.mean, n_resamples=DRAWS, confidence_level=CONFIDENCE, rng=np.random.default_rng(_SEED)
     ).confidence_interval

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from lvseg.imaging.types import Pixels, Region
+
 _PERCENT = 95
 
 
@@ -25,7 +27,7 @@ class SurfaceDistances:
 
 
 def surface_distances(
-    first: np.ndarray, second: np.ndarray, spacing_mm: tuple[float, float] = (1.0, 1.0)
+    first: Pixels, second: Pixels, spacing_mm: tuple[float, float] = (1.0, 1.0)
 ) -> SurfaceDistances:
     """Return the distances between the borders of two masks (H, W).
 
@@ -50,7 +52,7 @@ def surface_distances(
     )
 
 
-def _border(mask: np.ndarray) -> np.ndarray:
+def _border(mask: Pixels) -> Region:
     """Return the border pixels of a mask as (H, W) bool."""
     inside = mask.astype(bool)
     return np.asarray(inside & ~ndimage.binary_erosion(inside))

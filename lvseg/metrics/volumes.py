@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lvseg.metrics.fewest import FEWEST
+
 MUSCLE_G_PER_ML = 1.05
 _MM3_PER_ML = 1000.0
 
@@ -80,9 +82,9 @@ class Agreement:
 
     Attributes:
         bias: mean of automatic - manual.
-        limits: bias -/+ 1.96 standard deviations of the differences; NaN below two patients.
+        limits: bias -/+ 1.96 standard deviations of the differences; NaN below `FEWEST` patients.
         mean_absolute: mean of |automatic - manual|.
-        correlation: Pearson's; NaN where either does not vary.
+        correlation: Pearson's; NaN below `FEWEST` patients and where either does not vary.
         patients: how many had both values.
     """
 
@@ -102,7 +104,8 @@ def agreement(automatic: Sequence[float], manual: Sequence[float]) -> Agreement:
         return Agreement(math.nan, (math.nan, math.nan), math.nan, math.nan, 0)
     apart = first - second
     bias = float(apart.mean())
-    spread = 1.96 * float(apart.std(ddof=1)) if count > 1 else math.nan
-    varies = count > 1 and np.ptp(first) > 0 and np.ptp(second) > 0
+    enough = count >= FEWEST
+    spread = 1.96 * float(apart.std(ddof=1)) if enough else math.nan
+    varies = enough and np.ptp(first) > 0 and np.ptp(second) > 0
     correlation = float(np.corrcoef(first, second)[0, 1]) if varies else math.nan
     return Agreement(bias, (bias - spread, bias + spread), float(np.abs(apart).mean()), correlation, count)

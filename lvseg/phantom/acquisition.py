@@ -39,7 +39,7 @@ class Receiver:
         channel = signal * self._sensitivity + noise[0] + 1j * noise[1]
         magnitude = np.abs(ifft2(fft2(channel) * self._window))
         stored = np.rint(magnitude * np.float32(self._scanner.gain) * self._seen)
-        return np.clip(stored, 0, 32767).astype(np.int16)
+        return np.asarray(np.clip(stored, 0, 32767), np.int16)
 
 
 def draw_scanner(rng: np.random.Generator) -> Scanner:
@@ -55,14 +55,14 @@ def draw_scanner(rng: np.random.Generator) -> Scanner:
 def _window(size: int, share: float) -> Field:
     """Acquired frequencies with a soft shoulder, so that edges ring a little, as after a scanner's own filter."""
     frequency = np.abs(fftfreq(size)) * 2 / share
-    return (1 / (1 + np.exp((frequency - 0.93) / 0.05))).astype(np.float32)
+    return np.asarray(1 / (1 + np.exp((frequency - 0.93) / 0.05)), np.float32)
 
 
 def _field_of_view(size: int, edge: str) -> Field:
     across = (np.arange(size, dtype=np.float32) - (size - 1) / 2) / (size / 2)
     x, y = across[None, :], across[:, None]
     if edge == "round":
-        return (x * x + y * y < 0.93).astype(np.float32)
+        return np.asarray(x * x + y * y < 0.93, np.float32)
     if edge == "corrected":
-        return (np.abs(x) < 0.87 + 0.13 * y * y).astype(np.float32)
+        return np.asarray(np.abs(x) < 0.87 + 0.13 * y * y, np.float32)
     return np.ones((size, size), np.float32)

@@ -72,7 +72,7 @@ class Body:
         behind = ((x - 60) ** 2 + (y - 110) ** 2 + 40.0**2) / 90.0**2
         at_heart = (ax**2 + ay**2 + 30.0**2) / reach**2
         field = 0.25 + near**-0.85 + 0.35 / (1 + behind)
-        return field / (0.25 + at_heart**-0.85 + 0.1)
+        return np.asarray(field / (0.25 + at_heart**-0.85 + 0.1))
 
     def floor(self, x: Field, w: Field) -> Field:
         """y of the diaphragm's dome."""
@@ -205,4 +205,4 @@ def draw_body(heart: Heart, rng: np.random.Generator) -> Body:
 
 def _streaks(field: Field, width: float) -> Field:
     """Thin branching sheets: where a smooth field crosses zero."""
-    return np.exp(-((field / width) ** 2))
+    return np.asarray(np.exp(-((field / width) ** 2)))

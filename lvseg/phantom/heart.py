@@ -141,9 +141,8 @@ class Heart:
         if not self.scar:
             return np.zeros((len(height), len(ANGLES)))
         turn = np.angle(np.exp(1j * (ANGLES - self.scar_angle)))[None, :]
-        return self.scar * np.exp(
-            -((turn / 0.75) ** 4) - (((height[:, None] - self.scar_height) / 0.42) ** 4)
-        )
+        far = (turn / 0.75) ** 4 + ((height[:, None] - self.scar_height) / 0.42) ** 4
+        return np.asarray(self.scar * np.exp(-far))
 
     def _cavity(self, height: Array, contraction: float) -> Array:
         motion = (0.92 + 0.16 * np.clip(height, 0, 1))[:, None] * (1 - self.scarring(height))
@@ -225,4 +224,4 @@ def _taper(height: Array) -> Array:
     """Relative radius along the axis: widest a third below the base, 0 from the apex on."""
     inside = np.clip(height, 0, 1)
     neck = 1 - 0.09 * np.clip(1 - inside / 0.33, 0, 1) ** 2
-    return neck * (1 - inside**_APEX_EXPONENT) ** (1 / 2)
+    return np.asarray(neck * (1 - inside**_APEX_EXPONENT) ** (1 / 2))

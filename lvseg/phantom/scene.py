@@ -89,7 +89,7 @@ class Scene:
         r, px = self._radius, self._pixel
 
         def inside(border: Field) -> Field:
-            return np.clip(0.5 + (border - r) / px, 0, 1)
+            return np.asarray(np.clip(0.5 + (border - r) / px, 0, 1))
 
         flow = self._clouds[0] * np.float32(np.cos(2 * np.pi * turn))
         flow += self._clouds[1] * np.float32(np.sin(2 * np.pi * turn))
@@ -143,7 +143,7 @@ class Scene:
             reach = inner * share
             away = np.sqrt(np.maximum(r * r + reach * (reach - 2 * toward), 0))
             np.maximum(dark, 0.5 + (size * lobed - away) / px, out=dark)
-        return blood + np.clip(dark, 0, 1) * (muscle - blood)
+        return np.asarray(blood + np.clip(dark, 0, 1) * (muscle - blood))
 
     def _draw_atria(self, x: Field, y: Field, wavy: Field) -> tuple[Field, Field]:
         """Signal and extent above the mitral plane: atria, aortic root and outflow tract, walls thin, fat between."""

@@ -37,12 +37,12 @@ class Texture:
             ((a * np.float32(_FINE / grain) + (off * _FINE + 100 * cells)).astype(np.int32) % cells)
             for a, off in ((x, shift), (y, 1.7 * shift), (w, 0.0))
         )
-        return self._fine[(i * cells + j) * cells + k]
+        return np.asarray(self._fine[(i * cells + j) * cells + k])
 
 
 def cover(distance: Field, width: float) -> Field:
     """Share of a pixel inside a border: 1 well inside (distance < 0), 0 outside, a ramp one pixel wide between."""
-    return np.clip(0.5 - distance / width, 0, 1)
+    return np.asarray(np.clip(0.5 - distance / width, 0, 1))
 
 
 def lay(canvas: Field, distance: Field, value: Field | float, width: float, ink: float = 0.0) -> None:
@@ -68,4 +68,4 @@ def ellipse(
     a, b = (dx * cos + dy * sin) / axes[0], (dy * cos - dx * sin) / axes[1]
     size = np.sqrt(a * a + b * b) + 1e-6
     slope = np.sqrt((a / axes[0]) ** 2 + (b / axes[1]) ** 2) + 1e-6
-    return (size - 1) * size / slope
+    return np.asarray((size - 1) * size / slope)

@@ -10,6 +10,8 @@ import pandas as pd
 from lvseg.evaluation import tables
 from lvseg.evaluation.scores import LEVELS, TrainedModel
 from lvseg.evaluation.summaries import counts, summary
+from lvseg.metrics.fewest import FEWEST
+from lvseg.pages import headlines, words
 from lvseg.pages.environment import environment
 
 if TYPE_CHECKING:
@@ -47,16 +49,18 @@ def content(
         params: as the evaluation used them.
         split: columns patient, group, part.
     """
-    names = sorted(metrics["models"], key=lambda name: -(metrics["models"][name]["dice_slice_mean"] or 0))
+    names = headlines.ranked(metrics["models"])
     one_model = slices[slices["model"] == names[0]]
     return {
         "names": names,
         "scores": metrics["models"],
         "test": metrics["test"],
+        "synthetic": headlines.synthetic(metrics["test"]),
         "left_out": sum(metrics["test"]["left_out"].values()),
         "empty": empty_mask(one_model),
         "divisions": _divisions(slices),
         "measures": _MEASURES,
+        "fewest": FEWEST,
         "patients": [
             {
                 "patient": patient,
@@ -116,7 +120,13 @@ def render(
         by_model: PNG files of each model: `curves`, `network`, `agreement` and, where there are any, `overlays`.
     """
     pages = environment(Path(__file__).parent)
-    pages.filters["share"] = _share
+    pages.filters.update(
+        share=_share,
+        score=headlines.of_patients,
+        flag=words.flag_in_words,
+        flags=words.flags_in_words,
+        settings=words.settings,
+    )
     return pages.get_template("page.html").render(told, pictures=pictures, by_model=by_model)
 
 

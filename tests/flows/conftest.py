@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from flows.process.leash import PR_SET_PDEATHSIG, prctl
-from tests.flows.site import Site
-from tests.project import working_copy
+from tests.flows.site import PASSWORD, Site
+from tests.project import ROOT, working_copy
 
 
 @contextmanager
@@ -56,9 +56,9 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = probe.getsockname()[1]
     surroundings = {**os.environ, "PREFECT_HOME": str(folder), "PREFECT_SERVER_LOGGING_LEVEL": "WARNING"}
     surroundings |= {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-    surroundings["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"  # which its pages ask
-    command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
-    with process(command, folder, surroundings, folder / "log") as server:
+    surroundings["PREFECT_SERVER_API_AUTH_STRING"] = PASSWORD
+    command = [sys.executable, "-m", "flows.server", "--port", str(port)]
+    with process(command, ROOT, surroundings, folder / "log") as server:
         for _ in range(600):
             assert server.poll() is None, (folder / "log").read_text()
             try:
@@ -88,7 +88,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Itera
     (project.root / "prefect.yaml").write_text(yaml.safe_dump(described))
     project.commit("as it is here, but for the deployments")
     place = Site(project, prefect_server)
-    place.python("-m", "flows.deploy")
+    place.python("-m", "flows.deploy", "--gpu")
     command = [sys.executable, "-m", "flows.worker", "--pool", "local"]
     with process(command, project.root, place.environment(), folder / "worker.log"):
         yield place

@@ -4,6 +4,8 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+import yaml
+
 from flows.deploy import NEVER_BEGAN, SILENT
 from tests.flows.site import Site, wait_for
 
@@ -36,6 +38,8 @@ def test_deployed_twice_everything_is_there_once(site: Site) -> None:
     assert weekly["global_concurrency_limit"]["limit"] == 1
     assert weekly["concurrency_options"]["collision_strategy"] == "ENQUEUE"
     described = weekly["parameter_openapi_schema"]["properties"]
+    stages = yaml.safe_load((site.root / "dvc.yaml").read_text())["stages"]
+    assert described["targets"]["items"]["enum"] == described["force"]["items"]["enum"] == list(stages)
     assert all(described[name].get("description") for name in ("targets", "overrides", "train_on", "push"))
 
 

@@ -77,3 +77,35 @@ def test_a_cohort_that_cannot_be_is_refused(site: Site, cohort: Path) -> None:
     ended = site.in_turn("predict_cohort", [{**how(cohort, "refused"), **one} for one in wrong.values()])
     for words, line in zip(wrong, ended, strict=True):
         assert line.startswith("FAILED ") and words in line
+
+
+def test_a_form_reaches_no_folder_that_the_worker_was_not_given(site: Site, cohort: Path) -> None:
+    outside = cohort.parent.parent
+    linked, listed = cohort / "linked", cohort / "listed.txt"
+    linked.mkdir()
+    (linked / "study").symlink_to("/etc")
+    listed.write_text(f"{cohort}/studies/s1\n/etc\n")
+    (cohort / "out").symlink_to(outside)
+    attacks = [
+        {"studies": "/etc"},
+        {"studies": f"{cohort}/../../.."},
+        {"studies": str(linked)},
+        {"studies": str(listed)},
+        {"studies": "studies"},
+        {"studies": f"{cohort}/\0"},
+        {"out": str(outside / "written")},
+        {"out": f"{cohort}/out/written"},
+        {"out": f"{cohort}/../../../written"},
+        {"model": "/etc"},
+        {"version": "--out=/etc", "model": None},
+    ]
+    given = [{**how(cohort, "attacked"), **attack} for attack in attacks]
+    for attack, line in zip(attacks, site.in_turn("predict_cohort", given), strict=True):
+        assert line.startswith(f"FAILED {next(iter(attack))}: "), (attack, line)
+        assert "/etc" not in line or attack.get("version"), "refusals name no path of a study"
+    parts = [{**attack, "studies": str(listed)} for attack in ({}, {"out": str(outside / "written")})]
+    given = [{"out": str(cohort / "attacked"), "model": str(cohort / "bright"), **part} for part in parts]
+    assert all(
+        "is not within the folders" in line for line in site.in_turn("predict_shard", given, "predict_cohort")
+    )
+    assert not list(outside.glob("written*"))

@@ -21,7 +21,6 @@ PARAMS = (Path(__file__).parents[2] / "params.yaml").read_text()
         ("params.yaml:train_cnn.epochs=5", "train_cnn", "epochs", 5),
         ("train_cnn.learning_rate=0.5", "train_cnn", "learning_rate", 0.5),
         ("quality.drop_from_training=[too-small]", "quality", "drop_from_training", ["too-small"]),
-        ("data.raw='a, b'", "data", "raw", "a, b"),
     ],
 )
 def test_override_changes_one_value_and_keeps_the_comments(
@@ -47,18 +46,33 @@ def test_override_to_the_present_value_changes_nothing() -> None:
         ("train_cnn.epochs=many", "train_cnn.epochs = 'many': input should be a valid integer"),
         ("train_cnn.epochs=0", "train_cnn.epochs = 0: input should be greater than or equal to 1"),
         ("train_cnn.epochs=1,2", "'train_cnn.epochs=1,2' is several values"),
-        ("data.raw='a','b'", "is several values"),
+        ("quality.drop_from_test=[a],[b]", "is several values"),
         ("train_cnn.epochs=range(1,3)", "is several values"),
         ("train_cnn.epochs=[1", "'train_cnn.epochs=[1': no viable alternative"),
-        ("train_cnn.epochs=${no.such}", "train_cnn.epochs=${no.such}: Interpolation key 'no.such' not found"),
+        ("train_cnn.epochs=${oc.env:SECRET}", "train_cnn.epochs: a value is written out, without ${...}"),
+        ("quality.drop_from_test=['${oc.env:SECRET}']", "a value is written out"),
+        ("data.ids_public=true", "data.ids_public cannot be set for one run: set it in params.yaml"),
+        ("++data={raw: /etc, first_pixel: 1, ids_public: true}", "data cannot be set for one run"),
+        ("params.yaml:tracking.experiment=other", "tracking.experiment cannot be set for one run"),
+        ("promotion.min_good_percent=0", "promotion.min_good_percent cannot be set for one run"),
         ("~train_cnn.epochs", "must read section.key=value"),
     ],
 )
-def test_override_refuses_and_names_what_is_wrong(given: str, said: str) -> None:
+def test_override_refuses_and_names_what_is_wrong(
+    given: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", "s3cret")
     with pytest.raises(UserError) as refused:
         overridden(PARAMS, ["train_dense.epochs=3", given])
     assert str(refused.value).startswith("overrides: ") and said in str(refused.value)
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(refused.value) and "s3cret" not in str(refused.value)
+
+
+def test_override_resolves_nothing_of_the_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "s3cret")
+    with pytest.raises(UserError, match=r"params.yaml of this revision holds \$\{") as refused:
+        overridden(PARAMS.replace("lv-segmentation", "${oc.env:SECRET}"), ["train_dense.epochs=3"])
+    assert "s3cret" not in str(refused.value)
 
 
 @pytest.fixture(scope="module")
@@ -159,10 +173,34 @@ def test_refs_go_to_the_remote_and_come_from_it(project: Project) -> None:
     assert ask(project, f"print(repository.fetch_ref('{ref}'))") == git(project, "rev-parse", "HEAD")
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "watch.look({!r})",
+        "repository.fetch_branch({!r})",
+        "repository.fetch_ref(repository.own_ref({!r}))",
+        "repository.resolve({!r})",
+        "repository.check_branch({!r})",
+    ],
+)
+def test_no_name_becomes_an_option_of_git(project: Project, tmp_path: Path, call: str) -> None:
+    """`--upload-pack` names the program that git runs as the other side."""
+    trap = f"--upload-pack=touch {tmp_path}/executed; git-upload-pack"
+    code = "from flows import watch\n" + call.format(trap)
+    assert "UserError: " in ask(project, code, fails=True)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_worker_fetches_over_no_branch(project: Project) -> None:
+    for ref in ("refs/heads/main", "main", "refs/lvseg/../heads/main", "refs/lvseg/a:refs/heads/main", "\0"):
+        said = ask(project, f"repository.own_ref({ref!r})", fails=True)
+        assert said.endswith("is no ref below refs/lvseg/")
+
+
 def test_git_failure_says_why_without_credentials(project: Project) -> None:
     push = "repository.push_ref('refs/heads/no-such', 'https://me:secret@127.0.0.1:9/x')"
     assert ask(project, push, fails=True).endswith("src refspec refs/heads/no-such does not match any")
-    fetch = "repository.fetch_ref('refs/heads/main', 'https://me:secret@127.0.0.1:9/x')"
+    fetch = "repository.fetch_ref('refs/lvseg/x', 'https://me:secret@127.0.0.1:9/x')"
     said = ask(project, fetch, fails=True)
     assert "UserError: git fetch: fatal: unable to access 'https://127.0.0.1:9/x/': " in said
     assert ask(project, "print(repository.read_file('HEAD', 'no-such'))") == "None"

@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,6 +78,14 @@ def ui(project: Project, ports: dict[str, str], tmp_path: Path) -> Iterator[Ui]:
         started.process.wait(60)
 
 
+def refusal(address: str) -> int:
+    """Return the status by which a request without a password is refused."""
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(urllib.request.Request(address, b"{}"), timeout=20)
+    refused.value.close()
+    return int(refused.value.code)
+
+
 def gone(processes: list[psutil.Process]) -> bool:
     return not psutil.wait_procs(processes, timeout=30)[1]
 
@@ -87,9 +96,16 @@ def test_all_is_up_and_ctrl_c_ends_it(
     for port in ports.values():
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as answer:
             assert b"<html" in answer.read().lower()
-    site = Site(project, f"http://127.0.0.1:{ports['PREFECT_PORT']}/api")
+    kept = project.root / ".lvseg/prefect.env"
+    assert kept.stat().st_mode & 0o777 == 0o600, "others would read the password"
+    password = kept.read_text().partition("PREFECT_API_AUTH_STRING=")[2].strip()
+    assert f"http://127.0.0.1:{ports['PREFECT_PORT']}/open#{password}\n" in ui.said()
+    site = Site(project, f"http://127.0.0.1:{ports['PREFECT_PORT']}/api", password)
+    assert refusal(site.api + "/deployments/filter") == 401
     deployed = {d["name"]: d for d in site.call("deployments/filter", {})}
-    assert set(deployed) == {"weekly", "poll", "gpu", "cohort"}
+    gpu = {"gpu"} if any(Path("/dev").glob("nvidia[0-9]*")) else set()
+    assert set(deployed) == {"weekly", "poll", "cohort"} | gpu, "a pool that nobody serves stands red"
+    assert {pool["name"] for pool in site.call("work_pools/filter", {})} == {"local"} | gpu
     commit = project.run("git", "rev-parse", "HEAD").strip()
     assert {d["version"] for d in deployed.values()} == {commit[:12]}
     (schedule,) = deployed["weekly"]["schedules"]

@@ -125,4 +125,4 @@ def test_a_worker_without_a_pool_says_what_to_do(stand_in: Site) -> None:
         command, cwd=stand_in.root, env=stand_in.environment(), capture_output=True, text=True
     )
     assert done.returncode == 1
-    assert done.stderr == "error: there is no work pool moon: `python -m flows.deploy` makes ours\n"
+    assert done.stderr == "error: there is no work pool moon: `python -m flows.deploy --gpu` makes ours\n"

@@ -62,7 +62,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     mixed = classic(folder / "mixed", Heart(patient="LEAKPAT6", **SMALL))
     classic(mixed / "other", Heart(patient="LEAKPAT7", **SMALL))
     (folder / "empty").mkdir()
-    listed = [str(folder / f"study-{number}") for number in (4, 5)]
+    listed = [str(folder / f"study-{number}") for number in (4, 5)] + [str(folder / "gone")]
     (folder / "list.txt").write_text("\n".join([*listed, ""]))
     return made
 
@@ -72,7 +72,7 @@ OPTIONS = ("--workers", "2", "--nifti", "--contours")
 
 def all_studies(lab: Lab) -> list[Path]:
     """Return the good ones, those that cannot be read, and a list of two more."""
-    names = ("study-1", "study-2", "study-3", "mixed", "empty", "gone", "list.txt")
+    names = ("study-1", "study-2", "study-3", "mixed", "empty", "list.txt")
     return [lab.folder / name for name in names]
 
 
@@ -88,7 +88,10 @@ def test_the_good_are_done_and_the_bad_are_named(first: tuple[Path, str]) -> Non
     out, said = first
     assert "8 studies in" in said and "5 ok, 0 look at it, 3 failed" in said, said
     assert said.count("series 300: 5 slices x 4 phases") == 5
-    assert "2 patients (LEAKPAT6, LEAKPAT7)" in said
+    assert "2 studies of 2 patients (LEAKPAT6, LEAKPAT7)" in said
+    lines = {line.split("  ")[0]: line for line in said.splitlines()}
+    table = pd.read_csv(out / "private" / "sources.csv")
+    assert all(f"  {Path(row.input).name}: " in lines[row.study] for row in table.itertuples()), said
     table = pd.read_parquet(out / "measurements.parquet")
     assert list(table["verdict"]).count("ok") == 5 and len(table) == 8
     assert len(pd.read_csv(out / "measurements.csv")) == 8
@@ -101,6 +104,29 @@ def test_the_good_are_done_and_the_bad_are_named(first: tuple[Path, str]) -> Non
         "cine.webp", "contours", "measurements.json", "report.html", "segmentation.dcm", "segmentation.nii.gz",
     }  # fmt: skip
     assert oct((out / "private").stat().st_mode)[-3:] == "700"
+
+
+def test_a_typing_error_is_refused_before_anything_is_written(lab: Lab) -> None:
+    done = lab.run("typo", lab.folder / "study-1", lab.folder / "studdy-2")
+    assert done.returncode == 1 and done.stderr == (
+        f"error: {lab.folder / 'studdy-2'}: there is no such file or folder; nothing was written\n"
+    )
+    assert not (lab.folder / "typo").exists()
+
+
+def test_a_folder_of_studies_is_told_how_to_take_them(lab: Lab) -> None:
+    shelf = lab.folder / "the shelf"
+    for number in (1, 2):
+        shutil.copytree(lab.folder / f"study-{number}", shelf / str(number))
+    done = lab.run("whole", shelf)
+    assert done.returncode == 3
+    command = f"lvseg predict --out {lab.folder / 'whole'} '{shelf}'/*"
+    assert (
+        "the shelf: 2 studies of 2 patients (LEAKPAT1, LEAKPAT2)" in done.stdout
+        and f"`{command}`" in done.stdout
+    )
+    each = lab.run("each", *sorted(shelf.iterdir()))
+    assert each.returncode == 0 and "2 ok" in each.stdout
 
 
 def test_nothing_but_the_dicom_object_names_a_patient(first: tuple[Path, str]) -> None:

@@ -19,6 +19,7 @@ from mlflow.types.schema import AnyType, ColSpec, Schema
 
 from lvseg.core.closure import import_closure
 from lvseg.core.places import ROOT
+from tracking.registry.recorded import recorded
 from tracking.runs.record import Record
 from tracking.runs.store import Store
 
@@ -80,7 +81,12 @@ def log_model(model: Path, record: Record, store: Store, run_id: str, epochs: in
 
 
 def downloaded(model_uri: str, folder: Path) -> Path:
-    """Return a folder with the `model.keras` and `run.json` of a logged model, downloaded into `folder`."""
+    """Return a folder with the `model.keras` and `run.json` of a logged model, downloaded into `folder`.
+
+    Raises:
+        UserError: the address is none of a logged model; MLflow would take any URL and any path.
+    """
+    recorded({"lvseg.model_uri": model_uri}, "model_uri")
     return Path(download_artifacts(model_uri, dst_path=str(folder))) / "data/model"
 
 

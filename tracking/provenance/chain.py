@@ -11,6 +11,8 @@ from lvseg.core.hashes import canonical_json, sha256_text, weights_hash
 from lvseg.core.places import ROOT
 from tracking.provenance.raw_data import held, raw_data
 from tracking.registry.living_run import SAME, own_run, required_run
+from tracking.registry.recorded import recorded
+from tracking.registry.version_tags import tags_of
 from tracking.runs.store import Store, reason
 from tracking.scores.results import PATIENTS, summary_of
 
@@ -104,8 +106,9 @@ def _weights(path: Path) -> str:
 
 def _commit(version: "ModelVersion", root: Path) -> Link:
     """Look whether this repository has the commit, for good, and whether it holds the code."""
-    name, commit = "git commit", version.tags.get("lvseg.git_commit", "none")
-    if version.tags.get("lvseg.git_dirty") != "false":
+    tags = tags_of(version)
+    name, commit = "git commit", recorded(tags, "git_commit", "none")
+    if tags.get("lvseg.git_dirty") != "false":
         remedy = "code or parameters differed from it, no commit holds them: commit and train again"
         return Link(name, MISSING, commit, remedy)
     try:
@@ -125,9 +128,10 @@ def _commit(version: "ModelVersion", root: Path) -> Link:
 def _data(version: "ModelVersion", root: Path) -> list[Link]:
     """Look whether raw data, shards and split are in DVC's cache or remote, or can be made again."""
     names = ("raw", "shards", "split")
-    hashes = {name: version.tags.get(f"lvseg.dvc.{name}", "") for name in names}
+    tags = tags_of(version)
+    hashes = {name: recorded(tags, f"dvc.{name}", "") for name in names}
     try:
-        raw = raw_data(version.tags.get("lvseg.git_commit", "none"), root)
+        raw = raw_data(recorded(tags, "git_commit", "none"), root)
         maker = "" if raw.cached else f"made again by the stage {raw.stage}"
     except UserError:  # the link of the commit says so
         maker = ""
@@ -185,7 +189,7 @@ def _test(store: Store, version: "ModelVersion", run: "Run | None") -> Link:
 
 def _flow(version: "ModelVersion", root: Path) -> Link:
     """Name the flow run, which only Prefect could be asked for, and what it kept in git."""
-    name, flow_run = "flow run", version.tags.get("lvseg.flow_run")
+    name, flow_run = "flow run", tags_of(version).get("lvseg.flow_run")
     if flow_run is None:
         return Link(name, NOTED, "none", "trained without Prefect")
     ref = f"{_FLOWS}/runs/{flow_run}"

@@ -1,5 +1,6 @@
 """DVC, run in a process of its own, and the settings by which a worktree shares the cache of another."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from lvseg.core.environment import OF_A_RUN, command_environment
 from lvseg.core.errors import UserError
-from lvseg.core.places import ROOT
+from lvseg.core.places import ROOT, state_home
 
 LINKS = "reflink,hardlink,symlink,copy"  # data is a link into the cache where the file system can
 _QUOTES = ('"', "'", '"""', "'''")  # as ConfigObj, which reads the file for DVC, knows them
@@ -15,7 +16,22 @@ _QUOTES = ('"', "'", '"""', "'''")  # as ConfigObj, which reads the file for DVC
 
 def dvc_environment(**settings: str) -> dict[str, str]:
     """Return the environment of a DVC that knows nothing of a run around it, with `settings` in it."""
-    return command_environment(OF_A_RUN, DVC_NO_ANALYTICS="1", **settings)
+    return command_environment(
+        OF_A_RUN, **{"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": private_site_cache(), **settings}
+    )
+
+
+def private_site_cache() -> str:
+    """Return the folder in which DVC remembers files, made for its owner alone.
+
+    DVC unpickles what lies there, and its own choice, `/var/tmp/dvc`, is open to every user of the machine.
+    """
+    if chosen := os.environ.get("DVC_SITE_CACHE_DIR"):
+        return chosen
+    folder = state_home() / "dvc"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)  # DVC makes it for all if it is the first
+    return str(folder)
 
 
 def dvc(*arguments: str, root: Path = ROOT, **settings: str) -> str:

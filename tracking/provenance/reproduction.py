@@ -21,6 +21,8 @@ from lvseg.data.examples import SHARDS, SPLIT
 from tracking.provenance.checkout import temporary_worktree, undisturbed
 from tracking.provenance.dvc_command import dvc, dvc_environment
 from tracking.provenance.raw_data import Raw, raw_data, write_pointer
+from tracking.registry.recorded import recorded
+from tracking.registry.version_tags import tags_of
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -81,7 +83,7 @@ def plan(version: "ModelVersion", summary: Mapping[str, Any], root: Path = ROOT)
     Raises:
         UserError: its chain is broken where nothing can be built without it.
     """
-    tags = version.tags
+    tags = tags_of(version)
     wanted = {
         "shards": "shards_hash", "split": "split_hash", "inputs": "fingerprint", "weights": "weights_hash",
     }  # fmt: skip
@@ -95,7 +97,7 @@ def plan(version: "ModelVersion", summary: Mapping[str, Any], root: Path = ROOT)
             f"v{version.version} was trained from code or parameters that no commit holds: it cannot be built "
             "again; commit and train anew"
         )
-    commit = tags["lvseg.git_commit"]
+    commit = recorded(tags, "git_commit")
     raw = raw_data(commit, root)
     if not raw.public and not (state_home() / KEY).is_file():
         raise UserError(
@@ -104,10 +106,10 @@ def plan(version: "ModelVersion", summary: Mapping[str, Any], root: Path = ROOT)
         )
     return Plan(
         commit=commit,
-        stage=tags["lvseg.stage"],
-        model=tags["lvseg.model"],
+        stage=recorded(tags, "stage"),
+        model=recorded(tags, "model"),
         raw=raw,
-        raw_hash=tags.get("lvseg.dvc.raw", ""),
+        raw_hash=recorded(tags, "dvc.raw", ""),
         recorded={name: tags[f"lvseg.{tag}"] for name, tag in wanted.items()},
         device=tags.get("lvseg.device", "unknown"),
         surroundings=summary.get("inputs", {}).get("surroundings", {}),

@@ -10,6 +10,7 @@ from lvseg.card.card_page import render, summary
 from lvseg.card.facts import Facts
 from lvseg.core.places import ROOT
 from tracking.registry.living_run import required_run
+from tracking.registry.version_tags import tags_of
 from tracking.runs.store import Store
 from tracking.scores.results import result_of
 from tracking.server.mlflow_internals import patience, run_route
@@ -49,7 +50,7 @@ def facts_of(store: Store, version: "ModelVersion", run: "Run") -> Facts:
         UserError: the run was never evaluated.
     """
     result = result_of(store, run)
-    both = {**run.data.tags, **version.tags}  # what the version says counts
+    both = {**run.data.tags, **tags_of(version)}  # what the version says counts
     tags = {name.removeprefix("lvseg."): value for name, value in both.items() if name.startswith("lvseg.")}
     # Of a model out of DVC's cache the run begins when it was logged.
     seen = None if tags.get("restored") == "true" else run.info.start_time / 1000

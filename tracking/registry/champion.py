@@ -5,14 +5,20 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lvseg.core.errors import UserError
 from lvseg.core.files import atomic_path
 from lvseg.core.places import state_home
-from tracking.registry.living_run import has_model, living_run
+from tracking.registry import manifest
+from tracking.registry.living_run import required_run
+from tracking.registry.recorded import recorded
 from tracking.registry.versions import CHAMPION, MODEL, number_of, version_of
 from tracking.runs.required import required_store
-from tracking.runs.store import reason
+from tracking.runs.store import Store, reason
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
 
 _FOLDER = "name the folder of a model: `--model models/unet`"
 _GET_ONE = f"`make repro` and `lvseg promote` make one; or {_FOLDER}"
@@ -48,20 +54,56 @@ def fetched(wanted: str = CHAMPION) -> Fetched:
         version = version_of(store, wanted)
     except UserError:
         raise UserError(f"{MODEL} has no {wanted}: {_GET_ONE}") from None
-    weights = version.tags.get("lvseg.weights_hash", "")
-    home = state_home() / "models" / (weights or f"{MODEL}-{number_of(version)}")
+    name = f"{MODEL} v{number_of(version)}"
+    weights, source = recorded(version.tags, "weights_hash"), _source(store, version)
+    home = state_home() / "models" / weights
     if not (home / "run.json").is_file():
         from tracking.model.package import downloaded
 
         with tempfile.TemporaryDirectory() as temporary, atomic_path(home) as folder:
-            source = version.source
-            if not has_model(store, version) and (run := living_run(store, version)):
-                source = run.data.tags.get("lvseg.model_uri", source)  # the same model, logged once more
             try:
-                shutil.copytree(downloaded(source, Path(temporary)), folder)
+                found = downloaded(source, Path(temporary))
+                folder.mkdir()
+                for file in manifest.FILES:
+                    shutil.copyfile(found / file, folder / file)
             except Exception as error:
-                wanted = f"{MODEL} v{number_of(version)}"
-                raise UserError(f"{wanted} cannot be fetched ({reason(error)}); {_GET_ONE}") from None
-    if json.loads((home / "run.json").read_text(encoding="utf-8"))["weights_hash"] != weights:
-        raise UserError(f"{home} holds another model than {MODEL} v{number_of(version)}: delete that folder")
+                raise UserError(f"{name} cannot be fetched ({reason(error)}); {_GET_ONE}") from None
+            _check(version, folder, weights)
+    _check(version, home, weights)
     return Fetched(home, f"v{number_of(version)}")
+
+
+def _check(version: "ModelVersion", folder: Path, weights: str) -> None:
+    """Refuse another model than the one that was registered; the weights themselves are hashed when they are loaded.
+
+    Raises:
+        UserError: it is another, or nobody signed it who must.
+    """
+    try:
+        told = json.loads((folder / "run.json").read_text(encoding="utf-8"))["weights_hash"]
+    except (ValueError, KeyError, TypeError):
+        told = None
+    if told != weights:
+        raise UserError(
+            f"{folder} holds another model than {MODEL} v{number_of(version)}: delete that folder"
+        )
+    manifest.check(version, folder)
+
+
+def _source(store: Store, version: "ModelVersion") -> str:
+    """Return the address of a version's model, which is the one that its run logged.
+
+    Where that run was deleted, it is the model of another run of the same training, logged once more.
+
+    Raises:
+        UserError: the version claims another, or no run is left.
+    """
+    run = required_run(store, version)
+    source = recorded(run.data.tags, "model_uri")
+    same = run.data.tags.get("lvseg.weights_hash") == version.tags.get("lvseg.weights_hash")
+    if not same or (run.info.run_id == version.run_id and version.source != source):
+        raise UserError(
+            f"{MODEL} v{number_of(version)} says that it is the model of the run {run.info.run_name}, and is "
+            "another: somebody has changed it in the tracking store"
+        )
+    return source

@@ -11,9 +11,11 @@ import pandas as pd
 from lvseg.core.errors import UserError
 from lvseg.evaluation.promotion import Contender, Decision, decide, in_words
 from lvseg.evaluation.promotion_params import PromotionParams
+from tracking.registry import manifest
 from tracking.registry.last_decision import LastDecision
 from tracking.registry.living_run import SAME, has_model, required_run, title_of
 from tracking.registry.succession import alone, crown, succeed_itself, was_rolled_back
+from tracking.registry.version_tags import version_tags
 from tracking.registry.versions import CHALLENGER, CHAMPION, DECISION, MODEL, alias_of, number_of, versions
 from tracking.runs import mlflow_runs
 from tracking.runs.store import Store, shown
@@ -27,7 +29,7 @@ Rescored = Callable[[Store, "Run", str], pd.DataFrame]
 
 
 def promote(
-    store: Store, run: "Run", rules: PromotionParams, rescored: Rescored, *, named: bool
+    store: Store, run: "Run", rules: PromotionParams, rescored: Rescored, models: Path, *, named: bool
 ) -> LastDecision:
     """Register an evaluated run, make it challenger, and champion if the rules allow.
 
@@ -35,10 +37,12 @@ def promote(
 
     Args:
         rescored: returns the scores by patient of an older run on the test set of a hash.
+        models: the folder of the trainings here.
         named: whether a person asked for this very run: only then may it come back after a rollback.
 
     Raises:
-        UserError: the run was not evaluated, or the champion has no run any more or cannot be scored on its test set.
+        UserError: the run was not evaluated, the champion has no run any more or cannot be scored on its test set, or
+            the store holds another model than `models`.
     """
     candidate = result_of(store, run)
     with alone():
@@ -46,6 +50,7 @@ def promote(
         holder = champion and required_run(store, champion)
         table = holder and _patients(store, holder, candidate, rescored)  # may refuse: nothing is written yet
         version = _registered(store, run)
+        manifest.attest(store, version, models)
         if champion and number_of(champion) == number_of(version):
             return _outcome(store, version, run, promoted=True, reason="it is the champion already")
         if champion and _same_training(champion, version.tags):
@@ -95,7 +100,7 @@ def candidate(store: Store, models: Path, reports: Path) -> "Run":
 
 
 def _registered(store: Store, run: "Run") -> "ModelVersion":
-    """Return the version of a run, made if it is missing; it bears the run's tags of origin."""
+    """Return the version of a run, made if it is missing; it says where the run comes from."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -103,11 +108,11 @@ def _registered(store: Store, run: "Run") -> "ModelVersion":
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    tags = {key: value for key, value in run.data.tags.items() if key.startswith("lvseg.")}
+    tags = version_tags(run.data.tags)
     for version in versions(store):
         if _same_training(version, tags) and has_model(store, version):
             return _in_step(store, version, tags)
-    model_uri = tags["lvseg.model_uri"]
+    model_uri = run.data.tags["lvseg.model_uri"]
     return store.client.create_model_version(
         MODEL,
         model_uri,

@@ -9,6 +9,7 @@ from filelock import FileLock
 from lvseg.core.errors import UserError
 from lvseg.core.places import state_home
 from tracking.registry import last_decision
+from tracking.registry.champion_run import mark_champion
 from tracking.registry.living_run import living_run
 from tracking.registry.versions import CHALLENGER, CHAMPION, DECISION, MODEL, alias_of, number_of, versions
 from tracking.runs.store import Store, warn
@@ -35,6 +36,7 @@ def crown(store: Store, version: "ModelVersion", champion: "ModelVersion | None"
             store.client.delete_model_version_tag(MODEL, number_of(same), ROLLED_BACK)
     store.client.set_registered_model_alias(MODEL, CHAMPION, number_of(version))
     store.client.delete_registered_model_alias(MODEL, CHALLENGER)
+    mark_champion(store)
     last_decision.forget()
 
 
@@ -82,6 +84,7 @@ def roll_back(store: Store) -> "tuple[ModelVersion, ModelVersion | None]":
         store.client.set_model_version_tag(MODEL, number_of(champion), ROLLED_BACK, "true")
         store.client.set_registered_model_alias(MODEL, CHAMPION, number_of(back))
         _remember(store, former)
+        mark_champion(store)
         last_decision.forget()
         gone, here = number_of(champion), number_of(back)
         _note(store, champion, {"promoted": False, "reason": f"rolled back, v{here} took its place again"})

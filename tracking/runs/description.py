@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lvseg.core.hashes import canonical_json, sha256_text
+from lvseg.pages.headlines import HEADLINES, cells, synthetic, tested
 from tracking.runs.mlflow_runs import set_tags
 from tracking.runs.overridden_params import overridden
 from tracking.runs.store import Store
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 TABLES = ("evaluation/per_patient.json", "evaluation/per_slice.json")  # as `log_table` writes them
+SYNTHETIC = "lvseg.synthetic"  # tag: how many of the test patients are a phantom's
 _PICTURE = "pictures/overlays.png"
 _ORIGIN = {
     "data": "lvseg.data",
@@ -22,16 +24,6 @@ _ORIGIN = {
     "code": "lvseg.git_commit",
     "weights": "lvseg.weights_hash",
     "test set": "lvseg.test_hash",
-}
-
-HEADLINES = {
-    "dice_patient_mean": ("Dice, patients", 3),
-    "dice_slice_mean": ("Dice, contours", 3),
-    "dm": ("DM", 3),
-    "apd_mm": ("APD, mm", 2),
-    "good_percent": ("good contours, %", 1),
-    "hd95_mm": ("95th percentile of distances, mm", 1),
-    "ef_mae_pp": ("EF error, points", 1),
 }
 
 
@@ -59,6 +51,7 @@ def describe(
             "lvseg.pipeline": pipeline,
             f"lvseg.pipeline.{pipeline}": "true",
             "lvseg.data": data,
+            SYNTHETIC: str(test.get("synthetic", 0)),
             **tables_tag(TABLES),
         },
     )
@@ -71,14 +64,14 @@ def describe(
 
 def description(run: "Run", scores: Mapping[str, Any], test: Mapping[str, Any], picture: str | None) -> str:
     """Return the description of a run in Markdown; `picture` is the artifact to show, if there is one."""
-    known = {name: scores[name] for name in HEADLINES if scores.get(name) is not None}
+    warning = synthetic(test)
     lines = [
-        "| " + " | ".join(HEADLINES[name][0] for name in known) + " |",
-        "|" + "---|" * len(known),
-        "| " + " | ".join(f"{value:.{HEADLINES[name][1]}f}" for name, value in known.items()) + " |",
+        *([f"**{warning}**", ""] if warning else []),
+        "| " + " | ".join(headline.head for headline in HEADLINES) + " |",
+        "|" + "---|" * len(HEADLINES),
+        "| " + " | ".join(cells(scores, test["patients"])) + " |",
         "",
-        f"Tested on {test['slices']} contoured slices of {test['patients']} patients that it has not seen, "
-        f"{sum(test['left_out'].values())} left out by flag; {scores['missed']} contours missed. "
+        f"{tested(test)} It has seen none of them, and missed {scores['missed']} contours. "
         "`lvseg compare` holds it against others.",
         "",
         *_overrides(run),

@@ -61,12 +61,28 @@ def set_tags(store: Store, run_id: str, tags: dict[str, str]) -> None:
 
 def logged_epochs(store: Store, run_id: str) -> set[int]:
     """Return the epochs that a run has; the metrics of an epoch arrive in one call, so one metric tells."""
-    return {entry.step for entry in store.client.get_metric_history(run_id, "loss")}
+    return {entry.step for entry in _losses(store, run_id)}
 
 
 def epoch_metrics(number: int, metrics: dict[str, float], timestamp_ms: int) -> list[Metric]:
-    """Return the metrics of one epoch as MLflow takes them."""
-    return [Metric(key, value, timestamp_ms, number) for key, value in metrics.items()]
+    """Return the metrics of one epoch as MLflow takes them, by the names of `_metric`."""
+    return [Metric(_metric(key), value, timestamp_ms, number) for key, value in metrics.items()]
+
+
+def _metric(name: str) -> str:
+    """Return what a metric of `history.csv` is called in MLflow: `train/dice`, `validation/dice`.
+
+    Not by its bare name: MLflow's pages sort names, and would put the Dice of the training first, by which an
+    overfitted model leads.
+    """
+    return f"validation/{name.removeprefix('val_')}" if name.startswith("val_") else f"train/{name}"
+
+
+def _losses(store: Store, run_id: str) -> list[Metric]:
+    """Return the losses of the epochs of a run; runs of old have them under the bare name."""
+    return [
+        entry for name in (_metric("loss"), "loss") for entry in store.client.get_metric_history(run_id, name)
+    ]
 
 
 def mark_dead(store: Store) -> list[str]:
@@ -79,7 +95,7 @@ def mark_dead(store: Store) -> list[str]:
     dead = [run for run in running if not _alive(run.data.tags)]
     for run in dead:
         # The end is when it last spoke, not when it was found.
-        spoke = [entry.timestamp for entry in store.client.get_metric_history(run.info.run_id, "loss")]
+        spoke = [entry.timestamp for entry in _losses(store, run.info.run_id)]
         store.client.set_terminated(run.info.run_id, "KILLED", end_time=max([run.info.start_time, *spoke]))
     return [run.info.run_id for run in dead]
 
@@ -99,6 +115,6 @@ def _alive(tags: dict[str, str]) -> bool:
     try:
         process = psutil.Process(int(tags["lvseg.pid"]))
         same = abs(process.create_time() - float(tags["lvseg.pid_started"])) <= CLOCK_TOLERANCE
-        return same and process.status() != psutil.STATUS_ZOMBIE
+        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
     except (psutil.NoSuchProcess, KeyError, ValueError):
         return False

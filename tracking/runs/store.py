@@ -12,7 +12,7 @@ import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
@@ -151,8 +151,8 @@ def warn(message: str) -> None:
 
 def reason(error: BaseException) -> str:
     """Return the heart of an error of MLflow in one short line."""
-    text: Any = " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__
     cause = re.search(r"Caused by \w+\((.*)\)\)", text)
     if cause:
-        text = cause[1].rpartition(": ")[2].strip("'\"")
+        text = str(cause[1]).rpartition(": ")[2].strip("'\"")
     return text if len(text) <= 200 else text[:197] + "..."

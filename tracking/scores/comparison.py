@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from lvseg.comparison.compare import ComparedModel
 from lvseg.core.errors import UserError
+from tracking.registry.champion_run import champion_run
+from tracking.runs.description import SYNTHETIC
 from tracking.runs.store import Store
 from tracking.scores.results import EvaluatedRun, find_run, result_of
 from tracking.server.mlflow_internals import SYSTEM_MEMORY
@@ -45,11 +47,19 @@ def results(store: Store, names: Sequence[str]) -> list[EvaluatedRun]:
 def entries(store: Store, found: Sequence[EvaluatedRun]) -> list[ComparedModel]:
     """Return what a comparison needs of each result."""
     named = [result.title for result in found]
+    champion = champion_run(store)
+
+    def title(result: EvaluatedRun) -> str:
+        run_id = result.run.info.run_id
+        alone = named.count(result.title) == 1
+        is_champion = champion is not None and champion[0].info.run_id == run_id
+        return (
+            result.title + ("" if alone else f" ({run_id[:6]})") + (", the champion" if is_champion else "")
+        )
+
     return [
         ComparedModel(
-            result.title
-            if named.count(result.title) == 1
-            else f"{result.title} ({result.run.info.run_id[:6]})",
+            title(result),
             result.patients,
             result.slices,
             {name: value for name, value in result.run.data.params.items() if name != "parameters"},
@@ -57,6 +67,12 @@ def entries(store: Store, found: Sequence[EvaluatedRun]) -> list[ComparedModel]:
         )
         for result in found
     ]
+
+
+def synthetic(found: Sequence[EvaluatedRun]) -> int:
+    """Return how many of the test patients are a phantom's; runs of old say the name of their data alone."""
+    tags, patients = found[0].run.data.tags, len(found[0].patients)
+    return int(tags.get(SYNTHETIC, patients if tags.get("lvseg.data") == "phantom" else 0))
 
 
 def models(found: Sequence[EvaluatedRun], folder: Path) -> "list[TrainedModel]":

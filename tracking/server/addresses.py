@@ -8,6 +8,7 @@ from lvseg import params
 from tracking.runs.store import open_store, reason, shown, tracking_uri, warn
 from tracking.scores.evaluation import REPORT
 from tracking.server.mlflow_internals import run_route
+from tracking.server.runs_view import ranking
 
 
 @dataclass(frozen=True)
@@ -16,13 +17,15 @@ class RunAddress:
 
     Attributes:
         id, title: as MLflow has them.
-        page, report: addresses for a browser; None where no server shows the store.
+        page, report, ranking: addresses for a browser, of the run, of its report, and of the list of all runs ranked by
+            Dice; None where no server shows the store.
     """
 
     id: str
     title: str
     page: str | None
     report: str | None
+    ranking: str | None
 
 
 def model_of(workspace: Path, stage: str) -> Path | None:
@@ -43,19 +46,20 @@ def run_of(workspace: Path, model: Path) -> RunAddress | None:
     try:
         store = open_store(params.load(workspace / "params.yaml").tracking.experiment)
         run = mlflow_runs.find(store, summary["fingerprint"], summary["weights_hash"])
+        list_of_runs = ranking(store) if store.uri.startswith("http") else None
     except Exception as error:
         warn(f"the tracking store {shown(tracking_uri())} cannot be asked for runs ({reason(error)})")
         return None
     if run is None:
         return None
-    page = None
-    if store.uri.startswith("http"):
-        page = f"{shown(store.uri).rstrip('/')}/{run_route(store.experiment_id, run.info.run_id)}"
+    server = shown(store.uri).rstrip("/")
+    page = list_of_runs and f"{server}/{run_route(store.experiment_id, run.info.run_id)}"
     return RunAddress(
         id=run.info.run_id,
         title=run.info.run_name,
         page=page,
         report=page and f"{page}/artifacts/evaluation/{REPORT}",
+        ranking=list_of_runs and f"{server}/{list_of_runs}",
     )
 
 

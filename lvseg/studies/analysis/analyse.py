@@ -15,29 +15,33 @@ from lvseg.studies.analysis.segmentation import augmentation_disagreement, segme
 
 
 def analyse_study(
-    name: str, images: Sequence[Image], series: str | None, model: LoadedModel
-) -> tuple[StudyResult, list[SetAside]]:
+    name: str, images: Sequence[Image], set_aside: Sequence[SetAside], series: str | None, model: LoadedModel
+) -> StudyResult:
     """Find the short-axis cine of a study, segment it, measure it and assess the measurements.
 
     Args:
         name: of the study in all outputs.
         images: headers of all images of the study, whatever their series.
+        set_aside: the study's files that hold no image; the result lists them, too.
         series: number, UID or part of the description of the series to take; None lets the program choose.
         model: that segments.
-
-    Returns:
-        The result, and those images of the cine that could not be used, with the reason for each.
 
     Raises:
         UnreadableError: there is no short-axis cine that can be read, or no such series.
     """
-    cine, set_aside = stacking.stacked(short_axis.choose(images, series))
+    cine, unused = stacking.stacked(short_axis.choose(images, series))
     cine, segmentation = without_atrial_slices(cine, segment(model.segmenter, cine))
     measurements = measure(cine, segmentation.contours)
     disagreement = augmentation_disagreement(model.segmenter, cine, segmentation, measurements.ed_and_es)
     unlike = out_of_distribution(model.training_ranges, cine, measurements)
     assessment = assess(cine, measurements, disagreement, unlike)
-    result = StudyResult(
-        name, cine, segmentation.masks, segmentation.contours, measurements, assessment, model.facts
+    return StudyResult(
+        name=name,
+        cine=cine,
+        masks=segmentation.masks,
+        contours=segmentation.contours,
+        measurements=measurements,
+        assessment=assessment,
+        model=model.facts,
+        set_aside=(*set_aside, *unused),
     )
-    return result, set_aside

@@ -18,6 +18,7 @@ Verdict = Literal["ok", "look at it", "failed"]
 OK: Verdict = "ok"
 LOOK: Verdict = "look at it"
 FAILED: Verdict = "failed"
+NO_FILE = "There is no"  # begins the reason for each file that was promised and could not be written
 
 # Shares of the largest area of a slice at end-diastole.
 _TAPERED = 0.5  # an end slice smaller than this lies near the apex: the ventricle narrows to a point
@@ -58,8 +59,22 @@ def assess(
     quality = _quality(cine, measurements) | {"disagreement_percent": disagreement_percent}
     if failures := _failures(cine, measurements):
         return Assessment(FAILED, tuple(failures), quality)
-    doubts = [*_doubts(measurements, quality), *out_of_distribution]
+    doubts = [*cine.doubts, *_doubts(measurements, quality), *out_of_distribution]
     return Assessment(LOOK if doubts else OK, tuple(doubts), quality)
+
+
+def lacking(assessment: Assessment, missing: Mapping[str, str | None]) -> Assessment:
+    """Return an assessment that says which promised files are not there; a study without one is not `ok`.
+
+    Args:
+        assessment: of what was measured.
+        missing: by the name of each file why it was not written, None where it was.
+    """
+    reasons = tuple(f"{NO_FILE} {name}: {why}." for name, why in missing.items() if why)
+    if not reasons:
+        return assessment
+    verdict = LOOK if assessment.verdict == OK else assessment.verdict
+    return Assessment(verdict, (*assessment.reasons, *reasons), assessment.quality)
 
 
 def _failures(cine: Cine, measurements: Measurements) -> list[str]:

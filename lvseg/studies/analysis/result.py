@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lvseg.core.archives import SetAside
 from lvseg.dicom.cine import Cine
+from lvseg.dicom.header import Image
 from lvseg.studies.analysis.assessment import Assessment
 from lvseg.studies.analysis.measurements import Measurements
 
@@ -41,12 +43,13 @@ class StudyResult:
     Attributes:
         name: of the study in all outputs; it names no patient.
         cine: the N frames.
-        masks: (N, H, W) uint8, 1 in the predicted cavity.
+        masks: (N, H, W) uint8 label maps, a frame of the cine each: 1 in the predicted cavity, 0 elsewhere.
         contours: (N,) outline (n, 2) of each mask, x (column) and y (row) in pixels whose first centre is (0, 0);
             None where the mask is empty.
         measurements: volumes over the beat.
         assessment: verdict and reasons.
         model: that predicted the masks.
+        set_aside: files that were not used, with the reason for each; their names may name the patient.
     """
 
     name: str
@@ -56,3 +59,28 @@ class StudyResult:
     measurements: Measurements
     assessment: Assessment
     model: ModelFacts
+    set_aside: tuple[SetAside, ...] = ()
+
+    @property
+    def frame_slices(self) -> NDArray[np.int64]:
+        """(N,) the slice of each mask, from 1 at one end of the heart to S at the other."""
+        return np.array([frame.slice for frame in self.cine.frames], np.int64)
+
+    @property
+    def frame_phases(self) -> NDArray[np.int64]:
+        """(N,) the phase of each mask, from 1 on, counted within its slice."""
+        return np.array([frame.phase for frame in self.cine.frames], np.int64)
+
+    @property
+    def affines(self) -> NDArray[np.float64]:
+        """(N, 4, 4) of each mask: from (column, row, 0, 1) of a pixel's centre to patient coordinates in mm (LPS).
+
+        They are NaN where the source does not say where a frame lies, how it is turned, or how large its pixels are.
+        """
+        return np.stack([_affine(frame.image) for frame in self.cine.frames])
+
+
+def _affine(image: Image) -> NDArray[np.float64]:
+    """Return (4, 4) from a pixel to the patient, NaN unless the header says all of it."""
+    known = image.normal is not None and image.position is not None and image.spacing is not None
+    return np.asarray(image.affine) if known else np.full((4, 4), np.nan)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lvseg.dicom.cine import Cine
 from lvseg.imaging.boxes import Box
 from lvseg.inference.segmenter import VIEWS, Prediction, Segmenter
-from lvseg.studies.analysis.ventricle_regions import ventricle_regions
+from lvseg.studies.analysis.ventricle_regions import OnFirst, ventricle_regions
 
 _BATCH = 16  # frames that the network is shown at once: more are no faster on a CPU
 _BORDER = 8  # grid points kept around a region: more than a pixel of any frame measures
@@ -41,7 +41,9 @@ class Segmentation:
 def segment(segmenter: Segmenter, cine: Cine) -> Segmentation:
     """Segment all frames of a cine, in batches across slices and phases, with the model's test-time augmentation."""
     margins = _margins(segmenter, cine, range(len(cine.frames)), VIEWS[: segmenter.views])
-    regions = ventricle_regions(margins, np.array([frame.slice for frame in cine.frames]))
+    regions = ventricle_regions(
+        margins, np.array([frame.slice for frame in cine.frames]), _on_first(segmenter, cine)
+    )
     masks = np.zeros(cine.pixels.shape, np.uint8)
     contours: list[NDArray[np.float64] | None] = []
     for margin, region, mask in zip(margins, regions, masks, strict=True):
@@ -75,7 +77,9 @@ def augmentation_disagreement(
         return float("nan")
     positions = [cine.at[slice_, phases[slice_ % len(phases)]] for slice_ in range(1, cine.slices + 1)]
     margins = _margins(segmenter, cine, positions, [_MIRRORED_AND_TURNED])
-    regions = ventricle_regions(margins, np.array([cine.frames[i].slice for i in positions]))
+    regions = ventricle_regions(
+        margins, np.array([cine.frames[i].slice for i in positions]), _on_first(segmenter, cine)
+    )
     common = total = 0
     for position, margin, region in zip(positions, margins, regions, strict=True):
         mask = segmentation.masks[position].astype(bool)
@@ -96,6 +100,18 @@ def _margins(
 
     with ThreadPoolExecutor(1) as ahead:  # the next frames are made ready while the network looks at these
         return np.concatenate([segmenter.margins(batch, views) for batch in ahead.map(on_grid, parts)])
+
+
+def _on_first(segmenter: Segmenter, cine: Cine) -> list[OnFirst] | None:
+    """Return how the network's grid of each slice lies on that of the first; None where all are one."""
+    if cine.placements is None:
+        return None
+    shape = (cine.pixels.shape[1], cine.pixels.shape[2])
+    points_per_mm = np.array(segmenter.grid.steps(shape, cine.spacing_mm)) / cine.spacing_mm
+    scale = np.diag(points_per_mm)
+    return [
+        OnFirst(scale @ one.matrix @ np.linalg.inv(scale), scale @ one.offset_mm) for one in cine.placements
+    ]
 
 
 def _on_frame(

@@ -8,6 +8,10 @@ strongest region that touches it counts. A frame beyond base or apex is empty wh
 Strength is the sum of squared margins, for the reason that `lvseg.inference.segmenter.Segmenter.one_region` gives.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -16,17 +20,45 @@ from lvseg.imaging.boxes import Box
 
 # Share of a slice's phases in which a region must be there; the cavity at the apex is gone for much of the beat.
 _PRESENT = 0.2
+_HALF = 0.5  # of a moved point's share in a region
 _NEIGHBOURS = ndimage.generate_binary_structure(3, 3)  # voxels that share a corner are one body
 
 
-def ventricle_regions(margins: NDArray[np.float32], slices: NDArray[np.int64]) -> NDArray[np.bool_]:
+@dataclass(frozen=True)
+class OnFirst:
+    """How the grid of a slice lies on that of the first slice.
+
+    A point p, counted in grid points from the middle, lies at `matrix` @ p + `offset` there.
+
+    Attributes:
+        matrix: (2, 2).
+        offset: (2,).
+    """
+
+    matrix: NDArray[np.float64]
+    offset: NDArray[np.float64]
+
+    def to_first(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return values (size, size) of the slice on the grid of the first, 0 where there are none."""
+        back = np.linalg.inv(self.matrix)
+        return _moved(values, back, -back @ self.offset)
+
+    def from_first(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return values (size, size) on the grid of the first on the slice's own."""
+        return _moved(values, self.matrix, self.offset)
+
+
+def ventricle_regions(
+    margins: NDArray[np.float32], slices: NDArray[np.int64], placed: Sequence[OnFirst] | None = None
+) -> NDArray[np.bool_]:
     """Return the ventricle's region of each of N frames, holes filled, (N, size, size).
 
     Args:
         margins: (N, size, size), above 0 in what the network takes for the cavity.
         slices: (N,) number of the slice of each frame, from 1, in ascending order.
+        placed: of each slice; None where all lie straight behind the first.
     """
-    body = _ventricle_body(margins, slices)
+    body = _ventricle_body(margins, slices, placed)
     regions = np.zeros(margins.shape, np.bool_)
     for margin, slice_, region in zip(margins, slices, regions, strict=True):
         near, positive = body[slice_ - 1], margin > 0
@@ -41,18 +73,38 @@ def ventricle_regions(margins: NDArray[np.float32], slices: NDArray[np.int64]) -
     return regions
 
 
-def _ventricle_body(margins: NDArray[np.float32], slices: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return where the ventricle is during the beat, (S, size, size) for S slices."""
+def _moved(values: NDArray[np.float64], matrix: NDArray[Any], offset: NDArray[Any]) -> NDArray[np.float64]:
+    """Return what lies at `matrix` @ p + `offset` for each point p, both counted from the middle."""
+    middle = (np.array(values.shape) - 1) / 2
+    return np.asarray(ndimage.affine_transform(values, matrix, middle + offset - matrix @ middle, order=1))
+
+
+def _ventricle_body(
+    margins: NDArray[np.float32], slices: NDArray[np.int64], placed: Sequence[OnFirst] | None
+) -> NDArray[np.bool_]:
+    """Return where the ventricle is during the beat, (S, size, size) for S slices, each on its own grid."""
     count, size = int(slices[-1]), margins.shape[1:]
     present, strength = np.zeros((count, *size), np.bool_), np.zeros((count, *size))
     for number in range(1, count + 1):
         in_slice = margins[slices == number]
         present[number - 1] = (in_slice > 0).mean(axis=0) >= _PRESENT
         strength[number - 1] = np.square(np.maximum(in_slice, 0), dtype=np.float64).mean(axis=0)
+    if placed:
+        present = (
+            np.stack([one.to_first(own.astype(float)) for one, own in zip(placed, present, strict=True)])
+            >= _HALF
+        )
+        strength = np.stack([one.to_first(own) for one, own in zip(placed, strength, strict=True)])
     bridged = present.copy()
     bridged[1:-1] |= present[:-2] & present[2:]
     labels, bodies = ndimage.label(bridged, _NEIGHBOURS)
     if not bodies:
         return present
     total = ndimage.sum_labels(strength, labels, range(1, bodies + 1))
-    return np.asarray(labels == 1 + int(np.argmax(total)))
+    body = np.asarray(labels == 1 + int(np.argmax(total)))
+    if placed:
+        return (
+            np.stack([one.from_first(own.astype(float)) for one, own in zip(placed, body, strict=True)])
+            >= _HALF
+        )
+    return body

@@ -1,6 +1,7 @@
 """Thousands of studies: one process per worker, one input at a time, nothing held in memory of those that are done."""
 
 import multiprocessing
+import os
 import shutil
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from lvseg.core.errors import UserError
+from lvseg.core.files import shown
 from lvseg.studies.analysis.assessment import FAILED, LOOK, OK, Verdict
 from lvseg.studies.cohort import worker
 from lvseg.studies.cohort.journal import Journal
@@ -29,10 +31,12 @@ class Summary:
     Attributes:
         verdicts: how many studies have each verdict.
         seconds: that it took.
+        incomplete: how many studies lack a file that was asked for.
     """
 
     verdicts: Counter[Verdict]
     seconds: float
+    incomplete: int = 0
 
     @property
     def failed(self) -> int:
@@ -54,7 +58,7 @@ def predict(paths: Sequence[Path], order: Order, workers: int) -> Summary:
     Raises:
         UserError: the output folder cannot be written, or the model cannot be read.
     """
-    begin, verdicts = time.perf_counter(), Counter[Verdict]()
+    begin, verdicts, incomplete = time.perf_counter(), Counter[Verdict](), 0
     journal = Journal(order.out)
     with worker.writing(order.out):
         order.out.mkdir(parents=True, exist_ok=True)
@@ -62,17 +66,28 @@ def predict(paths: Sequence[Path], order: Order, workers: int) -> Summary:
         _remove_unfinished(order.out)
     with tqdm(total=len(paths), desc="predict", unit="study", disable=not sys.stderr.isatty()) as bar:
         try:
-            for outcomes in _outcomes(paths, order, workers):
+            for name, outcomes in zip(_names(paths), _outcomes(paths, order, workers), strict=True):
                 for outcome in outcomes:
                     verdicts[outcome.verdict] += 1
-                    bar.write(f"{outcome.study}  {outcome.verdict:<10}  {outcome.words}", file=sys.stdout)
+                    incomplete += not outcome.complete
+                    told = f"{outcome.study}  {outcome.verdict:<10}  {name}: {outcome.words}"
+                    bar.write(told, file=sys.stdout)
                 bar.update()
                 sys.stdout.flush()
         finally:
             with worker.writing(order.out):
                 journal.write_tables()
                 measurements_table.write(order.out)
-    return Summary(verdicts, time.perf_counter() - begin)
+    return Summary(verdicts, time.perf_counter() - begin, incomplete)
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Return what the terminal calls the inputs: their paths below the folder that holds all of them.
+
+    Beside the pseudonym, on the terminal alone: who looks at it has just named them.
+    """
+    home = Path(os.path.commonpath([path.parent for path in paths]))
+    return [shown(path if home == Path(path.anchor) else path.relative_to(home)) for path in paths]
 
 
 def _remove_unfinished(out: Path) -> None:
@@ -126,6 +141,12 @@ def words(summary: Summary, out: Path) -> str:
     """
     total = sum(summary.verdicts.values())
     parts = ", ".join(f"{summary.verdicts[verdict]} {verdict}" for verdict in (OK, LOOK, FAILED))
+    lacking = (
+        f"{summary.incomplete} without a file that was asked for, see its report"
+        if summary.incomplete
+        else ""
+    )
+    parts = ", ".join(filter(None, (parts, lacking)))
     return (
         f"\n{total} stud{'y' if total == 1 else 'ies'} in {summary.seconds:.0f} s: {parts}\n\n"
         f"{out}/measurements.csv     a row per study; the same in measurements.parquet\n"

@@ -1,19 +1,23 @@
 """What lies behind a path: the images of one study, or of each study that a DICOMDIR lists."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lvseg.core.archives import Item, SetAside, UnreadableError, walk
 from lvseg.core.errors import UserError
+from lvseg.core.files import shown
 from lvseg.dicom import dicomdir
 from lvseg.dicom.header import Image
+from lvseg.dicom.limits import LEAST_SLICES
 from lvseg.dicom.multiframe import read_images
+from lvseg.dicom.planes import stacks_of
 
 _DICOMDIR = "DICOMDIR"  # the name that the standard prescribes (PS3.10 8.6)
 _LIST_SUFFIX = ".txt"
 _MODALITIES = ("", "MR")  # that are read; an image that does not say its modality may be of any
+_SHOWN_REASONS = 3  # for which no file could be read
 _NAMED_PATIENTS = 5  # in the message of a refusal
 
 
@@ -22,11 +26,13 @@ class RefusedError(Exception):
 
     Attributes:
         reason: the same without patients, which may be stored.
+        folder: whose files and folders are inputs each; None where they are not.
     """
 
-    def __init__(self, message: str, reason: str | None = None) -> None:
+    def __init__(self, message: str, reason: str | None = None, folder: Path | None = None) -> None:
         super().__init__(message)
         self.reason = reason or message
+        self.folder = folder
 
 
 @dataclass(frozen=True)
@@ -50,11 +56,14 @@ def inputs(arguments: Sequence[Path]) -> list[Path]:
     """Return the inputs that arguments name, absolute: a text file lists one path per line, others are inputs.
 
     Raises:
-        UserError: a list cannot be read, or there is no input.
+        UserError: a list cannot be read, an argument does not exist, or there is no input. A line of a list that does
+            not exist is found out later: it holds up no other study.
     """
     paths: list[Path] = []
     for argument in arguments:
         if argument.suffix.lower() != _LIST_SUFFIX or argument.is_dir():
+            if not argument.exists():
+                raise UserError(f"{shown(argument)}: there is no such file or folder; nothing was written")
             paths.append(argument)
             continue
         try:
@@ -101,17 +110,36 @@ def studies(*paths: Path) -> list[StudyImages]:
     patients = sorted({image.patient_id for image in images})
     if len(patients) > 1:
         names = ", ".join(patients[:_NAMED_PATIENTS]) + (", ..." if len(patients) > _NAMED_PATIENTS else "")
+        holds = f"{len({(image.patient_id, image.study_uid) for image in images})} studies of {len(patients)} patients"
         remedy = "name the folder of each, or their DICOMDIR"
+        apart = len(paths) == 1 and paths[0].is_dir() and _lie_apart(paths[0], images)
         raise RefusedError(
-            f"images of {len(patients)} patients ({names}): {remedy}",
-            f"images of {len(patients)} patients: {remedy}",
+            f"{holds} ({names}): {remedy}", f"{holds}: {remedy}", folder=paths[0] if apart else None
         )
     if not images:
-        reasons = sorted({file.reason for file in set_aside})
-        raise RefusedError(
-            f"no readable MR image among {len(items)} files" + (f" ({reasons[0]})" if reasons else "")
-        )
+        raise RefusedError(f"no readable MR image among {len(items)} files{_why(set_aside)}")
     return _by_study(images, set_aside)
+
+
+def _why(set_aside: Sequence[SetAside]) -> str:
+    """Return the most frequent reasons for which files were set aside, each with its count."""
+    counts = Counter(file.reason for file in set_aside).most_common()
+    if not counts:
+        return ""
+    if len(counts) == 1:
+        return f" ({counts[0][0]})"
+    told = "; ".join(f"{count} x {reason}" for reason, count in counts[:_SHOWN_REASONS])
+    return f" ({told}{'; and others' if len(counts) > _SHOWN_REASONS else ''})"
+
+
+def _lie_apart(folder: Path, images: Sequence[Image]) -> bool:
+    """Return whether each file and folder in a folder holds the images of one patient."""
+    patients: dict[str, set[str]] = defaultdict(set)
+    for image in images:
+        item = image.item
+        inside = Path(item.place if item.member >= 0 else Path(item.place, item.name)).relative_to(folder)
+        patients[inside.parts[0]].add(image.patient_id)
+    return all(len(of_one) == 1 for of_one in patients.values())
 
 
 def _listed_studies(item: Item) -> list[StudyImages]:
@@ -151,5 +179,22 @@ def _by_study(images: Sequence[Image], set_aside: list[SetAside]) -> list[StudyI
         groups[image.patient_id, image.study_uid].append(image)
     return [
         StudyImages(patient, uid, of_study, [] if number else set_aside)
-        for number, ((patient, uid), of_study) in enumerate(sorted(groups.items()))
+        for number, ((patient, uid), of_study) in enumerate(sorted(_pieces_joined(groups).items()))
     ]
+
+
+def _pieces_joined(groups: Mapping[tuple[str, str], list[Image]]) -> dict[tuple[str, str], list[Image]]:
+    """Return the images by patient and study, those joined that anonymisers took apart: a study UID for each slice.
+
+    Pieces belong together where they share a series or a frame of reference, and none of them is a stack by itself.
+    """
+    joined: dict[tuple[str, str], list[Image]] = {}
+    homes: dict[tuple[str, str], tuple[str, str]] = {}
+    for key, images in sorted(groups.items()):
+        whole = any(len(stack.counts) >= LEAST_SLICES for stack in stacks_of(images))
+        shared = {(key[0], uid) for image in images for uid in (image.series_uid, image.reference_uid) if uid}
+        home = next((homes[one] for one in sorted(shared) if one in homes), key) if not whole else key
+        joined.setdefault(home, []).extend(images)
+        if not whole:
+            homes.update(dict.fromkeys(shared, home))
+    return joined

@@ -1,6 +1,7 @@
 """The process that predicts: it loads the model once and takes one input after the other."""
 
 import os
+import shlex
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from lvseg.core.archives import SetAside, UnreadableError
 from lvseg.core.errors import UserError
 from lvseg.core.files import atomic_path, shown
 from lvseg.data.pseudonyms import study_name
-from lvseg.studies.analysis.assessment import OK, Verdict
+from lvseg.studies.analysis.assessment import NO_FILE, OK, Verdict
 from lvseg.studies.cohort import inputs
 from lvseg.studies.cohort.journal import Journal, JournalEntry
 from lvseg.studies.cohort.order import Order
@@ -35,11 +36,13 @@ class Outcome:
         study: its name in the outputs.
         verdict: on it.
         words: the measurements or the reason; they may name a patient, for they are not stored.
+        complete: whether every file that was asked for is there.
     """
 
     study: str
     verdict: Verdict
     words: str
+    complete: bool = True
 
 
 class Worker:
@@ -56,7 +59,7 @@ class Worker:
         from lvseg.core import backend
         from lvseg.studies.analysis.loaded_model import load_model
 
-        backend.prepare(self._order.threads, seed=0)  # nothing is drawn by chance
+        backend.prepare(self._order.threads, seed=None)
         return load_model(self._order.model, self._order.facts)
 
     def predict(self, path: Path) -> list[Outcome]:
@@ -73,7 +76,7 @@ class Worker:
                 return [_known(self._order.out, name) for name in entry.studies]
             studies = inputs.studies(path)
         except inputs.RefusedError as error:
-            return [failed(self._order, path, str(error), error.reason)]
+            return [failed(self._order, path, str(error) + self._one_by_one(error.folder), error.reason)]
         outcomes, set_aside = [], []
         with writing(self._order.out):
             self._journal.begin(path)
@@ -87,6 +90,13 @@ class Worker:
             self._journal.done(entry)
         return outcomes
 
+    def _one_by_one(self, folder: Path | None) -> str:
+        """Return the command that takes each study of a folder, behind a reason; "" without such a folder."""
+        if folder is None:
+            return ""
+        command = f"lvseg predict --out {shlex.quote(str(self._order.out))} {shlex.quote(str(folder))}/*"
+        return f"; `{shown(command)}` takes one after the other"
+
     def _study(self, path: Path, study: inputs.StudyImages) -> tuple[Outcome, list[SetAside]]:
         """Predict one study of an input and write its folder; return also the files that were not used."""
         from lvseg.studies.analysis.analyse import analyse_study
@@ -98,18 +108,17 @@ class Worker:
             words = f"the same study as {other}: put the files of both into one folder"
             return failed(order, path, words, "another input holds the same study"), study.set_aside
         try:
-            result, unused = analyse_study(name, study.images, order.series, self._model)
+            result = analyse_study(name, study.images, study.set_aside, order.series, self._model)
         except UnreadableError as error:
-            record, unused = record_of_failure(name, f"{error}.", study.set_aside, order.facts), []
+            record = record_of_failure(name, f"{error}.", study.set_aside, order.facts)
             result = None
-        set_aside = study.set_aside + unused
         with writing(order.out), atomic_path(order.out / name) as folder:
             folder.mkdir()
             if result:
-                record = study_folder.write(folder, result, set_aside, order.outputs)
+                record = study_folder.write(folder, result, order.outputs)
             else:
                 write_record(folder, record)
-        return _outcome(record), set_aside
+        return _outcome(record), list(result.set_aside) if result else study.set_aside
 
 
 _worker: Worker | None = None
@@ -166,7 +175,7 @@ def failed(order: Order, path: Path, message: str, reason: str) -> Outcome:
             folder.mkdir()
             write_record(folder, record)
         Journal(order.out).failed(path, name)
-    return Outcome(name, record["verdict"], f"{shown(path)}: {message}")
+    return Outcome(name, record["verdict"], message)
 
 
 def _known(out: Path, name: str) -> Outcome:
@@ -176,9 +185,11 @@ def _known(out: Path, name: str) -> Outcome:
 
 def _outcome(record: StudyRecord, remark: str = "") -> Outcome:
     """Return what the terminal shows of a study's record, with a remark behind it."""
-    words = [] if record["verdict"] == OK else record["reasons"][:1]
+    lacking = [reason for reason in record["reasons"] if reason.startswith(NO_FILE)]
+    words = list(dict.fromkeys([*record["reasons"][:1], *lacking])) if record["verdict"] != OK else []
     if record.get("ef_percent") is not None:
         words.insert(0, "EDV {edv_ml:.0f} ml, ESV {esv_ml:.0f} ml, EF {ef_percent:.0f} %.".format(**record))
     if "cine" in record:
         words.append("{series}: {slices} slices x {phases} phases".format(**record["cine"]))
-    return Outcome(record["study"], record["verdict"], " ".join([*words, *([remark] if remark else [])]))
+    said = " ".join([*words, *([remark] if remark else [])])
+    return Outcome(record["study"], record["verdict"], said, complete=not lacking)

@@ -6,34 +6,35 @@ would lie on top of one another. All segments share one tracking identifier, sin
 
 import copy
 import hashlib
-import io
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pydicom
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
-from pydicom.valuerep import DA, DT, TM
 
+from lvseg.core.archives import Item
 from lvseg.core.files import atomic_path
 from lvseg.dicom.header import Image
 from lvseg.dicom.tolerance import tolerant
 from lvseg.studies.analysis.result import StudyResult
+from lvseg.studies.outputs.source_headers import source_headers, storage_class
 
 # SNOMED CT names the ventricle with its wall, the Foundational Model of Anatomy the cavity alone.
 _CAVITY = Code("FMA9466", "FMA", "Cavity of left ventricle")
 _VENTRICLE = Code("87878005", "SCT", "Left ventricle")
 _STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")
 _AI = Code("123110", "DCM", "Artificial Intelligence")
-_MOMENTS = {"DA": DA, "TM": TM, "DT": DT}  # value representations of dates and times
 _SERIES = 9300  # far from what scanners number
 _MAKER = "lvseg"
 # Of an object whose source has no date: it must have one, and no clock may enter it.
 _NO_DATE, _NO_TIME = "19000101", "000000"
 _SERIAL_DIGITS, _VERSION_DIGITS = 16, 12  # of the hash of the weights: enough to tell models apart
 _UID_BYTES = 16  # of a UUID, which is what follows 2.25 (PS3.5 B.2)
+_SAME_DIRECTION = (
+    1e-4  # of a direction's components, which headers round; a thousandth of a mm across a heart
+)
 _POSITION_DECIMALS = 3  # of mm: positions that differ in less are one
 
 
@@ -78,15 +79,10 @@ def _object(result: StudyResult, phases: Sequence[int]) -> Dataset:
     cine = result.cine
     slices = range(1, cine.slices + 1)
     used = sorted({cine.at[slice_, phase] for slice_ in slices for phase in phases})
-    sources = _headers([cine.frames[position].image for position in used])
-    series = {str(source.SOPInstanceUID): str(source.SeriesInstanceUID) for source in sources}
-    # highdicom wants one series and one frame of reference; some scanners give each slice its own.
-    for source in sources:
-        source.SeriesInstanceUID = sources[0].SeriesInstanceUID
-        if "FrameOfReferenceUID" in sources[0]:
-            source.FrameOfReferenceUID = sources[0].FrameOfReferenceUID
+    images = [cine.frames[position].image for position in used]
     planes = [cine.frames[cine.at[slice_, phases[0]]].image for slice_ in slices]
-    identity = [result.model.weights, phases, sorted({cine.frames[i].image.sop_uid for i in used})]
+    identity = [result.model.weights, phases, sorted({image.sop_uid for image in images})]
+    sources = source_headers(images, _uid("frame of reference", identity))
     segmentation = Segmentation(
         source_images=sources,
         pixel_array=np.stack(
@@ -118,6 +114,7 @@ def _object(result: StudyResult, phases: Sequence[int]) -> Dataset:
             spacing_between_slices=cine.distance_mm if np.isfinite(cine.distance_mm) else None,
         ),
     )
+    kinds = {item: storage_class(item) for item in dict.fromkeys(image.item for image in images)}
     positions = {_place(image.position): slice_ for slice_, image in zip(slices, planes, strict=True)}
     shared = segmentation.SharedFunctionalGroupsSequence[0]
     for group in segmentation.PerFrameFunctionalGroupsSequence:
@@ -126,28 +123,57 @@ def _object(result: StudyResult, phases: Sequence[int]) -> Dataset:
         segment = group.get("SegmentIdentificationSequence") or shared.SegmentIdentificationSequence
         slice_ = positions[_place(place[0].ImagePositionPatient)]
         phase = phases[int(segment[0].ReferencedSegmentNumber) - 1]
-        _refer(group, cine.frames[cine.at[slice_, phase]].image)
-    segmentation.ReferencedSeriesSequence = _by_series(segmentation.ReferencedSeriesSequence, series)
+        image = cine.frames[cine.at[slice_, phase]].image
+        _refer(group, image, kinds[image.item])
+    _give_planes(segmentation, {place: planes[slice_ - 1] for place, slice_ in positions.items()})
+    segmentation.ReferencedSeriesSequence = _referenced(images, kinds)
     _without_clock(segmentation, sources[0], identity)
     return segmentation
 
 
-def _by_series(referenced: Sequence[Dataset], series: Mapping[str, str]) -> list[Dataset]:
-    """Return the references to instances under the series that each belongs to.
+def _give_planes(segmentation: Dataset, planes: Mapping[tuple[float, ...], Image]) -> None:
+    """Let each frame say how its own plane is turned, where slices are not all parallel to the last digit.
 
     Args:
-        referenced: as highdicom made them, all under one series.
-        series: the true series of each instance, by UIDs.
+        segmentation: whose frames share the orientation of the first slice.
+        planes: an image of each slice, by its place.
     """
-    items: dict[str, Dataset] = {}
-    for instance in (one for item in referenced for one in item.ReferencedInstanceSequence):
-        uid = series[instance.ReferencedSOPInstanceUID]
-        if uid not in items:
-            items[uid] = Dataset()
-            items[uid].SeriesInstanceUID = uid
-            items[uid].ReferencedInstanceSequence = []
-        items[uid].ReferencedInstanceSequence.append(instance)
-    return list(items.values())
+    from highdicom import PlaneOrientationSequence
+
+    first = next(iter(planes.values()))
+    apart = [
+        np.abs(np.subtract(image.orientation or (), first.orientation or ())).max()
+        for image in planes.values()
+    ]
+    if max(apart) <= _SAME_DIRECTION:
+        return
+    shared = segmentation.SharedFunctionalGroupsSequence[0]
+    places = shared.pop("PlanePositionSequence", None)
+    del shared.PlaneOrientationSequence
+    for group in segmentation.PerFrameFunctionalGroupsSequence:
+        if places is not None:
+            group.PlanePositionSequence = copy.deepcopy(places.value)
+        image = planes[_place(group.PlanePositionSequence[0].ImagePositionPatient)]
+        group.PlaneOrientationSequence = PlaneOrientationSequence("PATIENT", image.orientation or ())
+
+
+def _referenced(images: Sequence[Image], kinds: Mapping[Item, str]) -> list[Dataset]:
+    """Return the references to the instances of some frames, each once, under the series that each belongs to.
+
+    Args:
+        images: the frames.
+        kinds: the storage class of each file, as a UID.
+    """
+    series: dict[str, Dataset] = {}
+    for image in {image.sop_uid: image for image in images}.values():
+        if image.series_uid not in series:
+            series[image.series_uid] = Dataset()
+            series[image.series_uid].SeriesInstanceUID = image.series_uid
+            series[image.series_uid].ReferencedInstanceSequence = []
+        instance = Dataset()
+        instance.ReferencedSOPClassUID, instance.ReferencedSOPInstanceUID = kinds[image.item], image.sop_uid
+        series[image.series_uid].ReferencedInstanceSequence.append(instance)
+    return list(series.values())
 
 
 def _without_clock(segmentation: Dataset, source: Dataset, identity: object) -> None:
@@ -162,27 +188,6 @@ def _without_clock(segmentation: Dataset, source: Dataset, identity: object) -> 
     organization = _uid("dimensions", identity)
     for item in (*segmentation.DimensionOrganizationSequence, *segmentation.DimensionIndexSequence):
         item.DimensionOrganizationUID = organization
-
-
-def _headers(images: Sequence[Image]) -> list[Dataset]:
-    """Return the headers of the files of some frames, each once, without dates that are none, such as zeros."""
-    headers = []
-    for item in dict.fromkeys(image.item for image in images):
-        header = pydicom.dcmread(io.BytesIO(item.read()), stop_before_pixels=True, force=True)
-        for element in [*header]:
-            if element.VR in _MOMENTS and not _is_moment(element.VR, str(element.value or "")):
-                header[element.tag].value = None
-        headers.append(header)
-    return headers
-
-
-def _is_moment(kind: str, text: str) -> bool:
-    """Return whether text is a date or time of DICOM, or empty."""
-    try:
-        _MOMENTS[kind](text)
-    except ValueError:
-        return False
-    return True
 
 
 def _segment(result: StudyResult, number: int, phase: int, identity: object) -> Dataset:
@@ -217,12 +222,12 @@ def _thickness(result: StudyResult) -> float:
     return next(known, 1.0)
 
 
-def _refer(group: Dataset, image: Image) -> None:
+def _refer(group: Dataset, image: Image, kind: str) -> None:
     """Let a frame refer to the very image that it was drawn on."""
     group.DerivationImageSequence = copy.deepcopy(group.DerivationImageSequence)  # segments share one
     references = group.DerivationImageSequence[0].SourceImageSequence
     reference = references[0]
-    reference.ReferencedSOPInstanceUID = image.sop_uid
+    reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = kind, image.sop_uid
     if image.frame is not None:
         reference.ReferencedFrameNumber = image.frame + 1
     del references[1:]

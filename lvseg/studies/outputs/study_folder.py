@@ -1,10 +1,9 @@
 """The folder of one study, with all that is written of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lvseg.core.archives import SetAside
+from lvseg.studies.analysis.assessment import lacking
 from lvseg.studies.analysis.result import StudyResult
 from lvseg.studies.outputs.study_record import StudyRecord, record_of, write_record
 
@@ -24,13 +23,12 @@ class Outputs:
     contours: bool
 
 
-def write(folder: Path, result: StudyResult, set_aside: Sequence[SetAside], outputs: Outputs) -> StudyRecord:
+def write(folder: Path, result: StudyResult, outputs: Outputs) -> StudyRecord:
     """Write all outputs of a study, and return its record.
 
     Args:
         folder: of the study; it is there and empty.
         result: the study.
-        set_aside: the files that were not used.
         outputs: what else is written.
 
     Raises:
@@ -40,13 +38,14 @@ def write(folder: Path, result: StudyResult, set_aside: Sequence[SetAside], outp
 
     ends = sorted(set(result.measurements.ed_and_es))
     phases = range(1, result.cine.phases + 1) if outputs.all_phases else ends
-    missing = dicom_seg.write(folder / "segmentation.dcm", result, list(phases))
+    missing = {"segmentation.dcm": dicom_seg.write(folder / "segmentation.dcm", result, list(phases))}
+    if outputs.nifti:
+        missing["segmentation.nii.gz"] = nifti.write(folder / "segmentation.nii.gz", result)
+    result = replace(result, assessment=lacking(result.assessment, missing))
     study_page.write(folder / "report.html", result)
     movie.write(folder / "cine.webp", result)
-    if outputs.nifti:
-        nifti.write(folder / "segmentation.nii.gz", result)
     if outputs.contours:
         contours_text.write(folder / "contours", result)
-    record = record_of(result, set_aside, missing)
+    record = record_of(result, missing["segmentation.dcm"])
     write_record(folder, record)
     return record

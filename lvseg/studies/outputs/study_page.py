@@ -19,6 +19,18 @@ _VERDICTS = {
     LOOK: ("look", "!", "Look at it", "Look at the contours before you use the numbers."),
     FAILED: ("failed", "✕", "Failed", "There is no ejection fraction."),
 }
+_YES_NO, _SHARE, _PERCENT = "yes or no", "of 1", "%"
+# Of each number behind the verdict: what it is, and its unit.
+_QUALITY = {
+    "slices_found": ("slices in the stack", ""),
+    "slices_segmented": ("with a cavity", ""),
+    "slices_skipped": ("empty between them", ""),
+    "base_covered": ("base covered", _YES_NO),
+    "apex_covered": ("apex covered", _YES_NO),
+    "largest_jump": ("largest change from slice to slice", _SHARE),
+    "curve_roughness": ("ups and downs of the volume in a beat", ""),
+    "disagreement_percent": ("drawn otherwise when mirrored and turned", _PERCENT),
+}
 _UNKNOWN = "–"
 _MS_PER_MINUTE = 60_000
 
@@ -43,10 +55,7 @@ def write(path: Path, result: StudyResult) -> None:
         meaning=meaning,
         volumes=_volumes(result),
         facts=_facts(result),
-        quality={
-            name.replace("_", " "): _figure(value, decimals=0 if float(value).is_integer() else 2)
-            for name, value in result.assessment.quality.items()
-        },
+        quality=[_quality(name, value) for name, value in result.assessment.quality.items()],
         curve=volume_curve(result.measurements),
         field={"width": WIDTH, "height": HEIGHT},
         montage=picture,
@@ -54,6 +63,16 @@ def write(path: Path, result: StudyResult) -> None:
         marks={result.measurements.es_phase: "ES", result.measurements.ed_phase: "ED"},
     )
     write_text(path, html)
+
+
+def _quality(name: str, value: float) -> str:
+    """Return a number behind the verdict as people read it, such as `base covered: yes`; see `_QUALITY`."""
+    words, unit = _QUALITY.get(name, (name.replace("_", " "), ""))
+    if unit == _YES_NO and math.isfinite(value):
+        return f"{words}: {'yes' if value else 'no'}"
+    if unit in (_SHARE, _PERCENT):
+        return f"{words}: {_figure(100 * value if unit == _SHARE else value, ' %')}"
+    return f"{words}: {_figure(value, decimals=0 if float(value).is_integer() else 2)}"
 
 
 def _volumes(result: StudyResult) -> dict[str, tuple[str, str, str]]:

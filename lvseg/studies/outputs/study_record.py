@@ -34,13 +34,15 @@ class ModelRecord(TypedDict):
 class CineRecord(TypedDict):
     """The cine of a study's record: which series it is and why, its size, and a hash of its pixels.
 
-    Lengths are in mm, times in ms; what the source does not say is None.
+    Lengths are in mm, times in ms; what the source does not say is None. `affines` has a matrix (4, 4) for each slice,
+    from (column, row, 0, 1) of a pixel's centre to patient coordinates: slices need not be parallel.
     """
 
     series: str
     why: str
     others: list[str]
     notes: list[str]
+    affines: list[list[list[float]]]
     slices: int
     phases: int
     frames: int
@@ -81,14 +83,11 @@ class StudyRecord(TypedDict):
     segmentation_missing: NotRequired[str | None]
 
 
-def record_of(
-    result: StudyResult, set_aside: Sequence[SetAside], segmentation_missing: str | None
-) -> StudyRecord:
+def record_of(result: StudyResult, segmentation_missing: str | None) -> StudyRecord:
     """Return the record of a study.
 
     Args:
         result: the study.
-        set_aside: the files that were not used.
         segmentation_missing: why there is no DICOM object, or None where there is one.
     """
     measurements = result.measurements
@@ -107,7 +106,7 @@ def record_of(
         "area_mm2": [[_number(value) for value in row] for row in measurements.area_mm2],
         "quality": {name: _number(value) for name, value in result.assessment.quality.items()},
         "cine": _cine(result.cine),
-        "set_aside": _counted(set_aside),
+        "set_aside": _counted(result.set_aside),
         "model": _model(result.model),
         "segmentation_missing": segmentation_missing,
     }
@@ -147,6 +146,9 @@ def _cine(cine: Cine) -> CineRecord:
         "why": cine.why,
         "others": list(cine.others),
         "notes": list(cine.notes),
+        "affines": [
+            cine.frames[cine.at[n, 1]].image.affine.round(6).tolist() for n in range(1, cine.slices + 1)
+        ],
         "slices": cine.slices,
         "phases": cine.phases,
         "frames": len(cine.frames),

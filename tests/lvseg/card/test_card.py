@@ -46,6 +46,9 @@ def test_figures_by_group_are_means_over_patients(facts: Facts) -> None:
     assert large.means[0].mean == pytest.approx(0.93)
     assert small.means[0].mean == pytest.approx(0.25)
     assert large.means[0].low < 0.93 < large.means[0].high
+    page = card_page.render(facts, {})
+    assert "<td>0.500 (1 of 2)</td>" in page, "DM of the one of two, without an interval"
+    assert "DM 0.876 (8 of 9)" in card_page.summary(facts, "there")
     assert small.means[1].mean == pytest.approx(0.5)  # DM knows nothing of a patient who was missed
     assert [row["patient"] for row in worst(facts)] == ["P8"] * 5
 
@@ -74,6 +77,9 @@ def test_the_data_and_its_licence_are_told_apart(facts: Facts) -> None:
         "sunnybrook": replace(facts, patients=renamed),
         "other": facts,
     }
+    assert source(replace(facts, tags=facts.tags | {"synthetic": "9"})) == "phantom", (
+        "whatever its folder is called"
+    )
     words = {"phantom": "synthetic", "sunnybrook": "CC0 1.0", "other": "ask those who gave the data"}
     for kind, told in cases.items():
         assert source(told) == kind

@@ -13,6 +13,7 @@ from tests.lvseg.evaluation import scored
 
 FIRST = {"P1": ("N", 0.9), "P2": ("HYP", 0.8), "P3": ("HYP", 0.7)}
 SECOND = {"P1": ("N", 0.9), "P2": ("HYP", 0.5), "P3": ("HYP", 0.0)}
+MORE = {f"P{number}": ("N", 0.8 + number / 100) for number in range(4, 8)}
 
 
 def model(title: str, patients: dict[str, tuple[str, float]], **params: str) -> ComparedModel:
@@ -54,11 +55,27 @@ def test_terminal_and_page_say_the_same(tmp_path: Path) -> None:
     text = terminal(comparison)
     write_page(tmp_path / "page.html", comparison, MODELS, [], [])
     page = (tmp_path / "page.html").read_text()
-    for shown in ("-0.333", "0.800 ["):
-        assert shown in text and shown in page
+    for shown in ("-0.333 (p 0.500)", "0.800", "0.700 (2 of 3)", "-0.150 (p 1.000) (2 of 3)"):
+        assert shown in text and shown in page, "three patients make no interval, two have a DM"
+    assert "synthetic" not in text + page
     assert "<td>seed</td><td>1</td><td>2</td>" in page and "<td>rate</td>" not in page
     assert page.count("data:image/png;base64,") == 1 and "Pictures need the test data" in page
     assert list(tmp_path.iterdir()) == [tmp_path / "page.html"]
+
+
+def test_enough_patients_have_an_interval_and_a_phantom_is_named(tmp_path: Path) -> None:
+    models = [model("one", FIRST | MORE), model("two", SECOND | MORE)]
+    comparison = compare(models, synthetic=7)
+    text = terminal(comparison)
+    write_page(tmp_path / "page.html", comparison, models, [], [])
+    page = (tmp_path / "page.html").read_text()
+    interval = comparison.measures[0].means[0]
+    for shown in (
+        f"{interval.mean:.3f} [{interval.low:.3f} to {interval.high:.3f}]",
+        "All test patients are synthetic",
+    ):
+        assert shown in text and shown in page
+    assert page.index("synthetic") < page.index("<h2>")
 
 
 def test_undefined_measures_are_dashes() -> None:

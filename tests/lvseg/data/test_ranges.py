@@ -50,14 +50,14 @@ def test_a_study_far_from_the_training_data_is_flagged(
 ) -> None:
     known = Heart(slices=6, phases=6, end_systole=3)
     found = inputs.studies(classic(tmp_path / "known", known))[0]
-    first, _ = analyse_study("x", found.images, None, model)
+    first = analyse_study("x", found.images, [], None, model)
     from lvseg.studies.analysis.out_of_distribution import study_values
 
     known_ranges = DataRanges.of([study_values(first.cine, first.measurements)])
     trained = LoadedModel(model.segmenter, model.facts, known_ranges)
     other = Heart(**{"slices": 6, "phases": 6, "end_systole": 3, **change})
     found = inputs.studies(classic(tmp_path / "other", other))[0]
-    result, _ = analyse_study("x", found.images, None, trained)
+    result = analyse_study("x", found.images, [], None, trained)
     flagged = [reason for reason in result.assessment.reasons if "Unlike the training data" in reason]
     assert bool(flagged) == (said is not None), result.assessment
     assert said is None or any(said in reason for reason in flagged)

@@ -13,13 +13,15 @@ from tests.lvseg.studies.hearts import Heart, axes, classic
 SHORT = Heart(slices=6, phases=8, end_systole=4)
 
 
-def plane(across: np.ndarray, down: np.ndarray, **tags: object):  # type: ignore[no-untyped-def]
+def plane(  # type: ignore[no-untyped-def]
+    across: np.ndarray, down: np.ndarray, origin: tuple[float, float, float] = (5.0, 5, 5), **tags: object
+):
     """Return a change that lays images into another plane and sets tags."""
 
     def change(ds: Dataset, slice_: int, phase: int) -> None:
         normal = np.cross(across, down)
         ds.ImageOrientationPatient = [*np.round(across, 8), *np.round(down, 8)]
-        ds.ImagePositionPatient = list(np.round(np.array([5.0, 5, 5]) + 8 * slice_ * normal, 5))
+        ds.ImagePositionPatient = list(np.round(np.array(origin) + 8 * slice_ * normal, 5))
         for name, value in tags.items():
             setattr(ds, name, value)
 
@@ -109,8 +111,8 @@ def test_descriptions_are_not_repeated(tmp_path: Path) -> None:
 
 
 def test_what_is_called_something_else_must_show_more_to_be_taken(tmp_path: Path) -> None:
-    """In archives whose geometry was lost only words tell."""
-    flat = plane(np.eye(3)[0], np.eye(3)[1])
+    """In archives whose geometry was lost, all slices piled up at the origin, only words tell."""
+    flat = plane(np.eye(3)[0], np.eye(3)[1], origin=(0.0, 0, 0))
     classic(tmp_path / "x" / "a", Heart(slices=9, phases=8), flat, series=1, description="cine 2ch stack")
     classic(tmp_path / "x" / "b", Heart(slices=5, phases=8), flat, series=2, description="cine")
     (found,) = inputs.studies(tmp_path / "x")

@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from lvseg.evaluation.promotion import Contender, Gate, decide, in_words
 from lvseg.evaluation.promotion_params import PromotionParams
 
 RULES = PromotionParams(
-    automatic=True, min_good_percent=90.0, max_ef_error=6.0, margin=0.005, group_margin=0.03
+    automatic=True, min_good_percent=90.0, max_ef_error=6.0, min_patients=6, margin=0.005, group_margin=0.03
 )
 GROUPS = ["HF-I", "HF-NI", "HYP", "N"] * 4
 NOISE = np.random.default_rng(4).normal(0, 0.01, len(GROUPS))
@@ -57,6 +58,12 @@ def test_limits_hold_whoever_is_champion(columns: dict[str, float], named: str) 
         assert [gate.holds for gate in decision.gates].count(False) == 1
 
 
+def test_a_patient_without_good_contours_to_count_is_a_failure() -> None:
+    one_lacks = np.where(np.arange(len(GROUPS)) == 3, np.nan, 97.0)
+    decision = decide(contender(good_percent=one_lacks), None, RULES)
+    assert not decision.promoted and "good contours, % undefined" in decision.reason
+
+
 def test_a_patient_without_ejection_fraction_is_a_failure_only_where_the_expert_has_one() -> None:
     one_lacks = np.where(np.arange(len(GROUPS)) == 3, np.nan, 57.0)
     decision = decide(contender(ef_percent=one_lacks), None, RULES)
@@ -67,7 +74,8 @@ def test_a_patient_without_ejection_fraction_is_a_failure_only_where_the_expert_
 
 def test_a_flaw_outweighs_everything() -> None:
     decision = decide(contender(dice=1.0, flaw="no commit holds its code"), None, RULES)
-    assert not decision.promoted and decision.reason == "no commit holds its code"
+    assert decision.promoted is False and decision.reason == "no commit holds its code"
+    assert [gate.holds for gate in decision.gates] == [True, True]
 
 
 def test_a_better_one_wins_and_says_by_how_much() -> None:
@@ -103,7 +111,7 @@ def test_a_model_that_is_worse_for_everybody_never_wins(dice: list[float], lost:
 def test_other_patients_are_no_comparison() -> None:
     other = contender()
     other = Contender("other", other.patients.iloc[1:], 100)
-    with pytest.raises(ValueError, match="the same patients"):
+    with pytest.raises(ValueError, match=r"^challenger and champion were not tested on the same patients$"):
         decide(contender(), other, RULES)
 
 
@@ -115,6 +123,24 @@ def test_gates_say_value_and_limit_and_hold_at_the_limit_itself() -> None:
     assert decide(contender(good_percent=90.0, ef_percent=61.0), None, RULES).promoted
     both = decide(contender(good_percent=89.9, ef_percent=61.1), None, RULES)
     assert both.reason == "it misses good contours, % 89.9 (at least 90) and EF error, points 6.1 (at most 6)"
+
+
+def test_few_patients_decide_nothing_however_large_the_gain() -> None:
+    def of(count: int, dice: float) -> Contender:
+        whole = contender(dice)
+        return Contender(whole.title, whole.patients[:count], whole.parameters)
+
+    refused = decide(of(5, 0.95), of(5, 0.8), RULES)
+    assert not refused.promoted and refused.reason.startswith(
+        "5 test patients cannot decide, an interval wants 6 (promotion.min_patients): Dice +0.1500 [+0.1500"
+    )
+    assert decide(of(6, 0.95), of(6, 0.8), RULES).promoted
+    alone = decide(of(1, 0.95), of(1, 0.8), RULES)
+    assert "1 test patient cannot decide" in alone.reason and "nan" not in in_words("new", "old", alone)
+    assert "too few for an interval, p = 1.000." in in_words("new", "old", alone)
+    assert decide(of(1, 0.95), None, RULES).promoted, "the first champion keeps limits only"
+    with pytest.raises(ValidationError, match="min_patients"):
+        PromotionParams.model_validate({**RULES.model_dump(), "min_patients": 4})
 
 
 def test_the_group_that_loses_most_is_named() -> None:
@@ -138,6 +164,30 @@ def test_patients_are_paired_by_name_whatever_their_order() -> None:
     decision = decide(contender(dice + 0.01), shuffled, RULES)
     assert decision.promoted and decision.dice is not None
     assert decision.reason == "better: Dice +0.0100 [+0.0100 to +0.0100] against champion"
+
+
+@pytest.mark.parametrize(
+    ("challenger", "promoted"),
+    [
+        (contender(0.92), True),
+        (contender(0.9, parameters=40), True),
+        (contender(0.9), False),
+        (contender(0.8), False),
+    ],
+    ids=["better", "as good and smaller", "not surely better", "a group loses"],
+)
+def test_every_comparison_keeps_its_evidence(challenger: Contender, promoted: bool) -> None:
+    decision = decide(challenger, contender(0.9), RULES)
+    gained = challenger.patients["dice_mean"][0] - 0.9
+    assert decision.promoted is promoted
+    assert decision.gates == decide(challenger, None, RULES).gates and len(decision.gates) == 2
+    assert decision.dice is not None and decision.dice.mean == pytest.approx(gained)
+    assert decision.groups == pytest.approx(dict.fromkeys(GROUPS, gained))
+
+
+def test_a_margin_of_nothing_is_not_kept_by_an_equal_one() -> None:
+    strict = RULES.model_copy(update={"margin": 0.0})
+    assert not decide(contender(0.9, parameters=40), contender(0.9), strict).promoted
 
 
 def test_a_smaller_one_says_how_much_smaller() -> None:

@@ -14,7 +14,9 @@ from lvseg.core.errors import UserError
 from lvseg.data import shards
 from lvseg.extraction import patient
 from lvseg.extraction.run import Outs, extract
+from lvseg.labels.layouts import TRUTH
 from lvseg.params import load
+from lvseg.phantom.dataset import Size, generate
 from tests.conftest import REPOSITORY
 from tests.lvseg.labels.scd import ED, ES, PHASES, SLICES, Cine, write_contour, write_layout
 
@@ -158,3 +160,19 @@ def test_nothing_usable_is_an_error_and_leaves_the_old_result(raw: Path, tmp_pat
         run(tmp_path / "empty", tmp_path)
     assert contents(tmp_path / "shards") == before
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_phantom_is_known_as_one_and_so_is_its_table_of_truth(tmp_path: Path) -> None:
+    generate(tmp_path / "raw", 5, Size(patients=1, slices=3, phases=4, matrix=64), workers=1)
+    assert run(tmp_path / "raw", tmp_path).endswith("0 set aside")
+    (path,) = (tmp_path / "shards").glob("*.npz")
+    assert shards.read(path).synthetic
+    found = json.loads((tmp_path / "quality/quality.json").read_text())
+    assert found["set_aside"] == [] and [entry["reason"] for entry in found["known"]] == [TRUTH]
+    page = (tmp_path / "quality/index.html").read_text()
+    assert "Nothing: every file was used or is known." in page and "truth.csv: true values" in page
+
+
+def test_a_scanner_makes_no_phantom(raw: Path, tmp_path: Path) -> None:
+    run(raw, tmp_path)
+    assert not any(shards.read(path).synthetic for path in (tmp_path / "shards").glob("*.npz"))

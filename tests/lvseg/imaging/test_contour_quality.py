@@ -115,3 +115,16 @@ def test_an_endocardium_may_lie_a_twentieth_outside() -> None:
     assert epi_flag(square, square * [0.951, 1]) is None
     assert epi_flag(square, square * [0.9, 1]) == "10% of the endocardial area is outside"
     assert epi_flag(square * 0, square) is None
+
+
+def test_the_limits_themselves() -> None:
+    exact = np.array([[0, 0], [4, 0], [4, 3], [0, 3.0]])
+    assert shape_flags(20 + exact, SIZE) == {}, "12 pixels are enough"
+    tiny = np.array([[0, 0], [1, 1], [1, 0], [0, 1]]) * 0.06**0.5  # two triangles of 0.015 pixels each
+    assert "self-crossing" in shape_flags(20 + tiny, SIZE)
+    assert epi_flag(exact * 5, exact * [5, 4.75]) is None, "a twentieth may be outside"
+
+
+def test_without_muscle_in_the_image_there_is_no_fit() -> None:
+    whole_but_a_column = np.array([[-1, -1], [4.5, -1], [4.5, 4], [-1, 4]])
+    assert np.isnan(anatomy_fit(np.ones((3, 6)), whole_but_a_column))

@@ -5,8 +5,9 @@ import pytest
 
 from lvseg.imaging import grid
 from lvseg.imaging.grid import Grid
+from lvseg.imaging.spacing import Spacing
 
-ANY = np.array([1.0, 1.0])  # mm; what fits the square does not ask
+ANY = Spacing(1.0, 1.0)  # mm; what fits the square does not ask
 
 
 def disc(rows: int, columns: int, y: float, x: float, radius: float) -> np.ndarray:
@@ -81,7 +82,7 @@ def test_a_constant_image_is_zero(dtype: type) -> None:
 def test_pixels_that_are_no_numbers_are_refused(bad: float) -> None:
     image = np.zeros((32, 32), np.float32)
     image[5, 5] = bad
-    with pytest.raises(ValueError, match="NaN or infinite"):
+    with pytest.raises(ValueError, match=r"^the image holds NaN or infinite pixels$"):
         Grid(32).image(image, ANY)
 
 
@@ -98,15 +99,15 @@ def test_a_grid_in_mm_shows_the_same_body_whatever_the_pixels_measure() -> None:
         y = (rows - (shape[0] - 1) / 2) * spacing[0] - 25
         x = (columns - (shape[1] - 1) / 2) * spacing[1] + 10
         drawn = (y**2 + x**2 <= 20**2).astype(np.uint8)
-        placed = grid_mm.mask(drawn, np.array(spacing))
+        placed = grid_mm.mask(drawn, Spacing(*spacing))
         assert np.argwhere(placed).mean(axis=0) == pytest.approx([47.5 + 12.5, 47.5 - 5], abs=0.3)
         assert placed.sum() * 4 == pytest.approx(np.pi * 20**2, rel=0.04)
-        back = grid_mm.restored(placed.astype(np.float32), shape, np.array(spacing), beyond=-1.0)
+        back = grid_mm.restored(placed.astype(np.float32), shape, Spacing(*spacing), beyond=-1.0)
         assert 2 * ((back > 0.5) & (drawn > 0)).sum() / ((back > 0.5).sum() + drawn.sum()) > 0.96
 
 
 def test_pixels_that_the_square_does_not_reach_are_said_to_be_beyond() -> None:
-    back = Grid(32, 1.0).restored(np.ones((32, 32), np.float32), (40, 32), np.array([1.0, 1.0]), beyond=-7.0)
+    back = Grid(32, 1.0).restored(np.ones((32, 32), np.float32), (40, 32), ANY, beyond=-7.0)
     assert (back[4:36] == 1).all() and (back[:4] == -7).all() and (back[36:] == -7).all()
 
 
@@ -114,22 +115,23 @@ def test_what_the_square_does_not_show_does_not_set_the_scale() -> None:
     rng = np.random.default_rng(3)
     body = rng.normal(100, 20, (64, 64))
     wide = np.pad(body, 40)  # the air of a wide field of view
-    spacing = np.array([1.0, 1.0])
-    narrow = Grid(64, 1.0).image(body, spacing)
-    assert Grid(64, 1.0).image(wide, spacing) == pytest.approx(narrow, abs=1e-5)
+    narrow = Grid(64, 1.0).image(body, ANY)
+    assert Grid(64, 1.0).image(wide, ANY) == pytest.approx(narrow, abs=1e-5)
 
 
 def test_values_go_back_in_their_own_type_and_leave_the_rest_at_what_is_beyond() -> None:
     square = Grid(4, 1.0)
     scores = np.arange(16, dtype=np.float32).reshape(4, 4)
-    back = square.restored(scores, (6, 6), (1.0, 1.0))
+    back = square.restored(scores, (6, 6), ANY)
     assert back.dtype == np.float32
     np.testing.assert_array_equal(back[1:5, 1:5], scores)
     assert back[0].tolist() == [0.0] * 6 and back[:, 5].tolist() == [0.0] * 6
-    assert square.restored(scores, (4, 4), (1.0, 1.0)) is scores
-    halves = square.restored(scores, (4, 4), (0.5, 0.5))  # of another pixel size: not the square itself
+    assert square.restored(scores, (4, 4), ANY) is scores
+    halves = square.restored(
+        scores, (4, 4), Spacing(0.5, 0.5)
+    )  # of another pixel size: not the square itself
     assert halves.shape == (4, 4) and halves[0, 0] == pytest.approx(3.75)
-    part = square.restored(scores[1:3, 2:4], (4, 4), (1.0, 1.0), beyond=-1.0, corner=(1, 2))
+    part = square.restored(scores[1:3, 2:4], (4, 4), ANY, beyond=-1.0, corner=(1, 2))
     np.testing.assert_array_equal(part[1:3, 2:4], scores[1:3, 2:4])
     assert (part == -1).sum() == 12
 
@@ -137,14 +139,46 @@ def test_values_go_back_in_their_own_type_and_leave_the_rest_at_what_is_beyond()
 def test_half_a_covered_point_is_inside() -> None:
     mask = np.zeros((4, 4), np.int64)
     mask[:, 2:] = 1
-    fine = Grid(8, 0.5).mask(mask, (1.0, 1.0))
+    fine = Grid(8, 0.5).mask(mask, ANY)
     assert fine.dtype == np.uint8 and fine[3].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
-    edge = Grid(3, 1.0).mask(mask, (1.0, 1.0))  # the middle of three points lies between two pixels
+    edge = Grid(3, 1.0).mask(mask, ANY)  # the middle of three points lies between two pixels
     assert edge.dtype == np.uint8 and edge[1].tolist() == [0, 1, 1]
-    same = Grid(4, 1.0).mask(mask, (1.0, 1.0))
+    same = Grid(4, 1.0).mask(mask, ANY)
     assert same.dtype == np.uint8 and same.tolist() == mask.tolist()
 
 
 def test_what_is_no_image_says_so() -> None:
     with pytest.raises(ValueError, match=r"this has the shape \(2, 3, 4\)"):
-        Grid(4, 1.0).image(np.zeros((2, 3, 4)), (1.0, 1.0))
+        Grid(4, 1.0).image(np.zeros((2, 3, 4)), ANY)
+
+
+def test_the_darkest_and_brightest_half_per_cent_are_clipped() -> None:
+    ramp = np.arange(1000.0)
+    clipped = np.clip(ramp, 5, 994)
+    image = np.random.default_rng(4).permutation(ramp).reshape(25, 40)
+    wanted = (clipped - clipped.mean()) / clipped.std()
+    assert np.sort(grid.normalised(image).ravel()) == pytest.approx(wanted, abs=1e-5)
+
+
+def test_contrast_is_told_from_rounding() -> None:
+    checks = np.indices((32, 32)).sum(axis=0) % 2 * 2 - 1.0
+    faint = grid.normalised(1.5e-6 * checks)
+    assert faint.dtype == np.float32 and faint == pytest.approx(checks, abs=1e-3)
+    rounding = grid.normalised(30000 + 0.008 * checks)
+    assert rounding.dtype == np.float32 and rounding.shape == (32, 32) and not rounding.any()
+
+
+def test_reduction_smooths_as_far_as_it_reduces_and_enlargement_not_at_all() -> None:
+    noise = np.random.default_rng(5).normal(size=(256, 256))
+    assert Grid(64).image(noise, ANY).std() == pytest.approx(
+        1 / 6, rel=0.1
+    )  # a triangle of 4 pixels, both ways
+    small = np.random.default_rng(6).normal(size=(16, 16))
+    enlarged = Grid(48).image(small, ANY)[1::3, 1::3, 0]  # every third point lies on a pixel's centre
+    assert enlarged == pytest.approx(grid.normalised(small), abs=1e-5)
+
+
+def test_a_point_on_the_very_edge_of_the_image_is_beyond_it() -> None:
+    mask = np.ones((4, 4), np.uint8)
+    mask[0, 0] = 0
+    assert Grid(5, 1.0).mask(mask, ANY)[2].tolist() == [0, 1, 1, 1, 0]

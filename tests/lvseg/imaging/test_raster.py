@@ -52,7 +52,14 @@ def test_parts_outside_the_image_are_cut_off_and_the_sense_of_rotation_is_nothin
     mask = rasterise(line, (20, 20))
     assert 0 < mask.sum() < np.pi * 5.2**2 / 3
     np.testing.assert_array_equal(mask, rasterise(line[::-1], (20, 20)))
-    assert rasterise(line - 50, (20, 20)).sum() == 0
+    for beyond in (-50, (0, 50), (50, 0)):
+        assert rasterise(line + beyond, (20, 20)).sum() == 0
+
+
+def test_slanted_edges_are_cut_where_they_cross_the_row() -> None:
+    triangle = np.array([[0.5, 0.5], [8.5, 0.5], [0.5, 4.5]])  # two columns narrower from row to row
+    mask = rasterise(triangle, (6, 10))
+    assert mask.dtype == np.uint8 and mask.sum(axis=1).tolist() == [0, 7, 5, 3, 1, 0]
 
 
 def test_the_other_rendering_rounds_points_and_fills_the_border_in() -> None:

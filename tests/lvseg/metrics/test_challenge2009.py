@@ -129,3 +129,81 @@ def test_a_contour_at_the_border_is_not_judged(x: float, y: float, wanted: bool)
 def test_fewer_than_16_points_are_not_judged() -> None:
     line = np.c_[np.linspace(3, 8, 16), np.full(16, 4.0)]
     assert challenge2009.judged(line, (10, 20)) and not challenge2009.judged(line[1:], (10, 20))
+
+
+def test_an_ellipse_around_a_circle_is_met_along_the_normals_and_not_at_its_nearest_point() -> None:
+    angle = np.linspace(0, 2 * np.pi, 800, endpoint=False)
+    ellipse = np.stack([100 + 30 * np.cos(angle), 90 + 12 * np.sin(angle)], axis=1)
+    to_the_ellipse = 30 * 12 / np.hypot(12 * np.cos(angle), 30 * np.sin(angle))
+    assert apd(circle(10, points=720), ellipse) == pytest.approx((to_the_ellipse - 10).mean(), rel=0.005)
+
+
+def turned(contour: np.ndarray, degrees: float) -> np.ndarray:
+    """Return a contour turned about the centre of `circle`."""
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return (contour - (100, 90)) @ np.array([[cosine, sine], [-sine, cosine]]) + (100, 90)
+
+
+def test_of_two_manual_lines_that_a_normal_meets_the_nearer_one_counts() -> None:
+    """The points of the outer line lie on the normals themselves, those of the inner one a quarter of a step beside."""
+    inner, outer = turned(circle(22, points=128), 360 / 128 / 4), circle(30, points=64)
+    assert apd(circle(20, points=64), np.concatenate([inner, outer])) == pytest.approx(2, abs=0.05)
+
+
+def test_a_sparse_manual_contour_is_met_near_its_points_alone() -> None:
+    assert apd(circle(20, points=64), circle(22, points=48)) == pytest.approx(2, abs=0.03)
+    # Between corners 15 pixels apart the line through a corner runs a pixel outside the polygon.
+    assert apd(circle(20, points=240), circle(30, points=12)) == pytest.approx(10, abs=0.02)
+
+
+@pytest.mark.parametrize(("from_degrees", "met"), [(-130.5, True), (-129.5, False)])
+def test_the_search_reaches_across_180_degrees(from_degrees: float, met: bool) -> None:
+    """The left side of the manual contour has no points between 120 degrees and `from_degrees`."""
+    corners = np.array([[-10, -40], [10, -40], [10, 40], [-10, 40]])
+    sides = [
+        np.linspace(one, other, 200) for one, other in zip(corners, np.roll(corners, -1, 0), strict=True)
+    ]
+    manual = np.concatenate([side[:-1] for side in sides])
+    angle = np.degrees(np.arctan2(manual[:, 1], manual[:, 0]))
+    cut = manual[(angle >= from_degrees) & (angle <= 120)]
+    assert math.isnan(apd(50 + manual[::4] * 0.7, 50 + cut)) != met
+
+
+def test_a_contour_around_the_manual_centre_is_seen_from_there() -> None:
+    """From its own centre each of its points would see manual ones."""
+    angle = np.radians(np.arange(58, 360 - 57))
+    cut = np.stack([100 + 24 * np.cos(angle), 90 + 24 * np.sin(angle)], axis=1)
+    octagon = turned(circle(20, points=8), 22.5)
+    assert math.isfinite(apd(octagon, cut))
+    assert math.isnan(apd(octagon + np.array([0, 7.65]), cut))
+
+
+def test_a_contour_that_covers_no_pixel_has_no_distance() -> None:
+    speck = circle(0.2, x=100.5, y=90.5, points=16)
+    assert math.isnan(apd(speck, circle(20))) and math.isnan(apd(circle(20), speck))
+
+
+def test_slopes_are_those_of_the_line_that_fits_better() -> None:
+    """As x(y) or as y(x), by NumPy's least squares; a steep line has noise in x alone."""
+    rng = np.random.default_rng(0)
+    for steepness in (0.3, 3.0, 30.0):
+        points = rng.normal(0, (1, steepness), (60, 2))
+        for number, slope in enumerate(challenge2009._slopes(points)):
+            x, y = points[[number - 1, number, (number + 1) % 60]].T
+            fits = np.polyfit(x, y, 1), np.polyfit(y, x, 1)
+            off = [
+                np.abs(np.polyval(fit, at) - to).sum()
+                for fit, at, to in zip(fits, (x, y), (y, x), strict=True)
+            ]
+            inverse = fits[1][0]
+            upright = abs(inverse) < 0.1 and off[1] < off[0]
+            assert slope == pytest.approx(1 / (inverse + 1e-5) if upright else fits[0][0], rel=1e-6)
+    assert challenge2009._slopes(np.array([[3.0, 1], [3, 2], [3, 4]]))[1] == pytest.approx(1e5)
+
+
+def test_tangents_and_normals_have_the_length_of_a_pixel() -> None:
+    slopes = np.array([0.0, 0.005, -0.5, 3.0, -50.0, 200.0, 1e5])
+    tangents, normals = challenge2009._tangents(slopes), challenge2009._normals(slopes)
+    assert np.linalg.norm(tangents, axis=1) == pytest.approx(1) == np.linalg.norm(normals, axis=1)
+    assert (tangents * normals).sum(axis=1) == pytest.approx(0)
+    assert tangents[[0, 1, 5, 6]].tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]]  # level and upright

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from lvseg.metrics.fewest import FEWEST
 from lvseg.metrics.statistics import difference, interval
 
 
@@ -18,11 +19,22 @@ def test_the_interval_holds_the_true_mean_about_as_often_as_it_says() -> None:
 
 def test_undefined_values_are_left_out_and_counted() -> None:
     assert interval([0.5, math.nan, 0.5]).patients == 2
-    assert interval([0.5, math.nan, 0.5]).low == 0.5
+    assert interval([0.5, math.nan, *[0.5] * (FEWEST - 1)]).low == 0.5
     alone, nobody = interval([0.5]), interval([math.nan])
     assert (alone.mean, alone.patients) == (0.5, 1) and math.isnan(alone.low)
-    assert nobody.patients == 0 and math.isnan(nobody.mean)
-    assert difference([1.0, 2.0, math.nan], [0.5, math.nan, 1.0]).patients == 1
+    assert nobody.patients == 0 and all(map(math.isnan, (nobody.mean, nobody.low, nobody.high)))
+    one = difference([1.0, 2.0, math.nan], [0.5, math.nan, 1.0])
+    assert (one.patients, one.p) == (1, 1.0)  # one coin shows either side
+    assert interval([0.1, 0.5, math.nan, 0.3]).patients == 3
+
+
+def test_fewer_patients_than_an_interval_wants_have_none() -> None:
+    values = [0.9, 0.8, 0.95, 0.7, 0.85, 0.6]
+    few, enough = interval(values[: FEWEST - 1]), interval(values[:FEWEST])
+    assert few.mean == pytest.approx(np.mean(values[: FEWEST - 1])) and few.patients == FEWEST - 1
+    assert math.isnan(few.low) and math.isnan(few.high) and enough.low < enough.mean < enough.high
+    apart = difference(values[: FEWEST - 1], [0.5] * (FEWEST - 1))
+    assert math.isnan(apart.low) and apart.p == 2 / 2 ** (FEWEST - 1)
 
 
 def test_a_constant_gain_is_sure_only_with_enough_patients() -> None:

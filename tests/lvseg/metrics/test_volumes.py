@@ -38,11 +38,12 @@ def test_mass_by_hand() -> None:
 
 
 def test_agreement_by_hand() -> None:
-    found = agreement([51.0, 63.0, 39.0, 70.0], [50.0, 60.0, 40.0, math.nan])
-    assert found.patients == 3
+    found = agreement([51.0, 63.0, 39.0, 75.0, 27.0, 70.0], [50.0, 60.0, 40.0, 70.0, 30.0, math.nan])
+    assert found.patients == 5
     assert found.bias == pytest.approx(1.0)
-    assert found.limits == pytest.approx((1 - 1.96 * 2, 1 + 1.96 * 2))  # differences 1, 3, -1
-    assert found.mean_absolute == pytest.approx(5 / 3)
+    spread = 1.96 * 10**0.5  # differences 1, 3, -1, 5, -3
+    assert found.limits == pytest.approx((1 - spread, 1 + spread))
+    assert found.mean_absolute == pytest.approx(13 / 5)
     assert found.correlation == pytest.approx(1.0)  # automatic = 1.2 x manual - 9
 
 
@@ -56,9 +57,14 @@ def test_agreement_of_too_few() -> None:
 def test_what_agreement_leaves_undefined() -> None:
     none = agreement([math.nan], [1.0])
     assert all(math.isnan(value) for value in (none.bias, *none.limits, none.mean_absolute, none.correlation))
-    two = agreement([1.0, 2.5], [1.2, 2.2])
-    assert two.limits == pytest.approx((0.05 - 1.96 * 0.125**0.5, 0.05 + 1.96 * 0.125**0.5))
-    assert two.correlation == pytest.approx(1.0)
-    assert math.isnan(agreement([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]).correlation)
-    assert math.isnan(agreement([1.0, 2.0, 3.0], [2.0, 2.0, 2.0]).correlation)
-    assert agreement([1.0, 2.0, 3.0, 4.0], [4.0, 2.0, 3.0, 1.0]).correlation == pytest.approx(-0.8)
+    four = agreement([1.0, 2.5, 3.0, 4.0], [1.2, 2.2, 3.0, 4.0])
+    assert four.bias == pytest.approx(0.025) and four.patients == 4
+    assert all(math.isnan(value) for value in (*four.limits, four.correlation)), "two points lie on a line"
+    same, rising = [2.0] * 5, [1.0, 2.0, 3.0, 4.0, 5.0]
+    assert math.isnan(agreement(same, rising).correlation) and math.isnan(agreement(rising, same).correlation)
+    assert agreement(rising, [5.0, 4.0, 3.0, 1.0, 2.0]).correlation == pytest.approx(-0.9)
+
+
+def test_small_values_count_as_large_ones_do() -> None:
+    assert ejection_fraction(0.8, 0.2) == pytest.approx(75.0)
+    assert agreement([0.1, 0.2, 0.4, 0.5, 0.6], [0.2, 0.4, 0.8, 1.0, 1.2]).correlation == pytest.approx(1.0)

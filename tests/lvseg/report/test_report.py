@@ -4,6 +4,7 @@ import json
 import math
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from lvseg.data import drawn_frames, examples, shards
 from lvseg.evaluation import tables
 from lvseg.evaluation.evaluate import evaluate
 from lvseg.evaluation.kept import PackedMask, read_masks, read_slices, write_masks, write_slices
+from lvseg.evaluation.plain_json import plain
 from lvseg.evaluation.sources import Sources
 from lvseg.inference.segmenter import Segmenter
 from lvseg.pages.numbers import number
@@ -87,6 +89,7 @@ def test_metrics_name_models_and_test_and_count_what_is_left_out(report: Path) -
         "empty_slices": 0,
         "hash": "",
         "left_out": {"off-anatomy": 1},
+        "synthetic": 0,
     }
     assert re.fullmatch("[0-9a-f]{64}", found["test"]["hash"])
     good, blank = found["models"]["good"], found["models"]["blank"]
@@ -95,8 +98,9 @@ def test_metrics_name_models_and_test_and_count_what_is_left_out(report: Path) -
         "dice_slice_q3", "dice_patient_mean", "dice_patient_median", "missed", "undefined", "parameters",
         "by_group", "by_phase", "by_level", "dm", "apd_mm", "apd_px", "good_percent", "unjudged", "hd_mm",
         "hd95_mm", "surface_mm", "ef_mae_pp", "incomplete_slices", "volumes", "drawn_on_empty",
-        "with_flagged", "uncounted_slices",
+        "with_flagged", "uncounted_slices", "patients_with",
     }  # fmt: skip
+    assert good["patients_with"]["dm"] == 2 and blank["patients_with"]["dm"] == 0
     assert good["dice_slice_mean"] > 0.98 and good["missed"] == 0 and good["parameters"] == 4
     assert blank["dice_slice_mean"] == blank["dice_patient_mean"] == 0 and blank["missed"] == 11
     assert {value: own["slices"] for value, own in good["by_group"].items()} == {"N": 6, "<HYP>": 5}
@@ -142,12 +146,36 @@ def test_page_says_what_counts(report: Path, sources: Sources) -> None:
     assert " ".join(headline.split()) == (
         "Of 2 models, good finds the left ventricle best: Dice 1.00 over all 11 contours of 2 held-out patients."
     )
-    assert "Left out of the test: 1 slice whose" in text and "off-anatomy: 1" in text
+    assert (
+        "Left out of the test: 1 slice whose" in text
+        and "1 drawn off the anatomy" in text
+        and "synthetic" not in text
+    )
     assert metrics(report)["test"]["hash"] in text and "f" * 64 in text
     assert "&lt;HYP&gt;" in text and "<HYP>" not in text
     kept = examples.select_examples(sources.shards, sources.split, "test", ("off-anatomy",)).examples
     nothing = 1 - np.mean([drawn_frames.load(example).endo.mean() for example in kept])
     assert f"already has an accuracy of {nothing:.3f}" in text
+
+
+def test_a_phantom_is_named_below_the_headline_and_a_mean_says_of_how_many_patients(
+    sources: Sources, settings: params.Params, tmp_path: Path
+) -> None:
+    """The second test patient of two lost his end-systolic contours; the first is a phantom."""
+    shutil.copytree(sources.shards, tmp_path / "shards")
+    lost = tmp_path / "shards/P-06.npz"
+    shards.write(lost, replace(shards.read(lost), cycle=np.array(["ED"] * 6)))
+    for patient in (5, 6):
+        path = tmp_path / f"shards/P-{patient:02d}.npz"
+        shards.write(path, replace(shards.read(path), source=np.array(shards.SYNTHETIC)))
+        where = Sources(sources.models, tmp_path / "shards", sources.split)
+        evaluated(tmp_path / "reports", where, settings)
+        text = " ".join((tmp_path / "reports/index.html").read_text(encoding="utf-8").split())
+        head = text[text.index("</h1>") : text.index("</header>")]
+        which = "1 of 2 test patients are synthetic" if patient == 5 else "All test patients are synthetic"
+        assert which in head and "nothing about patients." in head
+    assert re.search(r"<td>\d+\.\d \(1 of 2\)</td>", text), "EF error of one patient of two"
+    assert "[" not in text[text.index("EF, percentage points") :][:120], "limits of one patient"
 
 
 def test_second_build_gives_the_same_bytes_and_no_path_of_this_machine(
@@ -162,10 +190,10 @@ def test_second_build_gives_the_same_bytes_and_no_path_of_this_machine(
 
 
 def test_undefined_is_null_in_json_empty_in_csv_and_a_dash_on_the_page(tmp_path: Path) -> None:
-    found = tables.plain(
-        {"a": math.nan, "b": np.float64(1 / 3), "c": {"d": math.inf, "e": np.int64(2), "f": "x"}}
-    )
-    assert found == {"a": None, "b": 0.333333, "c": {"d": None, "e": 2, "f": "x"}}
+    facts = {"a": math.nan, "b": np.float64(1 / 3), "c": {"d": math.inf, "e": np.int64(2), "f": ("x", 0.25)}}
+    found = plain(facts, decimals=6)
+    assert found == {"a": None, "b": 0.333333, "c": {"d": None, "e": 2, "f": ["x", 0.25]}}
+    assert plain(facts)["b"] == 1 / 3
     tables.write_json(tmp_path / "a.json", found)
     with pytest.raises(ValueError, match="not JSON compliant"):
         tables.write_json(tmp_path / "b.json", {"a": math.nan})

@@ -216,4 +216,4 @@ def bright_model(folder: Path, aside: int = 0) -> Path:
 def predicted(path: Path, model: LoadedModel) -> StudyResult:
     """Return the one study of an input, segmented and measured."""
     (study,) = inputs.studies(path)
-    return analyse_study("S", study.images, None, model)[0]
+    return analyse_study("S", study.images, study.set_aside, None, model)

@@ -129,7 +129,7 @@ def test_sources_without_place_or_with_nothing_drawn_give_no_object(
     for change in (placeless, flat):
         result = predicted(classic(tmp_path / change.__name__, HEART, change), model)
         assert "where the images lie" in str(dicom_seg.write(tmp_path / "x.dcm", result, PHASES))
-        assert nifti.write(tmp_path / "x.nii.gz", result), "which is read as lying anywhere"
+        assert nifti.write(tmp_path / "x.nii.gz", result) is None, "which is read as lying anywhere"
     empty = predicted(classic(tmp_path / "b", Heart(widest=0.0)), model)
     assert dicom_seg.write(tmp_path / "x.dcm", empty, PHASES) == "there is no mask"
     assert not (tmp_path / "x.dcm").exists()
@@ -146,7 +146,7 @@ def test_dates_of_zeros_do_not_stand_in_the_way(tmp_path: Path, model: LoadedMod
 
 
 def test_nifti_lies_on_the_patient_and_in_time(result: StudyResult, tmp_path: Path) -> None:
-    assert nifti.write(tmp_path / "x.nii.gz", result)
+    assert nifti.write(tmp_path / "x.nii.gz", result) is None
     image = sitk.ReadImage(str(tmp_path / "x.nii.gz"))  # ITK gives coordinates as DICOM does
     assert image.GetSize() == (64, 64, 5, 4)
     assert image.GetSpacing()[3] == pytest.approx(result.cine.beat_ms / 4 / 1000)
@@ -171,7 +171,7 @@ def test_contours_as_text_come_back(result: StudyResult, tmp_path: Path) -> None
     assert [file.name for file in files] == [f"IM-0001-{n:04d}-icontour-auto.txt" for n in sorted(drawn)]
     for file in files:
         item = Item(str(file.parent), file.name, file.stat().st_size, -1, 0)
-        read = sunnybrook_text.read(item, first_pixel=1)
+        (read,) = sunnybrook_text.read(item, first_pixel=1)
         contour = drawn[int(file.name.split("-")[2])]
         assert abs(area(read)) == pytest.approx(abs(area(contour)), rel=0.002)
         assert max(np.abs(contour - point).max(axis=1).min() for point in read) <= 0.006

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 import re
 import shutil
 import subprocess
@@ -63,7 +64,7 @@ def test_the_page_says_what_was_measured(tmp_path: Path) -> None:
         "ED 1",
         "ES 11",
         "13 of 20 phases",
-        "slices found 8; jump 0.12; unknown –",
+        "slices in the stack: 8; jump: 0.12; unknown: –",
         "series CINESAX why this one the only one",
         "a note",
         "unet v3, applied by lvseg 0.1.0; weights " + "0123456789abcdef" * 4,
@@ -230,6 +231,19 @@ def test_the_film_of_one_frame_is_a_picture(tmp_path: Path) -> None:
 
 LONG = "A sentence that goes on and on to say what was odd and how it was handled. " * 6
 SIZES = {"ordinary": result(), "one frame": result(1, 1), "most": result(16, 40, verdict=LOOK)}
+
+
+def test_the_numbers_behind_the_verdict_are_said_in_words(tmp_path: Path) -> None:
+    study = result()
+    quality = {
+        "slices_segmented": 7.0, "base_covered": 0.0, "apex_covered": math.nan, "largest_jump": 0.354,
+        "curve_roughness": 1.04, "disagreement_percent": 12.0,
+    }  # fmt: skip
+    page = html(replace(study, assessment=replace(study.assessment, quality=quality)), tmp_path)
+    assert (
+        "with a cavity: 7; base covered: no; apex covered: –; largest change from slice to slice: 35 %; "
+        "ups and downs of the volume in a beat: 1.04; drawn otherwise when mirrored and turned: 12 %"
+    ) in page
 
 
 def talkative() -> StudyResult:

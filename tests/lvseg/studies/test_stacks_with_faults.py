@@ -100,11 +100,11 @@ def test_repeated_and_odd_images_are_named(tmp_path: Path, model: LoadedModel) -
 
     classic(folder / "odd", HEART, larger)
     (study,) = inputs.studies(folder)
-    result, set_aside = analyse_study("S", study.images, None, model)
+    result = analyse_study("S", study.images, [], None, model)
     assert len(result.cine.frames) == 70
     assert "70 images came twice" in result.cine.notes[0]
     assert result.measurements.ef_percent == pytest.approx(HEART.ef, abs=2.5)
-    assert not set_aside  # the odd image is no part of the stack at all
+    assert not result.set_aside  # the odd image is no part of the stack at all
 
 
 def test_a_slice_that_fills_while_the_ventricle_empties_is_the_atrium(

@@ -191,11 +191,11 @@ def test_a_person_may_name_the_series(wanted: str, tmp_path: Path, model: Loaded
     (study,) = inputs.studies(folder)
     if wanted == "2.25":
         wanted = next(image.series_uid for image in study.images if image.series_number == 301)
-    result, _ = analyse_study("S", study.images, wanted, model)
+    result = analyse_study("S", study.images, [], wanted, model)
     assert result.cine.series == "series 301"
     assert "--series" in result.cine.why
     with pytest.raises(UnreadableError, match="no series 'nowhere'; there are the numbers 300, 301"):
-        analyse_study("S", study.images, "nowhere", model)
+        analyse_study("S", study.images, [], "nowhere", model)
 
 
 def test_two_patients_are_refused_by_name_and_stored_without(tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ from mlflow.entities import Run
 
 from lvseg import params
 from lvseg.core.errors import UserError
-from tests.tracking.conftest import SPREAD
+from tests.tracking.conftest import SPREAD, all_runs
 from tracking.registry import last_decision
+from tracking.registry.champion_run import mark_champion
 from tracking.registry.promotion import candidate, promote
 from tracking.registry.succession import alone, roll_back
+from tracking.registry.version_tags import recorded
 from tracking.registry.versions import CHALLENGER, CHAMPION, MODEL, alias_of, number_of, version_of, versions
 from tracking.runs.store import Store
 from tracking.scores.results import find_run, result_of
@@ -29,7 +31,13 @@ def never(store: Store, run: Run, test_hash: str) -> pd.DataFrame:
 def promoted(
     store: Store, run: Run, rescored: Any = never, *, named: bool = False
 ) -> last_decision.LastDecision:
-    return promote(store, run, params.load().promotion, rescored, named=named)
+    return promote(store, run, params.load().promotion, rescored, Path("models"), named=named)
+
+
+def marked(store: Store) -> dict[str, str]:
+    """Return the runs that are marked in the list of runs, each with its mark."""
+    runs = {run.info.run_id: run.data.tags.get("lvseg.champion") for run in all_runs(store)}
+    return {run_id: mark for run_id, mark in runs.items() if mark}
 
 
 def on_other_patients(store: Store, run: Run, test: str) -> Run:
@@ -68,12 +76,44 @@ def test_spoiled_equal_and_better_models_against_the_champion(
         "dvc.shards",
         "test_hash",
     ):
-        assert version.tags[f"lvseg.{tag}"] == better_run.data.tags[f"lvseg.{tag}"]
+        assert recorded(version)[f"lvseg.{tag}"] == better_run.data.tags[f"lvseg.{tag}"]
+    assert len(version.tags) <= 8, f"a person finds nothing among {sorted(version.tags)}"
+    assert marked(store) == {better_run.info.run_id: "v4"}
     said = json.loads(version.tags["lvseg.decision"])
     assert said["promoted"] and said["champion_before"] == "1"
     page = Path(store.client.download_artifacts(version.run_id, "promotion/v4-against-v1.md")).read_text()
     assert "| good contours, % | 100.0 | at least 90 | yes |" in page and "| HYP |" in page
     assert "Promoted to champion" in version.description
+
+
+def test_the_run_of_the_champion_is_marked_whoever_moves_the_alias(
+    store: Store, evaluated: Callable[..., Run]
+) -> None:
+    runs = [evaluated(dice, spread=SPREAD / 4) for dice in (0.85, 0.95)]
+    for number, run in enumerate(runs, 1):
+        assert promoted(store, run).promoted
+        assert marked(store) == {run.info.run_id: f"v{number}"}
+    roll_back(store)
+    assert marked(store) == {runs[0].info.run_id: "v1"}
+    store.client.set_registered_model_alias(MODEL, CHAMPION, "2")  # as the pages do
+    mark_champion(store)
+    assert marked(store) == {runs[1].info.run_id: "v2"}
+    store.client.delete_registered_model_alias(MODEL, CHAMPION)
+    mark_champion(store)
+    assert marked(store) == {}
+
+
+def test_a_version_of_old_says_the_same_by_a_tag_for_each_fact(
+    store: Store, evaluated: Callable[..., Run]
+) -> None:
+    run = evaluated(0.9)
+    facts = {name: value for name, value in run.data.tags.items() if name.startswith("lvseg.")}
+    store.client.create_registered_model(MODEL)
+    store.client.create_model_version(MODEL, facts["lvseg.model_uri"], run.info.run_id, facts)
+    assert recorded(version_of(store, "1")) == facts
+    again = promoted(store, run)
+    assert again.version == "1" and again.promoted, "it is recognised"
+    assert recorded(version_of(store, "1")).items() >= facts.items()
 
 
 def test_the_same_again_changes_nothing(store: Store, evaluated: Callable[..., Run]) -> None:

@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.conftest import REPOSITORY
 from tests.tracking import stub
 from tests.tracking.conftest import EXPERIMENT, all_runs, history
 from tracking.provenance import training_origin
+from tracking.runs import mlflow_runs
 from tracking.runs.delivery import log_waiting, record_training
 from tracking.runs.record import waiting
 from tracking.runs.store import open_store
@@ -27,8 +29,8 @@ def test_a_training_is_one_run_that_holds_all_of_it(project: Path) -> None:
     (run,) = all_runs()
     assert run.info.status == "FINISHED"
     assert run.info.run_name == f"cnn {stub.calls[0][:6]}"
-    assert history(run, "loss") == LOSSES
-    assert history(run, "val_dice") == [(1, "nan"), (2, 1 / 3), (3, 1 / 3)]
+    assert history(run, "train/loss") == LOSSES
+    assert history(run, "validation/dice") == [(1, "nan"), (2, 1 / 3), (3, 1 / 3)]
     assert run.data.metrics["train_seconds"] == 4.5
     assert run.data.params["learning_rate"] == "0.001" and run.data.params["parameters"] == "20"
     tags = run.data.tags
@@ -69,7 +71,7 @@ def test_two_trainings_of_the_same_inputs_do_the_work_once(project: Path) -> Non
     assert "waiting for it" in said[0] and "trained epoch" not in said[0]
     assert said[1].count("trained epoch") == stub.EPOCHS
     (run,) = all_runs()
-    assert run.info.status == "FINISHED" and history(run, "loss") == LOSSES
+    assert run.info.status == "FINISHED" and history(run, "train/loss") == LOSSES
     assert not list((project / ".lvseg/checkpoints").glob("*/epoch"))
 
 
@@ -109,7 +111,7 @@ def test_the_same_weights_go_to_the_same_run(project: Path, monkeypatch: pytest.
     stub.run_stage()
     stub.run_stage()
     (run,) = all_runs()
-    assert history(run, "loss") == LOSSES
+    assert history(run, "train/loss") == LOSSES
     store = open_store(EXPERIMENT)
     assert len(store.client.search_logged_models([store.experiment_id])) == 1
 
@@ -140,7 +142,7 @@ def test_killed_trainings_are_marked_and_resume_their_run(
     assert after.keys() == {run.info.run_id for run in before.values()}
     resumed = next(run for run in after.values() if run.data.tags["lvseg.fingerprint"] == stub.calls[0])
     assert resumed.info.status == "FINISHED" and resumed.data.tags["lvseg.resumed_from"] == "1"
-    assert history(resumed, "loss") == LOSSES
+    assert history(resumed, "train/loss") == LOSSES
 
     other = next(run for run in after.values() if run is not resumed)
     _mark_running(other.info.run_id, pid=trainings[0].pid)
@@ -175,7 +177,7 @@ def test_a_failed_training_is_marked_failed(project: Path, monkeypatch: pytest.M
         stub.run_stage()
     (run,) = all_runs()
     assert run.info.status == "FAILED"
-    assert history(run, "loss") == LOSSES
+    assert history(run, "train/loss") == LOSSES
 
 
 def test_without_a_server_the_record_is_kept_and_logged_later(
@@ -204,11 +206,13 @@ def test_without_a_server_the_record_is_kept_and_logged_later(
         "nothing is waiting to be logged",
     ]
     assert run.info.status == "FINISHED" and not waiting()
-    assert history(run, "loss") == LOSSES
-    assert history(run, "val_dice") == [(1, "nan"), (2, 1 / 3), (3, 1 / 3)]
+    assert history(run, "train/loss") == LOSSES
+    assert history(run, "validation/dice") == [(1, "nan"), (2, 1 / 3), (3, 1 / 3)]
     assert run.data.metrics["train_seconds"] == 4.5
     assert run.data.params["seed"] == "1"
-    ended = [e.timestamp for e in open_store(EXPERIMENT).client.get_metric_history(run.info.run_id, "loss")]
+    ended = [
+        e.timestamp for e in open_store(EXPERIMENT).client.get_metric_history(run.info.run_id, "train/loss")
+    ]
     assert run.info.start_time <= min(ended) <= max(ended) <= run.info.end_time
     assert [tree_hash(Path(name)) for name in ("models", "training")] == outs
 
@@ -239,11 +243,22 @@ def test_a_server_that_goes_away_does_not_stop_a_training(
 
     monkeypatch.setattr(RestStore, "_call_endpoint", answer)
     (run,) = [run for run in all_runs() if run.data.tags["lvseg.fingerprint"] == stub.calls[0]]
-    assert run.info.status == "RUNNING" and history(run, "loss") == LOSSES[:1]
+    assert run.info.status == "RUNNING" and history(run, "train/loss") == LOSSES[:1]
     _mark_running(run.info.run_id, pid=2**30)  # by now the training's process is gone
     log_waiting()
     (run,) = [run for run in all_runs() if run.data.tags["lvseg.fingerprint"] == stub.calls[0]]
-    assert run.info.status == "FINISHED" and history(run, "loss") == LOSSES
+    assert run.info.status == "FINISHED" and history(run, "train/loss") == LOSSES
+
+
+def test_a_run_from_before_the_names_of_today_has_its_epochs(project: Path) -> None:
+    store = open_store(EXPERIMENT)
+    run_id = store.client.create_run(store.experiment_id, start_time=1000).info.run_id
+    store.client.set_tag(run_id, "lvseg.host", socket.gethostname())
+    for number in (1, 2):
+        store.client.log_metric(run_id, "loss", 0.5, timestamp=1000 + number, step=number)
+    assert mlflow_runs.logged_epochs(store, run_id) == {1, 2}
+    assert mlflow_runs.mark_dead(store) == [run_id]
+    assert store.client.get_run(run_id).info.end_time == 1002, "when it last spoke"
 
 
 def _refuse(*_: object, **__: object) -> None:

@@ -5,9 +5,12 @@ from collections.abc import Callable
 import pytest
 from mlflow.entities import Run
 
+from lvseg import params
 from lvseg.core.errors import UserError
+from tests.tracking.registry.test_promotion import never
+from tracking.registry.promotion import promote
 from tracking.runs.store import Store
-from tracking.scores.comparison import entries, results
+from tracking.scores.comparison import entries, results, synthetic
 
 
 def test_runs_are_compared_in_the_order_in_which_they_are_named(
@@ -20,6 +23,17 @@ def test_runs_are_compared_in_the_order_in_which_they_are_named(
     assert first.params["seed"] == "1" and second.params["seed"] == "2" and "parameters" not in first.params
     assert second.costs["parameters"] == 20 and second.costs["training, seconds"] == 4.5
     assert second.patients["dice_mean"].mean() == pytest.approx(0.9)
+
+
+def test_the_champion_is_marked_and_a_phantom_counted(store: Store, evaluated: Callable[..., Run]) -> None:
+    one, two = evaluated(0.9), evaluated(0.8, data="phantom")
+    promote(store, one, params.load().promotion, never, named=True)
+    first, second = entries(store, results(store, [one.info.run_id, two.info.run_id]))
+    assert (first.title, second.title) == (f"{one.info.run_name}, the champion", two.info.run_name)
+    assert synthetic(results(store, [one.info.run_id, two.info.run_id])) == 0
+    assert synthetic(results(store, [two.info.run_id, one.info.run_id])) == 8, "a run from before the tag"
+    store.client.set_tag(one.info.run_id, "lvseg.synthetic", "3")
+    assert synthetic(results(store, [one.info.run_id, two.info.run_id])) == 3
 
 
 def test_what_cannot_be_compared_is_refused_with_the_reason(

@@ -12,7 +12,7 @@ from tracking.runs.record import waiting
 from tracking.runs.store import open_store
 from tracking.scores.evaluation import log_report, log_scores
 
-TEST = {"hash": "t" * 64, "slices": 9, "patients": 3, "left_out": {"off-anatomy": 1}}
+TEST = {"hash": "t" * 64, "slices": 9, "patients": 3, "left_out": {"off-anatomy": 1}, "synthetic": 3}
 
 
 @pytest.fixture
@@ -25,6 +25,7 @@ def reports(project: Path, closed_port: str, monkeypatch: pytest.MonkeyPatch) ->
     folder = project / "reports"
     folder.mkdir()
     scores = {"loss": 0.25, "accuracy": 0.97, "dice_slice_mean": 0.5, "dice_patient_mean": None, "missed": 2}
+    scores |= {"ef_mae_pp": 13.42, "patients_with": {"ef_mae_pp": 1}}
     by_phase = {"by_phase": {"ED": {"dice_slice_mean": 0.75}}}
     results: dict[str, Any] = {"models": {"cnn": {**scores, **by_phase}, "dense": {}}, "test": TEST}
     (folder / "metrics.json").write_text(json.dumps(results))
@@ -47,9 +48,9 @@ def test_a_restored_model_gets_a_run_with_its_scores(reports: Path) -> None:
     assert run.info.status == "FINISHED" and run.data.tags["lvseg.restored"] == "true"
     tested = {key: value for key, value in run.data.metrics.items() if key.startswith("test/")}
     expected = {"test/loss": 0.25, "test/accuracy": 0.97, "test/dice": 0.5, "test/by_phase/ED/dice": 0.75}
-    expected["test/missed"] = 2
+    expected |= {"test/missed": 2, "test/ef_mae": 13.42, "test/patients_with/ef_mae": 1}
     assert tested == expected
-    assert run.data.metrics["loss"] == 1 / 3
+    assert run.data.metrics["train/loss"] == 1 / 3
     assert run.data.tags["lvseg.test_hash"] == "t" * 64
     client = open_store(EXPERIMENT).client
     table = Path(client.download_artifacts(run.info.run_id, "evaluation/per_slice.csv"))
@@ -95,7 +96,9 @@ def test_the_page_of_a_run_says_what_it_is(reports: Path, monkeypatch: pytest.Mo
     _evaluate(reports)
     (first,) = all_runs()
     note = first.data.tags["mlflow.note.content"]
-    assert "| 0.500 |" in note and "9 contoured slices of 3 patients" in note and "2 contours missed" in note
+    assert "| 0.500 |" in note and "9 contoured slices of 3 patients" in note and "missed 2 contours" in note
+    assert "| 13.4 (1 of 3) |" in note and note.startswith("**All test patients are synthetic")
+    assert first.data.tags["lvseg.synthetic"] == "3"
     assert first.data.tags["lvseg.dvc.shards"] in note and "- `seed`: 1 instead of 7" in note
     assert first.data.tags["lvseg.data"] == "phantom"
     stub.run_stage(seed=7)

@@ -12,6 +12,7 @@ from mlflow.entities import Run
 
 from lvseg import params
 from lvseg.core.errors import UserError
+from lvseg.core.hashes import sha256_text
 from lvseg.data import shards
 from lvseg.data.testset import hash_of_test_set
 from lvseg.evaluation.sources import Sources
@@ -35,9 +36,8 @@ def logged(store: Store, tmp_path: Path) -> Callable[..., Run]:
 
     def make(name: str, network: object, test_hash: str = "o" * 64) -> Run:
         save_trained(tmp_path / "models", name, network)
-        hashes = dict.fromkeys(
-            ("fingerprint", "weights_hash", "shards_hash", "split_hash", "code_hash"), name
-        )
+        kinds = ("fingerprint", "weights_hash", "shards_hash", "split_hash", "code_hash")
+        hashes = dict.fromkeys(kinds, sha256_text(name))
         facts = {"model": name, "test_hash": test_hash, "git_commit": "c" * 40, "git_dirty": "false"} | hashes
         tags = {f"lvseg.{key}": value for key, value in facts.items()}
         record = Record(EXPERIMENT, name, f"train-{name}", name * 4, {}, tags, {})
@@ -95,7 +95,11 @@ def test_old_figures_of_a_champion_do_not_count_on_new_patients(
 ) -> None:
     """By the old figures, 0.5 of Dice, both would be equal."""
     rules = params.load().promotion
-    assert promote(store, logged("seeing", threshold_model()), rules, rescored, named=False).promoted
-    found = promote(store, logged("blind", blank_model(), present()), rules, rescored, named=False)
+    assert promote(
+        store, logged("seeing", threshold_model()), rules, rescored, Path("models"), named=False
+    ).promoted
+    found = promote(
+        store, logged("blind", blank_model(), present()), rules, rescored, Path("models"), named=False
+    )
     assert not found.promoted and found.champion.endswith("v1")
     assert "lose 0.5" in found.reason

@@ -142,7 +142,10 @@ def test_a_team_works_with_passwords_and_its_backup_brings_everything_back(
         left = [path for place in (project, server.artifacts) for path in place.rglob("*") if path.is_file()]
         assert left and not [path for path in left if anna[1].encode() in path.read_bytes()]
         run = all_runs()[-1]
-        assert run.info.status == "FINISHED" and history(run, "loss")[-1] == (stub.EPOCHS, 1 / stub.EPOCHS)
+        assert run.info.status == "FINISHED" and history(run, "train/loss")[-1] == (
+            stub.EPOCHS,
+            1 / stub.EPOCHS,
+        )
         store.client.delete_run(store.client.create_run(store.experiment_id).info.run_id)  # as trainings may
         backup = server.folder / "backup"
         assert "2 runs, 13 metrics, 0 model versions, 2 users" in server.script("backup", backup)
@@ -183,7 +186,7 @@ def test_nothing_is_lost_between_sqlite_and_postgresql(
 
     stub.run_stage()
     (run,) = all_runs()
-    losses, store, uri = history(run, "loss"), open_store(EXPERIMENT), run.data.tags["lvseg.model_uri"]
+    losses, store, uri = history(run, "train/loss"), open_store(EXPERIMENT), run.data.tags["lvseg.model_uri"]
     store.client.create_registered_model("lv-segmentation")
     store.client.create_model_version("lv-segmentation", uri, run.info.run_id)
     store.client.set_registered_model_alias("lv-segmentation", "champion", "1")
@@ -227,7 +230,7 @@ def test_nothing_is_lost_between_sqlite_and_postgresql(
         monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", ADMIN[0])
         monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", ADMIN[1])
         (same,) = all_runs()
-        assert same.info.run_id == run.info.run_id and history(same, "loss") == losses
+        assert same.info.run_id == run.info.run_id and history(same, "train/loss") == losses
         model = mlflow.pyfunc.load_model("models:/lv-segmentation@champion")
         pd.testing.assert_frame_equal(model.predict(frames), expected)
         client = open_store(EXPERIMENT).client

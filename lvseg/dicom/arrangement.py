@@ -1,0 +1,228 @@
+"""Where each image of a cine stands: its slice along the stack, and its phase of the heart beat.
+
+One order for all: training data, new studies, inspection. Slices are counted along the normal of the image plane, from
+1. Whatever does not fit is left out and named, so that a stack with a fault still gives what it can.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lvseg.core.archives import SetAside
+from lvseg.dicom import limits, scans
+from lvseg.dicom.header import Image
+from lvseg.dicom.numbering import number_in_name
+from lvseg.dicom.slices import Slices, by_geometry, distance_mm
+
+_USUAL_PHASES = 20  # of the Sunnybrook protocol; where neither tags nor images tell
+
+
+@dataclass(frozen=True)
+class PlacedImage:
+    """One image at its place in the stack; slice and phase count from 1."""
+
+    image: Image
+    number: int
+    slice: int
+    phase: int
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """The images of a cine in order.
+
+    Attributes:
+        frames: sorted by slice and phase.
+        phases: T, of a slice that has all of them.
+        depths_mm: (S,) where the slices lie along the normal, ascending; all 0 where numbers alone tell them apart.
+        distance_mm: usual distance from slice to slice; NaN where nothing says it.
+        set_aside: images that do not belong, and why.
+        notes: what was odd and how it was handled, a sentence each, that name no patient.
+        doubts: the same, where a measurement depends on a guess.
+    """
+
+    frames: tuple[PlacedImage, ...]
+    phases: int
+    depths_mm: tuple[float, ...]
+    distance_mm: float
+    set_aside: tuple[SetAside, ...]
+    notes: tuple[str, ...]
+    doubts: tuple[str, ...]
+
+
+def arranged(
+    images: Sequence[Image], numbers: Sequence[int] | None = None, drawn: Collection[int] = ()
+) -> Arrangement:
+    """Return the images of one cine in order, each slice once.
+
+    Args:
+        images: of one plane, matrix and pixel size.
+        numbers: of the images; None takes those of names, else of headers, else counts in the order found.
+        drawn: the numbers of images that an expert drew on: they are never left out.
+    """
+    of_image = {} if numbers is None else dict(zip(map(id, images), numbers, strict=True))
+    kept = {identity for identity, number in of_image.items() if number in drawn}
+    divided = by_geometry(images) or _by_number(images, of_image)
+    divided, set_aside = _scanned_once(divided, kept)
+    ordered = [scans.by_time(own) for own in divided.images]
+    if not of_image:
+        of_image = _numbered([image for own in ordered for image in own])
+    phases, first = _rhythm(ordered, of_image) or (max(map(len, ordered)), None)
+    full = next((own for own in ordered if len(own) == phases), [])
+    frames = [
+        PlacedImage(image, of_image[id(image)], slice_, phase)
+        for slice_, own in enumerate(ordered, 1)
+        for image, phase in zip(own, _phases(own, phases, full, of_image, first), strict=True)
+    ]
+    return Arrangement(
+        frames=tuple(sorted(frames, key=lambda frame: (frame.slice, frame.phase, frame.number))),
+        phases=phases,
+        depths_mm=tuple(divided.depths_mm or [0.0] * len(ordered)),
+        distance_mm=distance_mm(divided),
+        set_aside=tuple(set_aside),
+        notes=(*divided.notes, *divided.doubts),
+        doubts=tuple(divided.doubts),
+    )
+
+
+def _scanned_once(slices: Slices, kept: Collection[int]) -> tuple[Slices, list[SetAside]]:
+    """Return the slices, of each the scan that counts, without those that cannot follow the beat."""
+    notes, set_aside = list(slices.notes), []
+    phases = scans.phases_of(slices.images)
+    images: list[list[Image]] = []
+    depths: list[float] = []
+    for number, own in enumerate(slices.images, 1):
+        complete = scans.complete_scans(own, phases)
+        chosen = scans.chosen(complete, kept) if complete and len(complete[-1]) < len(own) else [own]
+        used = {id(image) for scan in chosen for image in scan}
+        if len(chosen) > 1:
+            notes.append(
+                f"Slice {number} was scanned {len(complete)} times, and drawn on more than once: all stay."
+            )
+        elif len(complete) > 1:
+            which = "last" if chosen[0] is complete[-1] else "drawn"
+            notes.append(f"Slice {number} was scanned {len(complete)} times: the {which} scan is used.")
+        elif len(used) < len(own):
+            notes.append(
+                f"Slice {number} has {len(own) - len(used)} images beside its scan: they are left out."
+            )
+        set_aside += [
+            SetAside(image.item.label, "of a scan of its slice that was made again")
+            for image in own
+            if id(image) not in used
+        ]
+        images += chosen
+        depths += [slices.depths_mm[number - 1]] * len(chosen) if slices.depths_mm else []
+    return _followed(Slices(images, depths or None, notes, slices.doubts), kept, set_aside)
+
+
+def _followed(
+    slices: Slices, kept: Collection[int], set_aside: list[SetAside]
+) -> tuple[Slices, list[SetAside]]:
+    """Return the slices that have enough phases to follow the beat, or that an expert drew on."""
+    phases, count = scans.usual(slices.images), len(slices.images)
+    stay = []
+    for number, own in enumerate(slices.images, 1):
+        drawn = any(id(image) in kept for image in own)
+        if len(own) < limits.ENOUGH_PHASES * phases and not drawn and not (kept and phases <= 2):
+            slices.notes.append(
+                f"Slice {number} of {count} has {len(own)} of {phases} phases: it is left out."
+            )
+            set_aside += [SetAside(image.item.label, "of a slice with too few phases") for image in own]
+            continue
+        if len(own) != phases and not kept:
+            slices.notes.append(
+                f"Slice {number} of {count} has {len(own)} phases instead of {phases}: matched by time."
+            )
+        stay.append(number - 1)
+    slices.images = [slices.images[index] for index in stay]
+    if slices.depths_mm is not None:
+        slices.depths_mm = [slices.depths_mm[index] for index in stay]
+    return slices, set_aside
+
+
+def _by_number(images: Sequence[Image], numbers: dict[int, int]) -> Slices:
+    """Divide images by their numbers, which run through the phases of the first slice, then of the next."""
+    ordered = sorted(images, key=scans.acquisition_order)
+    counted = [numbers.get(id(image), position) for position, image in enumerate(ordered, 1)]
+    phases = next(count for count in _candidates(ordered, None) if count >= limits.LEAST_PHASES)
+    first = min(1, *counted)
+    rows = sorted({(number - first) // phases for number in counted})
+    own: list[list[Image]] = [[] for _ in rows]
+    for number, image in zip(counted, ordered, strict=True):
+        own[rows.index((number - first) // phases)].append(image)
+    note = "Positions of slices are unknown: their order follows the image numbers."
+    return Slices(own, None, [], [note] if len(own) > 1 else [])
+
+
+def _rhythm(slices: Sequence[Sequence[Image]], numbers: Mapping[int, int]) -> tuple[int, int] | None:
+    """Return the number of phases with which image numbers run through the slices, and the number they begin with.
+
+    None where they do not run so.
+    """
+    images = [(image, place) for place, own in enumerate(slices) for image in own]
+    images.sort(key=lambda entry: numbers[id(entry[0])])
+    places = [place for _, place in images]
+    for phases in _candidates([image for image, _ in images], places):
+        for first in (1, 0) if phases >= limits.LEAST_PHASES else ():
+            rows = [(numbers[id(image)] - first) // phases for image, _ in images]
+            if len(set(zip(rows, places, strict=True))) == len(set(rows)) == len(set(places)):
+                return phases, first
+    return None
+
+
+def _candidates(ordered: Sequence[Image], places: Sequence[int] | None) -> list[int]:
+    """Return how many phases a cine may have, the likeliest first.
+
+    Args:
+        ordered: its images by number.
+        places: of these, if they are known.
+    """
+    said = Counter(image.phases for image in ordered if image.phases).most_common(1)
+    fullest = max(Counter(places).values()) if places else 0
+    return [*(count for count, _ in said if count), fullest, _beat(ordered), _USUAL_PHASES]
+
+
+def _beat(images: Sequence[Image]) -> int:
+    """Return how many images in a row have rising times after the R wave; 0 where that differs or is unknown."""
+    times = [image.trigger_time for image in images if image.trigger_time is not None]
+    if len(times) < len(images):
+        return 0
+    slices = 1 + int((np.diff(times) < 0).sum())
+    return len(times) // slices if slices > 1 and len(times) % slices == 0 else 0
+
+
+def _phases(
+    own: Sequence[Image], phases: int, full: Sequence[Image], numbers: Mapping[int, int], first: int | None
+) -> list[int]:
+    """Return the phase of each image of one slice, which are in order.
+
+    Args:
+        own: the images. If the slice has all phases it is counted through.
+        phases: of a slice that has all of them.
+        full: the images of such a slice, if there is one: their times tell the phases of others.
+        numbers: of the images, by identity.
+        first: the number with which they begin, where they run through the slices: then they tell before times do.
+    """
+    if len(own) == phases:
+        return list(range(1, phases + 1))
+    candidates = []
+    if first is not None:
+        candidates.append([(numbers[id(image)] - first) % phases + 1 for image in own])
+    if full and all(image.trigger_time is not None for image in (*own, *full)):
+        times = np.array([image.trigger_time for image in full], float)
+        candidates.append([int(np.abs(times - (image.trigger_time or 0.0)).argmin()) + 1 for image in own])
+    apart = (found for found in candidates if len(set(found)) == len(own))
+    return next(apart, list(range(1, len(own) + 1)))
+
+
+def _numbered(images: Sequence[Image]) -> dict[int, int]:
+    """Return the numbers that files are named by, by identity; a running number where they repeat or lack."""
+    named = [number_in_name(image.item) if image.frame is None else None for image in images]
+    for numbers in (named, [image.number for image in images]):
+        known = [number for number in numbers if number is not None]
+        if len(set(known)) == len(images):
+            return dict(zip(map(id, images), known, strict=True))
+    return {id(image): number for number, image in enumerate(images, 1)}

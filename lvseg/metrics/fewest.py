@@ -1,0 +1,5 @@
+"""How many patients a spread wants."""
+
+FEWEST = (
+    5  # patients: an interval, limits of agreement or a correlation of fewer would claim what nobody can know
+)

@@ -1,0 +1,94 @@
+"""Headers of the images that a segmentation object refers to: what the object needs of them, and nothing else.
+
+Comments, history, weight, physicians and the like stay where they are (docs/studies.md lists what is taken). What a
+stranger's header lacks or breaks is repaired where the standard allows it: elements that may be empty are empty, dates
+that are none are none, names of any character set become UTF-8, and every frame of an object is an image of its own.
+"""
+
+import io
+from collections.abc import Sequence
+
+import pydicom
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+from pydicom.valuerep import DA, TM
+
+from lvseg.core.archives import Item
+from lvseg.dicom import content
+from lvseg.dicom.header import Image
+
+_TEXTS = ("PatientID", "PatientName", "PatientSex", "StudyID")
+_DATES = ("PatientBirthDate", "StudyDate", "SeriesDate", "AcquisitionDate")
+_TIMES = ("StudyTime", "SeriesTime", "AcquisitionTime")
+_EMPTY = ("AccessionNumber", "ReferringPhysicianName")  # the standard wants them, and lets them be empty
+_SEXES = ("F", "M", "O")
+
+
+def source_headers(images: Sequence[Image], frame_of_reference: str) -> list[Dataset]:
+    """Return a header for each of some frames of one series, classic whatever the file is.
+
+    Args:
+        images: the frames; they say where they lie.
+        frame_of_reference: UID for those that state none.
+    """
+    parsed = {item: _parsed(item) for item in dict.fromkeys(image.item for image in images)}
+    first = images[0]
+    return [_header(image, first, parsed[image.item], frame_of_reference) for image in images]
+
+
+def storage_class(item: Item) -> str:
+    """Return the kind of object that a file holds, by its UID; MR image where it does not say."""
+    return str(_parsed(item).get("SOPClassUID") or MRImageStorage)
+
+
+def _parsed(item: Item) -> Dataset:
+    return pydicom.dcmread(io.BytesIO(content.whole(item)), stop_before_pixels=True, force=True)
+
+
+def _header(image: Image, first: Image, said: Dataset, frame_of_reference: str) -> Dataset:
+    header = Dataset()
+    header.file_meta = FileMetaDataset()
+    header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    header.SpecificCharacterSet = "ISO_IR 192"
+    for name in _TEXTS:
+        setattr(header, name, _text(said, name))
+    if header.PatientSex not in _SEXES:
+        header.PatientSex = ""
+    for names, kind in ((_DATES, DA), (_TIMES, TM)):
+        for name in names:
+            setattr(header, name, _moment(_text(said, name), kind))
+    for name in _EMPTY:
+        setattr(header, name, "")
+    header.SOPClassUID = MRImageStorage
+    header.SOPInstanceUID = (
+        image.sop_uid if image.frame is None else f"{image.sop_uid[:56]}.{image.frame + 1}"
+    )
+    header.StudyInstanceUID = first.study_uid
+    # highdicom wants one series, one frame of reference and one plane; some scanners give each slice its own.
+    header.SeriesInstanceUID = first.series_uid
+    header.FrameOfReferenceUID = first.reference_uid or frame_of_reference
+    header.Modality = "MR"
+    header.Rows, header.Columns = image.rows, image.columns
+    header.ImageOrientationPatient = list(first.orientation or ())
+    header.ImagePositionPatient = list(image.position or ())
+    header.PixelSpacing = list(first.spacing or ())
+    header.SliceThickness = (
+        first.thickness or 1.0
+    )  # highdicom asks for one, and takes that of the whole stack
+    return header
+
+
+def _text(said: Dataset, name: str) -> str:
+    """Return an element as text, decoded by the header's character set; nothing where it is missing or damaged."""
+    try:
+        return str(said.get(name) or "").replace("\0", "").strip()
+    except Exception:  # a damaged element may fail in any way
+        return ""
+
+
+def _moment(text: str, kind: type[DA] | type[TM]) -> str | None:
+    """Return a date or time, or none where the text is not one, such as zeros."""
+    try:
+        return text if kind(text) else None
+    except ValueError:
+        return None
