@@ -11,8 +11,6 @@ from lvseg.imaging.types import Affine, Mask
 from lvseg.imaging.types import Region as Truth
 from lvseg.labels.sources.structures import Region, Structure
 
-_REMEDY = "map it by `labels` in params.yaml"
-
 
 @dataclass(frozen=True)
 class LabelMap:
@@ -63,9 +61,8 @@ class Reading:
     def refuse(self, label: str, count: int, unit: str, file: str) -> None:
         """Report a label that no code, name or word of the user maps."""
         self.unmapped[label] += count
-        self.aside.append(
-            SetAside(file, f"label {label} ({count} {unit}) is mapped to no structure: {_REMEDY}")
-        )
+        reason = f"label {label} ({count} {unit}) is mapped to no structure: refused, not guessed"
+        self.aside.append(SetAside(file, reason))
 
 
 def composed(regions: Mapping[Region, Truth], shape: tuple[int, int]) -> tuple[Mask, frozenset[Structure]]:

@@ -141,7 +141,7 @@ def _refuse_exchanged(masks: Mapping[Region, NDArray[np.bool_]]) -> None:
     if right > cavity:
         raise UnreadableError(
             "what should be the right ventricle lies within the myocardium: its labels count otherwise than those of "
-            "its layout; say what they mean by `labels` in params.yaml"
+            "its layout"
         )
 
 
