@@ -10,9 +10,6 @@ from pathlib import Path
 
 from lvseg.core.errors import UserError
 
-_BLANKS = " \t\r\n\0"
-_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # East Asia has wide ones
-
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -57,20 +54,3 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, atomically; names of files in it that are no UTF-8 keep their bytes."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
-
-
-def shown(text: Path | str) -> str:
-    """Return a path, or another text that came from a file, as it may be printed: in one line, and as what it is.
-
-    A byte that is no UTF-8 stands as its number, and so does what a terminal obeys instead of showing it: control
-    characters, with them the escape sequences and ends of lines, and marks that turn the direction of writing.
-    """
-    decoded = str(text).encode(errors="surrogateescape").decode("utf-8", errors="backslashreplace")
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in decoded
-    )
-
-
-def cell(text: str) -> str:
-    """Return a text that came from a file as a cell of a CSV table that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.lstrip(_BLANKS)[:1] in _FORMULA else text
