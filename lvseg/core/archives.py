@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from lvseg.core.files import shown
+from lvseg.core.texts import shown
 
 # A classic MR image is well below 16 MiB and compresses at most some tenfold; an all-black one, more.
 BOMB_BYTES = 16 * 2**20

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lvseg.core.files import shown
+from lvseg.core.texts import shown
 
 
 class UserError(Exception):

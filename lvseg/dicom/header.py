@@ -229,10 +229,8 @@ def _image(item: Item, header: Dataset, found: Found) -> Image:
     if (_number(header, "NumberOfFrames") or 1) > 1 or _text(header, "SOPClassUID") in _ENHANCED:
         raise MultiFrameError("multi-frame object: only single-frame images are read")
     dtype, low_bit, bits = stored_pixels(header, found)
-    if dtype and found.length < rows * columns * np.dtype(dtype).itemsize:
-        raise UnreadableError(
-            f"truncated: {found.length:,} bytes of pixel data for {rows} x {columns} pixels"
-        )
+    if dtype:
+        check_length(found.length, (1, rows, columns), np.dtype(dtype).itemsize)
     number, series = _number(header, "InstanceNumber"), _number(header, "SeriesNumber")
     acquisition = _number(header, "AcquisitionNumber")
     return Image(
@@ -304,6 +302,28 @@ def stored_pixels(header: Dataset, found: Found) -> tuple[str | None, int, int |
         )
     dtype = f"<{'i' if sign else 'u'}{allocated // 8}" if plain and allocated in (8, 16, 32) else None
     return dtype, high + 1 - stored, None if stored == allocated else stored
+
+
+def check_length(length: int, shape: tuple[int, int, int], itemsize: int) -> None:
+    """Refuse pixel data that cannot be what the header says; a few bytes may follow them.
+
+    Args:
+        length: bytes that are there.
+        shape: frames, rows and columns.
+        itemsize: bytes of a pixel.
+
+    Raises:
+        UnreadableError: pixels are missing, or there is a whole row more.
+    """
+    frames, rows, columns = shape
+    size = frames * rows * columns * itemsize
+    pixels = (
+        f"{length:,} bytes of pixel data for {f'{frames} x ' if frames > 1 else ''}{rows} x {columns} pixels"
+    )
+    if length < size:
+        raise UnreadableError(f"truncated: {pixels}")
+    if length >= size + columns * itemsize:
+        raise UnreadableError(f"its header contradicts itself: {pixels}")
 
 
 def _bytes(header: Dataset, keyword: str) -> bytes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from lvseg.core.archives import Item, SetAside, UnreadableError, walk
-from lvseg.core.files import shown
+from lvseg.core.texts import shown
 from lvseg.dicom.multiframe import read_images
 from lvseg.labels import sunnybrook_text
 

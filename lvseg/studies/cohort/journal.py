@@ -14,9 +14,10 @@ from pathlib import Path
 
 from lvseg.core.archives import Item
 from lvseg.core.errors import UserError
-from lvseg.core.files import atomic_path, cell, shown, write_text
+from lvseg.core.files import atomic_path, write_text
 from lvseg.core.hashes import canonical_json, sha256_text
 from lvseg.core.places import state_home
+from lvseg.core.texts import cell, shown
 from lvseg.data.pseudonyms import study_name
 
 FOLDER = "private"

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from lvseg.cli.inspect import main as inspect
 from lvseg.core.archives import walk
 from lvseg.core.errors import UserError, reported
-from lvseg.core.files import cell
+from lvseg.core.texts import cell
 from lvseg.dicom import dicomdir
 from lvseg.studies.analysis.loaded_model import LoadedModel
 from lvseg.studies.cohort import cohort
