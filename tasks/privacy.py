@@ -52,6 +52,11 @@ def main(
             f"{len(scan.finds)} finds, {len(scan.unopened)} files that cannot be opened: delete what is named "
             "above and make it anew (docs/privacy.md)"
         )
+    print(
+        "not looked at: pixels, results/ of predict, workspaces, refs and other branches of git, DVC's cache, "
+        "Prefect's database (docs/privacy.md)"
+    )
+    print(f"nothing found in {scan.contents.total():,} contents")
 
 
 if __name__ == "__main__":

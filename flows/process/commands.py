@@ -27,6 +27,11 @@ _ADVICE = (
     "dvc config core.autostage",
     "Use `dvc push`",
 )
+_NOT_SHOWN = "... (not shown, for data.ids_public is false)"
+# How Python ends a traceback: the type of the exception and what it says; within a group of exceptions behind a bar.
+_RAISED = re.compile(
+    r"^([\s|+-]*[A-Za-z_][\w.]*(?:Error|Exception|Group|Warning|Exit|Interrupt|Expired|Died): ).*"
+)
 
 
 @dataclass(frozen=True)
@@ -112,13 +117,14 @@ class Dvc:
 def concealment(workspace: Path) -> Callable[[str], str]:
     """Return the function that a line of output goes through before anything stores it.
 
-    Names of raw files may be those of patients: unless their ids are public, a line is cut off after the folder.
+    Names of raw files may be those of patients: unless their ids are public, a line is cut off after the folder. What
+    an unexpected exception says may hold anything that was read: of the last line of a traceback its type is shown.
     """
     data = params.load(workspace / "params.yaml").data
     if data.ids_public:
         return lambda line: line
     below = re.compile(rf"({re.escape(data.raw.rstrip('/'))}[/.]).*")
-    return lambda line: below.sub(r"\1... (not shown, for data.ids_public is false)", line)
+    return lambda line: _RAISED.sub(rf"\1{_NOT_SHOWN}", below.sub(rf"\1{_NOT_SHOWN}", line))
 
 
 def _log(log: Log, line: str) -> None:

@@ -79,6 +79,8 @@ class Item:
                 return file.read(size)
         except OSError as error:
             raise UnreadableError(f"cannot be read ({error.strerror or error})") from None
+        except MemoryError:
+            raise
         except Exception as error:  # each compression method has errors of its own
             raise UnreadableError(f"damaged in its archive ({error})") from None
 

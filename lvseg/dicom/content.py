@@ -11,7 +11,7 @@ from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from lvseg.core.archives import Item, UnreadableError
-from lvseg.dicom.tolerance import tolerant
+from lvseg.dicom.bounds import TOO_MUCH, bounded
 
 LARGEST = 256 * 2**20  # bytes of one file, as it is read
 PREAMBLE = 128
@@ -43,7 +43,7 @@ def whole(item: Item) -> bytes:
     """
     if item.size > LARGEST:
         raise UnreadableError(f"{item.size:,} bytes are too many for one DICOM file")
-    content = item.read(LARGEST)
+    content = item.read(item.size)
     return _inflated(content) if is_deflated(content[:_HEAD]) else content
 
 
@@ -54,7 +54,7 @@ def kept(item: Item) -> bytes:
     return whole(item)
 
 
-@tolerant()
+@bounded()
 def _inflated(content: bytes) -> bytes:
     """Return a file whose data set is deflated as one whose data set is not (PS3.5 A.5)."""
     stream, inflater = io.BytesIO(content), zlib.decompressobj(-zlib.MAX_WBITS)
@@ -67,6 +67,8 @@ def _inflated(content: bytes) -> bytes:
         meta.TransferSyntaxUID = ExplicitVRLittleEndian
         head = DicomBytesIO()
         write_file_meta_info(head, meta, enforce_standard=False)
+    except MemoryError:
+        raise UnreadableError(TOO_MUCH) from None
     except Exception as error:  # a parser may fail in any way on damaged bytes
         raise UnreadableError(f"its deflated data set is damaged ({type(error).__name__})") from None
     if inflater.unconsumed_tail:

@@ -8,12 +8,12 @@ import pydicom
 
 from lvseg.core.archives import Item, SetAside, UnreadableError, leads_out
 from lvseg.dicom import content
-from lvseg.dicom.tolerance import tolerant
+from lvseg.dicom.bounds import TOO_MUCH, bounded
 
 Studies = dict[tuple[str, str], list[Item]]
 
 
-@tolerant()
+@bounded()
 def read(item: Item) -> tuple[Studies, list[SetAside]]:
     """Return the files of each study, by patient id and study UID, and those that are listed and not there.
 
@@ -51,6 +51,10 @@ def read(item: Item) -> tuple[Studies, list[SetAside]]:
                     studies[patient, study].append(
                         Item(str(folder), relative, status.st_size, -1, status.st_mtime_ns)
                     )
+    except UnreadableError:
+        raise
+    except MemoryError:
+        raise UnreadableError(TOO_MUCH) from None
     except Exception:  # a parser may fail in any way on damaged bytes
         raise UnreadableError("a damaged DICOMDIR: name the folder of each study itself") from None
     return dict(studies), missing

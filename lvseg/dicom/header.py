@@ -12,7 +12,7 @@ from pydicom.tag import Tag
 
 from lvseg.core.archives import Item, UnreadableError
 from lvseg.dicom import content
-from lvseg.dicom.tolerance import tolerant
+from lvseg.dicom.bounds import TOO_MUCH, bounded
 from lvseg.imaging.types import Affine
 
 _HEAD = 16 * 1024  # bytes; holds the header of nearly every classic image
@@ -151,7 +151,7 @@ class Image:
         return affine
 
 
-@tolerant()
+@bounded()
 def read_image(item: Item) -> Image:
     """Read the header of a file.
 
@@ -164,7 +164,7 @@ def read_image(item: Item) -> Image:
 def locate(item: Item) -> tuple[Dataset, Found]:
     """Return the header of a file with only the tags of interest, and where its pixels are.
 
-    Values are still as they stand in the file: they are to be looked at within `tolerant`.
+    Values are still as they stand in the file: they are to be looked at within `bounded`.
 
     Raises:
         UnreadableError: as `read_image`, but for what the image is.
@@ -205,6 +205,8 @@ def _parse(beginning: bytes) -> tuple[Dataset | None, Found | None]:
 
     try:
         header = read_partial(stream, at_pixels, force=True, specific_tags=list(_TAGS.values()))
+    except MemoryError:
+        raise UnreadableError(TOO_MUCH) from None
     except Exception:  # a parser may fail in any way on bytes that are not DICOM
         return None, None
     if not content.is_named(beginning) and "Rows" not in header:

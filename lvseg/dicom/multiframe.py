@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 
 from lvseg.core.archives import Item, UnreadableError
 from lvseg.dicom import content
+from lvseg.dicom.bounds import TOO_MUCH, bounded
 from lvseg.dicom.header import (
     PHANTOM,
     Found,
@@ -20,12 +21,11 @@ from lvseg.dicom.header import (
     read_image,
     stored_pixels,
 )
-from lvseg.dicom.tolerance import tolerant
 
 _LARGEST = 256 * 2**20  # bytes of the pixels of one object, unpacked
 
 
-@tolerant()
+@bounded()
 def read_images(item: Item) -> list[Image]:
     """Read the header of a file: one image, or one for each frame of an enhanced object.
 
@@ -42,6 +42,8 @@ def read_images(item: Item) -> list[Image]:
         return _frames(item, whole, found, *stored_pixels(header, found))
     except UnreadableError:
         raise
+    except MemoryError:
+        raise UnreadableError(TOO_MUCH) from None
     except Exception as error:  # a parser may fail in any way on damaged bytes
         raise UnreadableError(f"damaged multi-frame object ({type(error).__name__})") from None
 

@@ -13,8 +13,8 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 
 from lvseg.core.archives import Item, UnreadableError
 from lvseg.dicom import content
+from lvseg.dicom.bounds import TOO_MUCH, bounded
 from lvseg.dicom.header import Image
-from lvseg.dicom.tolerance import tolerant
 from lvseg.imaging.types import Pixels
 
 
@@ -52,8 +52,10 @@ def _as_stored(image: Image) -> Pixels:
 
 def _decoded(image: Image) -> Pixels:
     try:
-        with tolerant():
+        with bounded():
             pixels: Pixels = pixel_array(_parsed(image.item), index=image.frame)
+    except MemoryError:
+        raise UnreadableError(TOO_MUCH) from None
     except Exception as error:  # decoders raise what they like; each is one damaged file
         raise UnreadableError(f"pixels cannot be decoded ({_first_line(error)})") from None
     if pixels.shape != (image.rows, image.columns):

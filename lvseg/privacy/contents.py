@@ -1,8 +1,10 @@
 """What lies inside a file: members of archives, texts of pictures, arrays of strings, pictures in pages."""
 
 import base64
+import bz2
 import gzip
 import io
+import lzma
 import re
 import struct
 import zipfile
@@ -13,6 +15,7 @@ import numpy as np
 
 _DEEPEST = 5  # containers within containers
 _ZIP, _GZIP = b"PK\x03\x04", b"\x1f\x8b\x08"
+_BZIP2, _XZ = re.compile(rb"BZh[1-9]1AY&SY"), b"\xfd7zXZ\0"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _NUMPY = b"\x93NUMPY"
 _EMBEDDED = re.compile(rb";base64,([A-Za-z0-9+/\s]+={0,2})")
@@ -61,6 +64,10 @@ def _inside(content: bytes) -> Iterator[tuple[str, bytes]]:
                 yield member.filename, archive.read(member)
     elif content.startswith(_GZIP):
         yield "gzip", gzip.decompress(content)
+    elif _BZIP2.match(content):
+        yield "bzip2", bz2.decompress(content)
+    elif content.startswith(_XZ):
+        yield "xz", lzma.decompress(content)
     elif content.startswith(_PNG):
         yield from _png_texts(content)
     elif content.startswith(_NUMPY):

@@ -16,7 +16,7 @@ from pydicom.tag import BaseTag
 
 from lvseg.core.archives import Item, UnreadableError, walk
 from lvseg.dicom import content
-from lvseg.dicom.tolerance import tolerant
+from lvseg.dicom.bounds import bounded
 from lvseg.labels.layouts import find_patients
 from lvseg.privacy.values import Kind, Value
 
@@ -137,7 +137,7 @@ def read_values(raw: Path) -> RawValues:
     return found
 
 
-@tolerant()
+@bounded()
 def _add_file(found: RawValues, item: Item) -> None:
     """Take in a DICOM file twice: up to the pixels, and as a whole, which a fault behind them leaves empty."""
     data = content.whole(item)

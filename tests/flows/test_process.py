@@ -13,8 +13,11 @@ import psutil
 import pytest
 
 from flows.process import leashed, output_lines
+from flows.process.commands import concealment
 from flows.process.leashed import Ended
 from flows.process.output_lines import OutputLines
+from lvseg.params import load
+from tests.conftest import REPOSITORY
 
 # A tree of processes; unless it stays "together", its youngest leaves the group. "stubborn" ones ignore SIGTERM;
 # the others have a last word and leave a file, as a training its checkpoint.
@@ -284,3 +287,25 @@ def test_a_flood_arrives_whole_and_a_huge_line_in_pieces() -> None:
     assert len(feed.close()) <= output_lines.TAIL
     assert lines[:20_000] == [f"line {number}" for number in range(20_000)]
     assert sum(map(len, lines[20_000:])) == 30_000
+
+
+def test_what_an_exception_says_of_a_patient_is_not_stored(tmp_path: Path) -> None:
+    shipped = (REPOSITORY / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(shipped.replace("ids_public: true", "ids_public: false"))
+    conceal = concealment(tmp_path)
+    for line in (
+        "ValueError: LEAK^NAME is no number",
+        "pydicom.errors.InvalidDicomError: LEAK^NAME",
+        "  | KeyError: 'LEAK^NAME'",
+        f"cannot read {load(REPOSITORY / 'params.yaml').data.raw}/LEAK^NAME/1.dcm",
+    ):
+        assert "LEAK" not in conceal(line) and "not shown" in conceal(line)
+    assert conceal("ValueError: LEAK").startswith("ValueError: ..."), "what kind of fault it was is"
+    for line in (
+        "error: data.raw: nothing there",
+        "ERROR: failed to reproduce 'extract'",
+        "epoch 1/3: loss 0.1",
+    ):
+        assert conceal(line) == line
+    (tmp_path / "params.yaml").write_text(shipped)
+    assert "LEAK" in concealment(tmp_path)("ValueError: LEAK")

@@ -1,6 +1,6 @@
 """Headers of the images that a segmentation object refers to: what the object needs of them, and nothing else.
 
-Comments, history, weight, physicians and the like stay where they are (docs/studies.md lists what is taken). What a
+Comments, history, weight, physicians and the like stay where they are (docs/predict.md lists what is taken). What a
 stranger's header lacks or breaks is repaired where the standard allows it: elements that may be empty are empty, dates
 that are none are none, names of any character set become UTF-8, and every frame of an object is an image of its own.
 """
@@ -15,6 +15,7 @@ from pydicom.valuerep import DA, TM
 
 from lvseg.core.archives import Item
 from lvseg.dicom import content
+from lvseg.dicom.bounds import bounded
 from lvseg.dicom.header import Image
 
 _TEXTS = ("PatientID", "PatientName", "PatientSex", "StudyID")
@@ -52,6 +53,7 @@ def storage_class(item: Item) -> str:
     return str(_parsed(item).get("SOPClassUID") or MRImageStorage)
 
 
+@bounded()
 def _parsed(item: Item) -> Dataset:
     return pydicom.dcmread(io.BytesIO(content.whole(item)), stop_before_pixels=True, force=True)
 

@@ -1,9 +1,11 @@
 """What identifies in raw data is found wherever it is hidden, what identifies no one is not, and no find tells it."""
 
 import base64
+import bz2
 import gzip
 import io
 import json
+import lzma
 import re
 import shutil
 import zipfile
@@ -152,6 +154,8 @@ HIDDEN: dict[str, Callable[[str], bytes]] = {
     "NumPy strings": as_npz,
     "zip": as_zip,
     "gzip": lambda text: gzip.compress(as_zip(text)),
+    "bzip2": lambda text: bz2.compress(as_zip(text)),
+    "xz": lambda text: lzma.compress(text.encode()),
     "page": as_page,
 }
 

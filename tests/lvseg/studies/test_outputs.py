@@ -100,6 +100,29 @@ def test_the_object_says_what_it_is_and_who_drew_it(result: StudyResult, tmp_pat
     assert ds.PatientID == "PAT-1" and ds.StudyInstanceUID == result.cine.frames[0].image.study_uid
 
 
+def test_the_object_takes_of_the_source_what_it_needs_alone(tmp_path: Path, model: LoadedModel) -> None:
+    """docs/predict.md lists what that is."""
+    texts = (
+        "PatientComments", "AdditionalPatientHistory", "Occupation", "OtherPatientNames", "PatientAddress",
+        "EthnicGroup",
+        "ReferringPhysicianName", "PerformingPhysicianName", "OperatorsName", "AccessionNumber", "InstitutionName",
+        "StudyDescription", "SeriesDescription", "ImageComments", "StationName", "RequestingPhysician", "MedicalAlerts",
+    )  # fmt: skip
+
+    def telling(ds: pydicom.Dataset, slice_: int, phase: int) -> None:
+        for name in texts:
+            setattr(ds, name, "SECRET")
+        ds.PatientWeight, ds.PatientAge, ds.PatientSize = "83.25", "077Y", "1.83"
+        ds.add_new(0x00910010, "LO", "SECRET")
+        ds.add_new(0x00911001, "LO", "SECRET")
+
+    result = predicted(classic(tmp_path / "told", HEART, telling), model)
+    assert dicom_seg.write(tmp_path / "x.dcm", result, PHASES) is None
+    written = (tmp_path / "x.dcm").read_bytes()
+    assert not [word for word in (b"SECRET", b"83.25", b"077Y", b"1.83") if word in written]
+    assert b"PAT-1" in written and b"19440123" in written, "whose it is stays"
+
+
 def test_the_same_result_gives_the_same_bytes(result: StudyResult, tmp_path: Path) -> None:
     for name in ("a", "b"):
         dicom_seg.write(tmp_path / f"{name}.dcm", result, PHASES)

@@ -1,0 +1,98 @@
+"""Small files that become large: refused with the reason, within bounds that go away afterwards."""
+
+import resource
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset, write_file_meta_info
+from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless
+
+from lvseg.core.archives import Item, UnreadableError
+from lvseg.core.parallel import each
+from lvseg.dicom import bounds, content, dicomdir, multiframe, pixels
+from lvseg.privacy.raw import read_values
+from tests.lvseg.labels.scd import dataset
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "MEMORY", 48 * 2**20)
+
+
+def written(path: Path, inside: bytes) -> Item:
+    """Return a file whose deflated data set is that of an enhanced image, with more behind it."""
+    frame = dataset(np.zeros((8, 8), np.int16), 1, 0)
+    frame.NumberOfFrames, frame.PatientID = 2, "a"
+    del frame.PixelData
+    stream, body = DicomBytesIO(), DicomBytesIO()
+    body.is_little_endian, body.is_implicit_VR = True, False
+    write_dataset(body, frame)
+    frame.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    write_file_meta_info(stream, frame.file_meta)
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = packer.compress(body.getvalue() + inside + b"\xe0\x7f\x10\x00OW\0\0\0\0\0\0") + packer.flush()
+    path.write_bytes(b"\0" * 128 + b"DICM" + stream.getvalue() + packed)
+    return Item(str(path.parent), path.name, path.stat().st_size, -1, 0)
+
+
+def elements(count: int) -> bytes:
+    """Return private elements without values, eight bytes each, some hundred once they are parsed."""
+    raw = bytearray()
+    for number in range(count):
+        raw += (
+            (0x0071 + 2 * (number >> 16)).to_bytes(2, "little")
+            + (number & 0xFFFF).to_bytes(2, "little")
+            + b"LO\0\0"
+        )
+    return bytes(raw)
+
+
+def test_elements_without_number_are_refused_by_every_reader(tmp_path: Path) -> None:
+    item = written(tmp_path / "x.dcm", elements(400_000))
+    assert item.size < 1_000_000
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    for read in (multiframe.read_images, dicomdir.read):
+        with pytest.raises(UnreadableError, match="more memory than any image needs"):
+            read(item)
+    assert read_values(tmp_path).unread == 1
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
+def test_a_deflated_file_is_no_larger_than_a_file_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(content, "LARGEST", 2**20)
+    item = written(tmp_path / "DICOMDIR", bytes(2**22))
+    for read in (multiframe.read_images, dicomdir.read):
+        with pytest.raises(UnreadableError, match="unpacks to more than"):
+            read(item)
+    assert read_values(tmp_path).unread == 1
+
+
+def picture(path: Path) -> Item:
+    frame = dataset(np.zeros((8192, 8192), np.int16), 1, 0)
+    frame.compress(JPEG2000Lossless)
+    frame.save_as(path)
+    return Item(str(path.parent), path.name, path.stat().st_size, -1, 0)
+
+
+def test_a_picture_larger_than_any_is_refused(tmp_path: Path) -> None:
+    item = picture(tmp_path / "x.dcm")
+    assert item.size < 1_000_000
+    (image,) = multiframe.read_images(item)
+    with pytest.raises(UnreadableError, match=r"more memory|cannot be decoded"):
+        pixels.read_pixels(image)
+
+
+def _endless(_number: int) -> int:
+    with bounds.bounded():
+        while True:
+            pass
+
+
+def test_what_never_ends_ends_its_process_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "SECONDS", 0)
+    assert list(each(_endless, [1], 1, "read")) == [(0, None)]
