@@ -42,7 +42,7 @@ def main(
         from tracking.registry.champion import fetched
 
         found = fetched(version)
-        model, facts = found.folder, model_facts(found.folder, found.version)
+        model, facts = found.folder, model_facts(found.folder, found.version, found.tested)
     order = Order(out.resolve(), model.resolve(), facts, threads, series, outputs, with_ids)
     status = predict.run(paths, order, out, workers)
     if track:

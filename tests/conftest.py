@@ -82,7 +82,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         report
         for outcome in ("passed", "failed", "error", "skipped")
         for report in terminalreporter.stats.get(outcome, [])
-        if "real_data" in report.keywords
+        if "real_data" in getattr(report, "keywords", ())
     ]
     if skipped := sum(report.skipped for report in reports):
         terminalreporter.write_line(f"real data: absent, {skipped} tests skipped")

@@ -89,7 +89,7 @@ def run(paths: Sequence[Path], order: "Order", shown: Path, workers: int) -> int
     """
     from lvseg.studies.cohort import cohort
 
-    print(f"{len(paths)} inputs, {order.facts.words}", flush=True)
+    print(f"{len(paths)} inputs, {order.facts.words}. {order.facts.experience}", flush=True)
     summary = cohort.predict(paths, order, workers)
     print(cohort.words(summary, shown))
     return SOME_FAILED if summary.failed or summary.incomplete else 0

@@ -33,6 +33,14 @@ def main_worktree() -> Path:
     return ROOT
 
 
+def absolute(path: Path) -> Path:
+    """Return a path out of the environment: a relative one starts at the main worktree, and without one here.
+
+    Stages inherit it in worktrees and temporary clones of their own, which are soon gone.
+    """
+    return (main_worktree() if checkout() else Path.cwd()) / path
+
+
 def state_home() -> Path:
     """Return the folder for checkpoints, caches, kept records and the key of names.
 
@@ -41,7 +49,7 @@ def state_home() -> Path:
     """
     chosen = os.environ.get("LVSEG_HOME")
     if chosen:
-        return Path(chosen).resolve()
+        return absolute(Path(chosen)).resolve()
     if checkout():
         return main_worktree() / ".lvseg"
     from platformdirs import user_data_path

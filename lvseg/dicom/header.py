@@ -28,6 +28,10 @@ _KEYWORDS = [
 ]  # fmt: skip
 _TAGS = {keyword: Tag(keyword) for keyword in _KEYWORDS}
 PHANTOM = "LVSEG", "PHANTOM"  # manufacturer and model that the stage `phantom` writes
+_TEXTS = (
+    "patient_id", "sop_uid", "series_uid", "study_uid", "reference_uid", "description", "protocol", "modality",
+    "acquired",
+)  # fmt: skip
 _FLOAT_TAGS = {0x7FE00008: 32, 0x7FE00009: 64}  # Float and Double Float Pixel Data, and their bits
 _PIXEL_TAGS = {*_FLOAT_TAGS, 0x7FE00010}
 _UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -63,7 +67,7 @@ class Image:
     Most of it is for telling series apart. The scanner's value of a pixel is `slope` x what is stored + `intercept`.
     What is stored are `bits` bits from `low_bit` on (None: all), the rest is something else, such as an overlay.
     `frame` counts from 0 in a file of functional groups and is None in others. `synthetic`: our own phantom made it,
-    no scanner.
+    no scanner. Texts are without the characters that cannot be printed, which would move a terminal's cursor.
     """
 
     item: Item
@@ -101,6 +105,13 @@ class Image:
     bits: int | None = None
     low_bit: int = 0
     synthetic: bool = False
+
+    def __post_init__(self) -> None:
+        """Leave out of the texts what cannot be printed."""
+        for name in _TEXTS:
+            text = getattr(self, name)
+            if not text.isprintable():
+                object.__setattr__(self, name, "".join(filter(str.isprintable, text)))
 
     @functools.cached_property
     def normal(self) -> np.ndarray | None:

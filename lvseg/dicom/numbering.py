@@ -19,15 +19,25 @@ def number_in_name(item: Item, series: Collection[str] = ()) -> int | None:
         series: what else a name may begin with, because other files that count the same images do: `P01` for
             `P01-0048.dcm`.
     """
-    stem = PurePosixPath(item.name).stem
-    match = _NUMBERED.match(stem)
-    if match is None:
-        match = _ENDS_IN_NUMBER.match(stem)
-        match = match if match and match["series"] in series else None
+    match = _match(item, series)
     return int(match["number"]) if match else None
 
 
-def series_in_name(item: Item) -> str:
-    """Return what stands before the number in the name of a file (`IM-0004` in `IM-0004-0048.dcm`), or nothing."""
-    match = _NUMBERED.match(PurePosixPath(item.name).stem)
+def series_in_name(item: Item, series: Collection[str] = ()) -> str:
+    """Return what stands before the number in the name of a file (`IM-0004` in `IM-0004-0048.dcm`), or nothing.
+
+    Args:
+        item: the file.
+        series: as `number_in_name`.
+    """
+    match = _match(item, series)
     return (match["series"] if match else None) or ""
+
+
+def _match(item: Item, series: Collection[str]) -> re.Match[str] | None:
+    stem = PurePosixPath(item.name).stem
+    match = _NUMBERED.match(stem)
+    if match:
+        return match
+    match = _ENDS_IN_NUMBER.match(stem)
+    return match if match and match["series"] in series else None

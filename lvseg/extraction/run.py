@@ -18,8 +18,8 @@ from lvseg.core.places import state_home
 from lvseg.extraction.assemble import COLUMNS
 from lvseg.extraction.patient import Job, extract_patient
 from lvseg.extraction.report import write_report
-from lvseg.labels.inspection import divided, summary_line
 from lvseg.labels.layouts import find_patients
+from lvseg.labels.patient_summary import divided, summary_line
 
 if TYPE_CHECKING:  # they validate: a new limit of a parameter extracts nothing anew
     from lvseg.data.params import DataParams

@@ -64,7 +64,7 @@ def group(images: Sequence[Image], counted: Collection[str] = ()) -> tuple[list[
         if number is None:
             aside.append(SetAside(image.item.label, "no image number, neither in its name nor in its header"))
             continue
-        prefix = series_in_name(image.item)
+        prefix = series_in_name(image.item, counted)
         key = (str(path.parent), prefix, image.series_uid)
         found = series.setdefault(key, Series(f"{path.parent.name}/{prefix}" if prefix else path.parent.name))
         first = found.images.setdefault(number, image)

@@ -1,18 +1,19 @@
 """All patients of folders and archives in facts, for a person or a machine to look at before anything runs."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lvseg.core.archives import SetAside
+from lvseg.core.archives import SetAside, walk
 from lvseg.core.parallel import each
-from lvseg.labels.layouts import TRUTH, PatientFiles, find_patients
+from lvseg.labels.layouts import PatientFiles, find_patients
 from lvseg.labels.patient import read_study
-from lvseg.labels.patient_summary import summarise
-from lvseg.labels.sunnybrook_text import ENDO
+from lvseg.labels.patient_summary import divided, summarise, summary_line
+from lvseg.labels.sources.nifti_layouts import NiftiPatient, find_nifti
+from lvseg.labels.sources.nifti_summary import nifti_facts
+from lvseg.labels.sunnybrook_text import EPI
 
 
 def inspect(paths: Sequence[Path], first_pixel: int, workers: int) -> dict[str, Any]:
@@ -22,7 +23,11 @@ def inspect(paths: Sequence[Path], first_pixel: int, workers: int) -> dict[str, 
         `patients` (see `summarise`), `set_aside` (file and reason), `known` (the same of files that are no input, and
         need not be), and a `summary` in one line.
     """
-    files, aside = find_patients(paths)
+    found, aside = find_patients(paths)
+    nifti = find_nifti(walk(paths)[0], {})
+    used = {item.label for item in nifti.used}
+    aside = [entry for entry in aside if entry.file not in used] + nifti.aside
+    files: list[PatientFiles | NiftiPatient] = [*found, *nifti.patients]
     patients: list[dict[str, Any]] = []
     for position, result in each(partial(_facts, first_pixel), files, workers, "inspect"):
         if result is None:
@@ -41,27 +46,12 @@ def inspect(paths: Sequence[Path], first_pixel: int, workers: int) -> dict[str, 
     }
 
 
-def divided(entries: Sequence[dict[str, str]]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    """Return the files that were set aside, and those that are known to be no input; each has `file` and `reason`."""
-    known = [entry for entry in entries if entry["reason"] == TRUTH]
-    return [entry for entry in entries if entry not in known], known
-
-
-def _facts(first_pixel: int, files: PatientFiles) -> tuple[dict[str, Any], list[SetAside]]:
+def _facts(first_pixel: int, files: PatientFiles | NiftiPatient) -> tuple[dict[str, Any], list[SetAside]]:
+    """Return the facts of a patient, and which structures are known on how many of his frames."""
+    if isinstance(files, NiftiPatient):
+        return nifti_facts(files)
     study = read_study(files, first_pixel, all_pixels=False)
-    return summarise(study), study.aside
-
-
-def summary_line(patients: Sequence[dict[str, Any]], set_aside: int) -> str:
-    """Return patients, contours, flags and files set aside in one line."""
-    drawn = sum(facts["contours"].get(ENDO, 0) for facts in patients)
-    joined = sum(facts["contours_joined"] for facts in patients)
-    flags = Counter({name: 0 for facts in patients for name in facts["flags"]})
-    for facts in patients:
-        flags.update({name: len(numbers) for name, numbers in facts["flags"].items()})
-    raised = ", ".join(f"{name} {count}" for name, count in sorted(flags.items())) or "none"
-    twice = sum(1 for facts in patients if facts["duplicates"])
-    return (
-        f"{len(patients)} patients, {joined} of {drawn} endocardial contours joined, flags: {raised}, "
-        f"{twice} patients in two places, {set_aside} set aside"
-    )
+    walls = sum((frame.number, EPI) in study.points for frame in study.joined)
+    known = {"cavity": len(study.joined), "myocardium": walls, "right_ventricle": 0}
+    phases = sorted({frame.phase for frame in study.joined})
+    return summarise(study) | {"structures": known, "phases_drawn": phases}, study.aside

@@ -203,7 +203,7 @@ def _candidate(
     choice = drawn_series.choose(found, own.endo)
     if choice is None:
         return None
-    names = {series_in_name(image.item) for image in choice.series.images.values()}
+    names = {series_in_name(image.item, counted) for image in choice.series.images.values()}
     choice, doubt = counting.counted_alike(choice, own.endo, bool(names & counted - {""}))
     chosen = {id(image) for image in choice.series.images.values()}
     others: Counter[str] = Counter()

@@ -1,8 +1,10 @@
 """A study in numbers and words: what `inspect` prints and the quality report keeps."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
+from lvseg.labels.layouts import TRUTH
 from lvseg.labels.patient import Study
 from lvseg.labels.sunnybrook_text import ENDO
 
@@ -38,7 +40,7 @@ def summarise(study: Study) -> dict[str, Any]:
 
 
 def describe(facts: dict[str, Any]) -> str:
-    """Return the facts of one study as a few lines of text."""
+    """Return the facts of one patient, as `inspect` gives them, as a few lines of text."""
     contours = ", ".join(f"{count} {kind}" for kind, count in facts["contours"].items()) or "none"
     size = f"{facts['frames']} frames, {facts['slices']} slices x {facts['phases']} phases"
     spacing = facts["spacing_mm"]
@@ -53,6 +55,10 @@ def describe(facts: dict[str, Any]) -> str:
         ),
         ("cycle", f"ED phase {facts['ed_phase'] or '?'}, ES phase {facts['es_phase'] or '?'}"),
     ]
+    if facts["structures"]:
+        known = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in facts["structures"].items())
+        phases = ", ".join(map(str, facts["phases_drawn"])) or "none"
+        lines.append(("known", f"{known} frames; phases drawn: {phases}"))
     if facts["other_series"]:
         others = ", ".join(f"{name} ({count})" for name, count in facts["other_series"].items())
         lines.append(("not chosen", others))
@@ -60,5 +66,28 @@ def describe(facts: dict[str, Any]) -> str:
         shown = ", ".join(map(str, numbers[:6])) + (", ..." if len(numbers) > 6 else "")
         lines.append((name, f"image {shown}: {facts['evidence'][name][str(numbers[0])]}"))
     lines += [("also in", place) for place in facts["duplicates"]]
+    lines += [("unmapped", f"label {label}: {count}") for label, count in facts.get("unmapped", {}).items()]
+    lines += [("note", note) for note in facts.get("notes", [])]
     head = f"{facts['id']}  {facts['group']}".rstrip()
     return "\n".join([head, *(f"  {name:<11} {text}" for name, text in lines)])
+
+
+def divided(entries: Sequence[dict[str, str]]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Return the files that were set aside, and those that are known to be no input; each has `file` and `reason`."""
+    known = [entry for entry in entries if entry["reason"] == TRUTH]
+    return [entry for entry in entries if entry not in known], known
+
+
+def summary_line(patients: Sequence[dict[str, Any]], set_aside: int) -> str:
+    """Return patients, contours, flags and files set aside in one line."""
+    drawn = sum(facts["contours"].get(ENDO, 0) for facts in patients)
+    joined = sum(facts["contours_joined"] for facts in patients)
+    flags = Counter({name: 0 for facts in patients for name in facts["flags"]})
+    for facts in patients:
+        flags.update({name: len(numbers) for name, numbers in facts["flags"].items()})
+    raised = ", ".join(f"{name} {count}" for name, count in sorted(flags.items())) or "none"
+    twice = sum(1 for facts in patients if facts["duplicates"])
+    return (
+        f"{len(patients)} patients, {joined} of {drawn} endocardial contours joined, flags: {raised}, "
+        f"{twice} patients in two places, {set_aside} set aside"
+    )

@@ -14,7 +14,7 @@ from lvseg.core.backend import keras
 from lvseg.core.errors import UserError
 from lvseg.core.files import atomic_path, write_text
 from lvseg.core.hashes import weights_hash
-from lvseg.data import ranges
+from lvseg.data import likeness, ranges
 from lvseg.data.examples import Example
 from lvseg.models import keras_file
 from lvseg.training import checkpoints
@@ -48,6 +48,7 @@ class TrainingResult:
         resumed_from: epochs that earlier processes had finished.
         device: in words.
         training_data: ranges of the patients it learnt from, see `lvseg.data.ranges`.
+        learnt_from: how many they are, how many of them synthetic, and what they look like, see `lvseg.data.likeness`.
         curves: the folder of TensorBoard logs.
     """
 
@@ -63,6 +64,7 @@ class TrainingResult:
     device: str
     weights_hash: str
     training_data: dict[str, list[float]]
+    learnt_from: dict[str, Any]
     curves: Path
 
 
@@ -136,6 +138,7 @@ def train(
         device=where,
         weights_hash=weights_hash((v.path, keras.ops.convert_to_numpy(v)) for v in model.weights),
         training_data=ranges.of_shards({example.shard for example in training}).written(),
+        learnt_from=likeness.learnt_from({example.shard for example in training}),
         curves=curves,
     )
 
@@ -213,6 +216,7 @@ def write_outs(
         },
         "prediction": result.prediction,
         "training_data": result.training_data,
+        "learnt_from": result.learnt_from,
         "final": result.history[-1],
     }
     with atomic_path(models_dir or Path("models") / result.name) as folder:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from filelock import FileLock, Timeout
 
 from lvseg.core.errors import UserError
+from lvseg.core.files import refuse_link
 from lvseg.core.places import state_home
 from lvseg.data.examples import SHARDS, SPLIT, Example, select_examples
 from lvseg.training.fingerprint import training_fingerprint
@@ -61,16 +62,18 @@ def train_stage(recipe: Recipe, read_params: Callable[[], "Params"], observe: Ob
         observe: returns the observer of a training; as a context manager it learns how the training ends.
 
     Raises:
-        UserError: data is missing, or parameters, code or data changed while the network trained.
+        UserError: data is missing, an out is a link, or parameters, code or data changed while the network trained.
     """
     from lvseg.training import checkpoints
     from lvseg.training.loop import train, write_outs
 
     params = read_params()
+    model, training = Path("models") / recipe.name, Path("training") / recipe.name
+    for out in (model, training):
+        refuse_link(out)  # now, not after hours
     learning, held_out = _examples(recipe, params)
     fingerprint, inputs = _fingerprint(recipe, params)
     facts = TrainingFacts(recipe.stage, recipe.name, fingerprint, inputs)
-    model, training = Path("models") / recipe.name, Path("training") / recipe.name
     observation = observe(params, facts)  # before a wait, in which the commit that it notes might change
     with _alone(fingerprint), observation as observer:
         result = train(

@@ -31,10 +31,12 @@ class Fetched:
     Attributes:
         folder: with `model.keras` and `run.json`.
         version: such as `v3`.
+        tested: on how many patients it was tested, and how far its ejection fraction was off, in words.
     """
 
     folder: Path
     version: str
+    tested: str = ""
 
 
 def fetched(wanted: str = CHAMPION) -> Fetched:
@@ -70,7 +72,26 @@ def fetched(wanted: str = CHAMPION) -> Fetched:
                 raise UserError(f"{name} cannot be fetched ({reason(error)}); {_GET_ONE}") from None
             _check(version, folder, weights)
     _check(version, home, weights)
-    return Fetched(home, f"v{number_of(version)}")
+    return Fetched(home, f"v{number_of(version)}", _tested(store, version))
+
+
+def _tested(store: Store, version: "ModelVersion") -> str:
+    """Return how a version did on the patients that its run was evaluated on; nothing where that is not known."""
+    from lvseg.evaluation.summaries import clinical
+    from tracking.scores.results import result_of
+
+    try:
+        patients = result_of(store, required_run(store, version)).patients
+    except UserError:
+        return ""
+    off, count = clinical(patients).agreements["ef_percent"], len(patients)
+    counted = f"{count} patient{'s' if count != 1 else ''} it had not seen"
+    if not off.patients:
+        return f"tested on {counted}, none of whom has an ejection fraction"
+    known = "" if off.patients == count else f" ({off.patients} of {count})"
+    return (
+        f"on {counted} its EF was {off.mean_absolute:.1f} points off on average{known}, bias {off.bias:+.1f}"
+    )
 
 
 def _check(version: "ModelVersion", folder: Path, weights: str) -> None:

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from lvseg.core.environment import reach_loopback
-from lvseg.core.places import main_worktree
+from lvseg.core.errors import UserError
+from lvseg.core.places import absolute, main_worktree
+from tracking.runs.moved import move_addresses, moved_from
 from tracking.server.mlflow_internals import QUICK
 
 if TYPE_CHECKING:
@@ -41,9 +43,26 @@ class Store:
 
 
 def tracking_uri() -> str:
-    """Return the address of the tracking store."""
+    """Return the address of the tracking store; a relative path in it starts at the main worktree.
+
+    Raises:
+        UserError: the path of the checkout cannot be part of an address.
+    """
     chosen = os.environ.get("MLFLOW_TRACKING_URI")
-    return chosen or f"sqlite:///{(main_worktree() / 'mlflow' / 'mlflow.db').as_posix()}"
+    if chosen:
+        relative = re.match(
+            r"(sqlite:///(?!/|:memory:)|file:(?!/)|(?![/~]|[\w+.-]+:|databricks))(?=.)", chosen
+        )
+        if not relative:
+            return chosen
+        return f"{relative[0]}{absolute(Path(chosen[relative.end() :])).as_posix()}"
+    database = main_worktree() / "mlflow" / "mlflow.db"
+    if "?" in str(database):
+        raise UserError(
+            f"{database}: in the address of a database the path ends at `?`: move the checkout, or name a store in "
+            "MLFLOW_TRACKING_URI"
+        )
+    return f"sqlite:///{database.as_posix()}"
 
 
 def shown(uri: str) -> str:
@@ -76,13 +95,22 @@ def open_store(experiment: str) -> Store:
     # Processes that meet a fresh database would migrate it at the same time, and all but one would fail.
     with FileLock(f"{database}.lock") if database else nullcontext():
         client = mlflow.MlflowClient(uri)
-        return Store(client, _experiment_id(client, experiment, database), uri)
+        experiment_id = _experiment_id(client, experiment, database)
+        if database and (old := moved_from(client, experiment_id, database)):
+            move_addresses(database, old, _artifacts(database))
+            warn(f"{database.parent} was {old} before: the addresses of its runs' files follow it")
+        return Store(client, experiment_id, uri)
 
 
 def _database(uri: str) -> Path | None:
     """Return the file of a SQLite store, or None for another kind of store."""
     match = re.match(r"sqlite:///([^?]+)", uri)
     return Path(match[1]).absolute() if match and match[1] != ":memory:" else None
+
+
+def _artifacts(database: Path) -> str:
+    """Return the address of the folder of artifacts beside a database."""
+    return (database.parent / "artifacts").as_uri()
 
 
 def _experiment_id(client: "MlflowClient", name: str, database: Path | None) -> str:
@@ -92,7 +120,7 @@ def _experiment_id(client: "MlflowClient", name: str, database: Path | None) -> 
     found = client.get_experiment_by_name(name)
     if found is None:
         # Beside the database, by absolute path: MLflow's own default follows the current directory.
-        artifacts = (database.parent / "artifacts").as_uri() if database else None
+        artifacts = _artifacts(database) if database else None
         try:
             return str(client.create_experiment(name, artifact_location=artifacts))
         except MlflowException as error:  # on a server another process may have been faster

@@ -33,7 +33,7 @@ def analyse_study(
     cine, segmentation = without_atrial_slices(cine, segment(model.segmenter, cine))
     measurements = measure(cine, segmentation.contours)
     disagreement = augmentation_disagreement(model.segmenter, cine, segmentation, measurements.ed_and_es)
-    unlike = out_of_distribution(model.training_ranges, cine, measurements)
+    unlike = out_of_distribution(model, cine, segmentation, measurements)
     assessment = assess(cine, measurements, disagreement, unlike)
     return StudyResult(
         name=name,

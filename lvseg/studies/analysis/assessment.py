@@ -20,13 +20,17 @@ LOOK: Verdict = "look at it"
 FAILED: Verdict = "failed"
 NO_FILE = "There is no"  # begins the reason for each file that was promised and could not be written
 
-# Shares of the largest area of a slice at end-diastole.
-_TAPERED = 0.5  # an end slice smaller than this lies near the apex: the ventricle narrows to a point
-_JUMP = 0.6  # neighbours further apart than this are no smooth wall
+# A last slice with less than this at end-diastole, a disc of 16 mm, ends the ventricle: at the usual distance the next
+# slice lies beyond it.
+_APEX_MM2 = 200.0
+_JUMP = 0.6  # of the largest area of a slice at end-diastole; neighbours further apart are no smooth wall
 # What clinics hardly ever see beyond.
 _EF_PERCENT = (10.0, 80.0)
 _EDV_ML = (35.0, 450.0)
-_ROUGHNESS = 1.6  # of a volume curve; one beat, down and up again, has 1 and two beats have 2
+_ROUGHNESS = 1.4  # of a volume curve; one beat, down and up again, has 1 and two beats have 2
+# Of the beat, from end-diastole to end-systole: about a third at rest, up to a half in a fast heart.
+_SYSTOLE = (0.15, 0.55)
+_FEWEST_PHASES = 8  # that tell when end-systole is
 _DISAGREEMENT_PERCENT = 15.0  # a Dice of 0.85 between the model and itself
 
 
@@ -103,16 +107,28 @@ def _doubts(measurements: Measurements, quality: dict[str, float]) -> list[str]:
         doubts.append(f"An end-diastolic volume of {edv:.0f} ml is hardly possible.")
     if quality["slices_skipped"]:
         doubts.append(f"{quality['slices_skipped']:.0f} slices between segmented ones are empty.")
-    if not quality["base_covered"]:
-        doubts.append("The stack may end before the base: its volumes may be too small.")
-    if not quality["apex_covered"]:
-        doubts.append("The stack may end before the apex: its volumes may be too small.")
+    if not quality["empty_beyond_base"]:
+        doubts.append(
+            "The cavity reaches the last slice at the base: the stack may end before it, volumes may be too small."
+        )
+    if not quality["empty_beyond_apex"] and quality["apex_mm2"] > _APEX_MM2:
+        doubts.append(
+            f"The last slice at the apex still shows {quality['apex_mm2']:.0f} mm2: the stack may end before the "
+            "apex, volumes may be too small."
+        )
+    if not (np.isnan(quality["systole_share"]) or _SYSTOLE[0] <= quality["systole_share"] <= _SYSTOLE[1]):
+        doubts.append(
+            f"End-systole lies {100 * quality['systole_share']:.0f} % of a beat after end-diastole, which hardly "
+            "ever is so."
+        )
+    for number in _flickering(measurements):
+        doubts.append(f"The cavity in slice {number} comes and goes within the beat.")
     if quality["largest_jump"] > _JUMP:
         doubts.append(
             f"The area changes by {100 * quality['largest_jump']:.0f} % from one slice to the next."
         )
     if quality["curve_roughness"] > _ROUGHNESS:
-        doubts.append("The volume goes up and down more than once a beat.")
+        doubts.append("The volume goes up and down more than once a beat, or unevenly.")
     if quality["disagreement_percent"] > _DISAGREEMENT_PERCENT:
         doubts.append(
             f"Shown mirrored and turned, the network draws {quality['disagreement_percent']:.0f} % otherwise."
@@ -123,16 +139,19 @@ def _doubts(measurements: Measurements, quality: dict[str, float]) -> list[str]:
 def _quality(cine: Cine, measurements: Measurements) -> dict[str, float]:
     """Return the numbers behind the verdict, all but the disagreement; NaN where one cannot be told.
 
-    `base_covered` and `apex_covered` are 1 where the stack goes on beyond that end of the ventricle, or nearly reaches
-    it. `curve_roughness` is how far the volume moves over a beat, in times down and up again.
+    `empty_beyond_base` and `empty_beyond_apex` are 1 where the stack goes on beyond that end of the ventricle;
+    `apex_mm2` is the area of the last slice with a cavity at the apex; `systole_share` is the part of the beat from
+    end-diastole to end-systole. `curve_roughness` is how far the volume moves over a beat, in times down and up again.
     """
     unknown = float("nan")
     quality = {
         "slices_found": float(cine.slices),
         "slices_segmented": float((measurements.area_mm2 > 0).any(axis=1).sum()),
         "slices_skipped": 0.0,
-        "base_covered": unknown,
-        "apex_covered": unknown,
+        "empty_beyond_base": unknown,
+        "empty_beyond_apex": unknown,
+        "apex_mm2": unknown,
+        "systole_share": unknown,
         "largest_jump": unknown,
         "curve_roughness": unknown,
     }
@@ -149,8 +168,11 @@ def _quality(cine: Cine, measurements: Measurements) -> dict[str, float]:
     half = (len(inner) + 1) // 2
     upwards = inner[:half].mean() < inner[-half:].mean()
     base, apex = (last, first) if upwards else (first, last)
-    quality["base_covered"] = float(0 < base < cine.slices - 1)
-    quality["apex_covered"] = float(0 < apex < cine.slices - 1 or areas[apex] < _TAPERED * areas.max())
+    quality["empty_beyond_base"] = float(0 < base < cine.slices - 1)
+    quality["empty_beyond_apex"] = float(0 < apex < cine.slices - 1)
+    quality["apex_mm2"] = float(areas[apex])
+    if cine.phases >= _FEWEST_PHASES and measurements.es_phase is not None:
+        quality["systole_share"] = (measurements.es_phase - measurements.ed_phase) % cine.phases / cine.phases
     jumps = np.abs(np.diff(inner)) / areas.max()
     quality["largest_jump"] = float(jumps.max(initial=0.0))
     swing = float(np.ptp(measurements.volume_ml))
@@ -158,3 +180,16 @@ def _quality(cine: Cine, measurements: Measurements) -> dict[str, float]:
         closed = np.diff(measurements.volume_ml, append=measurements.volume_ml[:1])
         quality["curve_roughness"] = float(np.abs(closed).sum() / (2 * swing))
     return quality
+
+
+def _flickering(measurements: Measurements) -> list[int]:
+    """Return the slices, from 1, whose cavity vanishes at another time than end-systole, when it is smallest."""
+    found = []
+    for number, areas in enumerate(measurements.area_mm2 > 0, 1):
+        if areas.all() or not areas.any():
+            continue
+        gaps = int((areas & ~np.roll(areas, -1)).sum())  # how often it vanishes, the beat being closed
+        es = measurements.es_phase
+        if gaps > 1 or (es is not None and areas[es - 1]):
+            found.append(number)
+    return found

@@ -7,6 +7,7 @@ from pathlib import Path
 from lvseg.core.backend import keras
 from lvseg.core.errors import UserError
 from lvseg.core.hashes import weights_hash
+from lvseg.data.likeness import Likeness
 from lvseg.data.ranges import DataRanges
 from lvseg.inference.segmenter import Segmenter, load_segmenter
 from lvseg.studies.analysis.result import ModelFacts
@@ -21,11 +22,13 @@ class LoadedModel:
         facts: what the outputs say of it.
         training_ranges: of the patients that it learnt from; None for a model of an early version, whose `run.json`
             does not hold them.
+        likeness: what those patients look like; None where they are too few to tell, or for such a model.
     """
 
     segmenter: Segmenter
     facts: ModelFacts
     training_ranges: DataRanges | None
+    likeness: Likeness | None = None
 
 
 def load_model(folder: Path, facts: ModelFacts) -> LoadedModel:
@@ -44,4 +47,10 @@ def load_model(folder: Path, facts: ModelFacts) -> LoadedModel:
             f"{folder} mixes two trainings: the weights in model.keras are {weights[:12]}, run.json says "
             f"{facts.weights[:12]}: copy both files from one models/<name>"
         )
-    return LoadedModel(segmenter, facts, DataRanges.read(ranges) if ranges else None)
+    alike = (run.get("learnt_from") or {}).get("likeness")
+    return LoadedModel(
+        segmenter,
+        facts,
+        DataRanges.read(ranges) if ranges else None,
+        Likeness.read(alike) if alike else None,
+    )

@@ -1,19 +1,40 @@
-"""Whether a study is out of distribution: far from all patients that its model learnt from (`lvseg.data.ranges`)."""
+"""Whether a study is beyond what its model knows: unlike all patients that it learnt from."""
 
-from lvseg.data.ranges import DataRanges, brightness, geometry
+import numpy as np
+
+from lvseg.data.likeness import Pair, features_of
+from lvseg.data.ranges import brightness, geometry
 from lvseg.dicom.cine import Cine
+from lvseg.studies.analysis.loaded_model import LoadedModel
 from lvseg.studies.analysis.measurements import Measurements
+from lvseg.studies.analysis.segmentation import Segmentation
 
 
-def out_of_distribution(ranges: DataRanges | None, cine: Cine, measurements: Measurements) -> list[str]:
-    """Return a sentence for each value of a study that is out of distribution.
+def out_of_distribution(
+    model: LoadedModel, cine: Cine, segmentation: Segmentation, measurements: Measurements
+) -> list[str]:
+    """Return a sentence for each way in which a study is beyond what its model knows.
 
     Args:
-        ranges: of the training patients; None, for a model that does not know them, finds nothing.
+        model: that segmented it. Of a model that does not say what it learnt from, nothing is known to be usual.
         cine: what was segmented.
+        segmentation: of that cine.
         measurements: of that cine.
     """
-    return ranges.strange(study_values(cine, measurements)) if ranges else []
+    facts = model.facts
+    synthetic = all(frame.image.synthetic for frame in cine.frames)
+    sentences = []
+    if facts.learnt_from is None:
+        sentences.append("The model does not say what it learnt from.")
+    elif facts.synthetic == facts.learnt_from:
+        sentences.append("The model learnt from synthetic hearts alone: it has never seen a patient.")
+    elif synthetic:
+        sentences.append("These images were drawn, not scanned; the model learnt from patients.")
+    if model.training_ranges:
+        sentences += model.training_ranges.strange(study_values(cine, measurements))
+    if model.likeness:
+        sentences += model.likeness.strange(study_features(cine, segmentation, measurements))
+    return sentences
 
 
 def study_values(cine: Cine, measurements: Measurements) -> dict[str, float]:
@@ -24,3 +45,15 @@ def study_values(cine: Cine, measurements: Measurements) -> dict[str, float]:
         | geometry((rows, columns), cine.spacing_mm, cine.distance_mm)
         | {"edv_ml": measurements.edv_ml, "ef_percent": measurements.ef_percent}
     )
+
+
+def study_features(cine: Cine, segmentation: Segmentation, measurements: Measurements) -> tuple[float, ...]:
+    """Return what a study looks like where the model saw a cavity, see `lvseg.data.likeness`; NaN for the unknown."""
+    if measurements.ed_phase is None or measurements.es_phase is None:
+        return features_of([])
+    pairs = []
+    for slice_ in range(1, cine.slices + 1):
+        ed, es = (cine.at[slice_, phase] for phase in (measurements.ed_phase, measurements.es_phase))
+        mask = np.asarray(segmentation.masks[ed])
+        pairs.append(Pair(cine.pixels[ed], cine.pixels[es], mask, cine.spacing_mm))
+    return features_of(pairs)

@@ -23,12 +23,33 @@ class ModelFacts:
         version: of the registered model, such as `v3`; empty for a model from a folder.
         weights: hash of its weights, 64 hexadecimal digits.
         code: version of this program that applied it, such as `0.1.0`.
+        learnt_from: number of patients that it learnt from; None for a model of an early version, which does not say.
+        synthetic: how many of those were drawn, not scanned.
+        tested: on how many patients nobody had shown it, and how far its ejection fraction was off, in words; nothing
+            where that is not known here.
     """
 
     name: str
     version: str
     weights: str
     code: str
+    learnt_from: int | None = None
+    synthetic: int = 0
+    tested: str = ""
+
+    @property
+    def experience(self) -> str:
+        """One sentence: what it learnt from, and how it did on others."""
+        if self.learnt_from is None:
+            learnt = "It does not say what it learnt from"
+        elif self.synthetic == self.learnt_from:
+            learnt = f"It learnt from {self.learnt_from} synthetic hearts, from no patient"
+        elif self.synthetic:
+            patients = self.learnt_from - self.synthetic
+            learnt = f"It learnt from {patients} patients and {self.synthetic} synthetic hearts"
+        else:
+            learnt = f"It learnt from {self.learnt_from} patients"
+        return f"{learnt}; {self.tested or 'how it does on others is not known here'}."
 
     @property
     def words(self) -> str:

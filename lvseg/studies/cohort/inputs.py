@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lvseg.core.archives import Item, SetAside, UnreadableError, walk
 from lvseg.core.errors import UserError
-from lvseg.core.files import shown
+from lvseg.core.texts import shown
 from lvseg.dicom import dicomdir
 from lvseg.dicom.header import Image
 from lvseg.dicom.limits import LEAST_SLICES

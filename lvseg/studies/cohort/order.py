@@ -39,12 +39,13 @@ class Order:
         return repr((self.facts, self.threads, self.series, self.outputs, self.with_ids, code))
 
 
-def model_facts(folder: Path, version: str = "") -> ModelFacts:
+def model_facts(folder: Path, version: str = "", tested: str = "") -> ModelFacts:
     """Return what the outputs say of the model in a folder.
 
     Args:
         folder: with `model.keras` and `run.json`.
         version: of the registered model, such as `v3`; empty for a model from a folder.
+        tested: how it did on patients that it had not learnt from, in words; empty where that is not known.
 
     Raises:
         UserError: the folder holds no model of this program.
@@ -53,7 +54,16 @@ def model_facts(folder: Path, version: str = "") -> ModelFacts:
 
     try:
         run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        facts = ModelFacts(run["model"], version, run["weights_hash"], installed("lvseg"))
+        learnt_from = run.get("learnt_from") or {}
+        facts = ModelFacts(
+            run["model"],
+            version,
+            run["weights_hash"],
+            installed("lvseg"),
+            learnt_from.get("patients"),
+            learnt_from.get("synthetic", 0),
+            tested,
+        )
         (folder / "model.keras").open("rb").close()
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(

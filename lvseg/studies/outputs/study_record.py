@@ -23,12 +23,16 @@ _DECIMALS = 3  # a microlitre, a micrometre, a thousandth of a percent
 
 
 class ModelRecord(TypedDict):
-    """The model of a study's record; `version` is None for a model from a folder."""
+    """The model of a study's record; `version` is None for a model from a folder.
+
+    `experience` says in a sentence what it learnt from and how it did on others.
+    """
 
     name: str
     version: str | None
     weights_sha256: str
     code: str
+    experience: str
 
 
 class CineRecord(TypedDict):
@@ -169,6 +173,7 @@ def _model(facts: ModelFacts) -> ModelRecord:
         "version": facts.version or None,
         "weights_sha256": facts.weights,
         "code": facts.code,
+        "experience": facts.experience,
     }
 
 

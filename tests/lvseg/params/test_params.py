@@ -42,7 +42,11 @@ SHIPPED = (REPOSITORY / "params.yaml").read_text(encoding="utf-8")
         ),
         ("folds: 0", "folds: 1", "split.folds: one fold holds nothing out"),
         ("fold: 0", "fold: 3", "split.fold: 3 is not below folds (0)"),
-        ("[outside-image, off-anatomy]", "[off-anatomi]", "quality.drop_from_test.0 = 'off-anatomi'"),
+        (
+            "drop_from_test: [outside-image",
+            "drop_from_test: [off-anatomi",
+            "quality.drop_from_test.0 = 'off-anatomi'",
+        ),
         (
             "image_size: 256",
             "image_size: 250",

@@ -53,8 +53,10 @@ def slices() -> pd.DataFrame:
 
 def measured() -> pd.DataFrame:
     names = ("edv_ml", "esv_ml", "ef_percent")
-    automatic = {name: [120.0, 90.0, math.nan] for name in names}
-    return pd.DataFrame(automatic | {f"manual_{name}": [110.0, 95.0, 70.0] for name in names})
+    automatic = {name: [120.0, 90.0, 100.0, 80.0, 150.0, math.nan] for name in names}
+    return pd.DataFrame(
+        automatic | {f"manual_{name}": [110.0, 95.0, 97.0, 88.0, 141.0, 70.0] for name in names}
+    )
 
 
 def samples(path: Path, folder: Path) -> None:

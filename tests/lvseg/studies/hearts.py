@@ -207,6 +207,7 @@ def bright_model(folder: Path, aside: int = 0) -> Path:
     told = {
         "model": "bright",
         "weights_hash": weights_hash((v.path, keras.ops.convert_to_numpy(v)) for v in network.weights),
+        "learnt_from": {"patients": 20, "synthetic": 0, "likeness": None},
         "prediction": {"size": 96, "spacing_mm": 2.0, "views": 1, "one_region": True},
     }
     (folder / "run.json").write_text(json.dumps(told))

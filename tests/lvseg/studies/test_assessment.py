@@ -41,14 +41,15 @@ def test_an_ordinary_heart_is_ok_either_way_round() -> None:
     for areas in (TAPERED, TAPERED[::-1]):
         assessment = assessed(areas)
         assert (assessment.verdict, assessment.reasons) == (OK, ()), assessment
-        assert assessment.quality["slices_segmented"] == 6 and assessment.quality["base_covered"] == 1
+        assert assessment.quality["slices_segmented"] == 6 and assessment.quality["empty_beyond_base"] == 1
 
 
 @pytest.mark.parametrize(
     ("areas", "share", "said"),
     [
-        (TAPERED[1:], 0.4, "before the base"),
-        (TAPERED[:5], 0.4, "before the apex"),
+        (TAPERED[1:], 0.4, "reaches the last slice at the base"),
+        (TAPERED[:5], 0.4, "at the apex still shows 1500 mm2"),
+        (TAPERED[:7], 0.4, "at the apex still shows 700 mm2"),
         (np.where(np.arange(8) == 3, 0, TAPERED), 0.4, "between segmented ones are empty"),
         (np.where(np.arange(8) == 3, 4000, TAPERED), 0.4, "from one slice to the next"),
         (TAPERED, 0.95, "ejection fraction of 5 %"),
@@ -65,6 +66,28 @@ def test_each_doubt_is_said(areas: NDArray[np.float64], share: float, said: str)
 def test_a_volume_that_goes_up_and_down_twice_is_doubted() -> None:
     assessment = of_curve(TAPERED, np.array([1.0, 0.4, 0.9, 0.45, 0.95, 0.5]))
     assert any("more than once a beat" in reason for reason in assessment.reasons)
+
+
+@pytest.mark.parametrize(
+    ("beat", "said"),
+    [
+        (np.array([1, 0.9, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4, 0.6, 0.8]), "70 % of a beat after end-diastole"),
+        (np.array([1, 0.8, 0.9, 0.5, 0.4, 0.6, 0.5, 0.8, 0.7, 0.9]), "unevenly"),
+    ],
+)
+def test_a_beat_that_no_heart_has_is_doubted(beat: NDArray[np.float64], said: str) -> None:
+    assert any(said in reason for reason in of_curve(TAPERED, beat).reasons)
+
+
+@pytest.mark.parametrize(("gone", "doubted"), [((3, 4), False), ((1,), True), ((0, 3), True), ((3, 6), True)])
+def test_the_cavity_at_the_apex_is_gone_around_end_systole_only(gone: tuple[int, ...], doubted: bool) -> None:
+    cine = result(slices=8, phases=8).cine
+    areas = np.outer(TAPERED, np.array([1, 0.8, 0.5, 0.4, 0.5, 0.7, 0.8, 0.9]))
+    areas[6, list(gone)] = 0
+    volume = np.asarray(areas.sum(axis=0) / 100, np.float64)
+    measured = Measurements(areas, volume, np.arange(8.0), 1, 4, volume[0], volume[3])
+    reasons = assess(replace(cine, distance_mm=10.0), measured, 2.0, ()).reasons
+    assert any("slice 7 comes and goes" in reason for reason in reasons) == doubted, reasons
 
 
 def test_disagreement_and_an_unlike_study_are_doubts_and_failure_says_the_rest_is_moot() -> None:

@@ -62,7 +62,7 @@ def test_outputs_are_those_of_the_files_that_are_there(tmp_path: Path, run: Run)
     run(path)
     shutil.rmtree(path)
     (outcome,) = run(path)
-    assert outcome.verdict == "failed" and outcome.words == f"{path}: there is no such file or folder"
+    assert outcome.verdict == "failed" and outcome.words == "there is no such file or folder"
     assert len(pd.read_csv(out / "measurements.csv")) == 2, (
         "an archive may be away: what was made of it stays"
     )

@@ -236,12 +236,13 @@ SIZES = {"ordinary": result(), "one frame": result(1, 1), "most": result(16, 40,
 def test_the_numbers_behind_the_verdict_are_said_in_words(tmp_path: Path) -> None:
     study = result()
     quality = {
-        "slices_segmented": 7.0, "base_covered": 0.0, "apex_covered": math.nan, "largest_jump": 0.354,
+        "slices_segmented": 7.0, "empty_beyond_base": 0.0, "empty_beyond_apex": math.nan, "largest_jump": 0.354,
         "curve_roughness": 1.04, "disagreement_percent": 12.0,
     }  # fmt: skip
     page = html(replace(study, assessment=replace(study.assessment, quality=quality)), tmp_path)
     assert (
-        "with a cavity: 7; base covered: no; apex covered: –; largest change from slice to slice: 35 %; "
+        "with a cavity: 7; an empty slice beyond the base: no; "
+        "an empty slice beyond the apex: –; largest change from slice to slice: 35 %; "
         "ups and downs of the volume in a beat: 1.04; drawn otherwise when mirrored and turned: 12 %"
     ) in page
 

@@ -18,7 +18,7 @@ from tests.lvseg.training.tiny_training import Recorder, train
 result = train(Path(sys.argv[1]), "same", Recorder())
 loop.write_outs(result, Path(sys.argv[2], "models"), Path(sys.argv[2], "training"))
 """
-# Each of them, heeded, gives other weights or another number of epochs, or ends the training.
+# Heeded, flags of XLA, the limit of oneDNN or one step an epoch give other weights, and this backend ends the training.
 _MEAN = {
     "TF_ENABLE_ONEDNN_OPTS": "0",
     "TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit",

@@ -18,7 +18,7 @@ from tracking.registry import last_decision
 from tracking.registry.champion_run import mark_champion
 from tracking.registry.promotion import candidate, promote
 from tracking.registry.succession import alone, roll_back
-from tracking.registry.version_tags import recorded
+from tracking.registry.version_tags import tags_of
 from tracking.registry.versions import CHALLENGER, CHAMPION, MODEL, alias_of, number_of, version_of, versions
 from tracking.runs.store import Store
 from tracking.scores.results import find_run, result_of
@@ -76,7 +76,7 @@ def test_spoiled_equal_and_better_models_against_the_champion(
         "dvc.shards",
         "test_hash",
     ):
-        assert recorded(version)[f"lvseg.{tag}"] == better_run.data.tags[f"lvseg.{tag}"]
+        assert tags_of(version)[f"lvseg.{tag}"] == better_run.data.tags[f"lvseg.{tag}"]
     assert len(version.tags) <= 8, f"a person finds nothing among {sorted(version.tags)}"
     assert marked(store) == {better_run.info.run_id: "v4"}
     said = json.loads(version.tags["lvseg.decision"])
@@ -110,10 +110,10 @@ def test_a_version_of_old_says_the_same_by_a_tag_for_each_fact(
     facts = {name: value for name, value in run.data.tags.items() if name.startswith("lvseg.")}
     store.client.create_registered_model(MODEL)
     store.client.create_model_version(MODEL, facts["lvseg.model_uri"], run.info.run_id, facts)
-    assert recorded(version_of(store, "1")) == facts
+    assert tags_of(version_of(store, "1")) == facts
     again = promoted(store, run)
     assert again.version == "1" and again.promoted, "it is recognised"
-    assert recorded(version_of(store, "1")).items() >= facts.items()
+    assert tags_of(version_of(store, "1")).items() >= facts.items()
 
 
 def test_the_same_again_changes_nothing(store: Store, evaluated: Callable[..., Run]) -> None:

@@ -1,0 +1,151 @@
+"""Label maps in NIfTI volumes, held against the images that they were drawn on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from lvseg.core.archives import Item, SetAside, UnreadableError
+from lvseg.labels.sources.label_map import LabelMap, Reading, composed
+from lvseg.labels.sources.nifti import Volume, read_volume
+from lvseg.labels.sources.structures import Region, Table, region_of
+
+_LARGEST_LABEL = 65535
+
+
+@dataclass(frozen=True)
+class DrawnVolume:
+    """A volume of labels beside the volume of images that it was drawn on.
+
+    Attributes:
+        labels: the file of labels.
+        image: the file of images, None where it is missing.
+        phase: from 1, of a volume that has one; None where the phases are those of the file.
+        names: of values, where the source gives some.
+    """
+
+    labels: Item
+    image: Item | None
+    phase: int | None = None
+    names: Mapping[int, str] = field(default_factory=dict)
+
+
+def read_labels(drawn: DrawnVolume, meanings: Mapping[int, Region], table: Table) -> Reading:
+    """Return the label maps of the phases that were drawn.
+
+    A phase without a single label was not drawn: nothing is known of it. In a phase that was drawn, every structure of
+    the data set is known on every slice, and absent where there is none of it.
+
+    Args:
+        drawn: the files.
+        meanings: what the values of the data set mean.
+        table: the user's own words, which go before these.
+    """
+    reading, file = Reading(), drawn.labels.label
+    try:
+        volume = read_volume(drawn.labels)
+        if drawn.image is None:
+            raise UnreadableError("labels without an image beside them")
+        _hold_against(volume, read_volume(drawn.image))
+        values = _whole_numbers(volume.values())
+    except UnreadableError as error:
+        reading.aside.append(SetAside(file, str(error)))
+        return reading
+    if not volume.oriented:
+        reading.notes.append(
+            "its affine says nothing of the patient: slices in the order of the file, lengths nominal"
+        )
+    regions = _regions(meanings, table)
+    counts = dict(zip(*(found.tolist() for found in np.unique(values, return_counts=True)), strict=True))
+    unknown = {value: count for value, count in counts.items() if value and value not in regions}
+    for value, count in unknown.items():
+        name = drawn.names.get(value)
+        reading.refuse(f"{value} ({name})" if name else str(value), count, "pixels", file)
+    if unknown:
+        return reading
+    for phase, slices in enumerate(values, start=1):
+        if not slices.any():
+            continue
+        try:
+            reading.maps += _maps(volume, slices, regions, drawn.phase or phase)
+        except UnreadableError as error:
+            reading.aside.append(SetAside(file, f"phase {drawn.phase or phase}: {error}"))
+    if not values.any():
+        reading.notes.append(f"{drawn.labels.parts[-1]} holds no label: nothing is known of it")
+    return reading
+
+
+def _hold_against(labels: Volume, image: Volume) -> None:
+    """Refuse labels that do not lie on the pixels of their image."""
+    if labels.shape[:3] != image.shape[:3]:
+        sizes = [" x ".join(map(str, volume.shape[:3])) for volume in (labels, image)]
+        raise UnreadableError(f"labels of {sizes[0]} pixels for an image of {sizes[1]}")
+    if labels.shape[3] not in (1, image.shape[3]):
+        raise UnreadableError(f"labels of {labels.shape[3]} phases for an image of {image.shape[3]}")
+    if labels.shape[3] == 1 and image.shape[3] > 1:
+        raise UnreadableError(
+            f"labels of one phase for an image of {image.shape[3]}: nothing says which it is"
+        )
+    if labels.oriented != image.oriented or not labels.lies_on(image):
+        raise UnreadableError("its affine is not that of its image: save both with the same geometry")
+
+
+def _whole_numbers(values: NDArray[np.generic]) -> NDArray[np.uint16]:
+    """Return labels as whole numbers, however they were stored."""
+    numbers = np.asarray(values, float)
+    if not np.isfinite(numbers).all():
+        raise UnreadableError("its labels hold NaN or infinity")
+    if (numbers != np.rint(numbers)).any():
+        first = numbers[numbers != np.rint(numbers)].flat[0]
+        raise UnreadableError(
+            f"its labels are no whole numbers ({first:.4g}): resample them by nearest neighbour"
+        )
+    if numbers.min() < 0 or numbers.max() > _LARGEST_LABEL:
+        raise UnreadableError(f"its labels run from {numbers.min():g} to {numbers.max():g}")
+    return numbers.astype(np.uint16)
+
+
+def _regions(meanings: Mapping[int, Region], table: Table) -> dict[int, Region]:
+    """Return what each value covers; "left ventricle" means the cavity where another value is its wall."""
+    own = {int(label): region for label, region in table.items() if label.isdigit()}
+    regions = {**meanings, **own}
+    if Region.MYOCARDIUM in regions.values() and Region.CAVITY not in regions.values():
+        return {value: Region.CAVITY if r is Region.LEFT_VENTRICLE else r for value, r in regions.items()}
+    return {value: region for value, region in regions.items() if region is not Region.LEFT_VENTRICLE}
+
+
+def _maps(
+    volume: Volume, slices: NDArray[np.uint16], regions: Mapping[int, Region], phase: int
+) -> list[LabelMap]:
+    kinds = {region: [value for value, r in regions.items() if r is region] for region in regions.values()}
+    masks: dict[Region, NDArray[np.bool_]] = {
+        region: np.isin(slices, values) for region, values in kinds.items() if region is not Region.OTHER
+    }
+    _refuse_exchanged(masks)
+    maps = []
+    for n in range(len(slices)):
+        labels, known = composed({region: mask[n] for region, mask in masks.items()}, slices.shape[1:])
+        maps.append(LabelMap(labels, known, volume.affine(n), slice=n + 1, phase=phase))
+    return maps
+
+
+def _refuse_exchanged(masks: Mapping[Region, NDArray[np.bool_]]) -> None:
+    """Refuse values of another data set: the ring of the myocardium is to enclose the cavity."""
+    if not {Region.CAVITY, Region.MYOCARDIUM, Region.RIGHT_VENTRICLE} <= masks.keys():
+        return
+    ring = masks[Region.MYOCARDIUM]
+    inside = np.stack([ndimage.binary_fill_holes(slice_) for slice_ in ring]) & ~ring
+    cavity, right = ((masks[region] & inside).sum() for region in (Region.CAVITY, Region.RIGHT_VENTRICLE))
+    if right > cavity:
+        raise UnreadableError(
+            "what should be the right ventricle lies within the myocardium: its labels count otherwise than those of "
+            "its layout"
+        )
+
+
+def named_regions(names: Mapping[int, str], table: Table) -> dict[int, Region]:
+    """Return what values cover, as far as their names or the user's table say it."""
+    found = {value: region_of(table, name, value) for value, name in names.items() if value}
+    return {value: region for value, region in found.items() if region is not None}

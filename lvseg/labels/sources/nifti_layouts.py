@@ -1,0 +1,236 @@
+"""Which NIfTI files belong to which patient: the layouts of ACDC, of M&Ms and of nnU-Net's raw data.
+
+The layout also says what the values of labels mean: ACDC and M&Ms number the same structures the other way round.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from lvseg.core.archives import Item, SetAside, UnreadableError
+from lvseg.labels.sources.label_map import Reading
+from lvseg.labels.sources.nifti_labels import DrawnVolume, named_regions, read_labels
+from lvseg.labels.sources.structures import ACDC, MNMS, Region, Table
+
+_NIFTI = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
+_ACDC = re.compile(r"(?P<id>.+?)_(frame(?P<frame>\d+)(?P<labels>_gt)?|4d)\.nii(\.gz)?$", re.IGNORECASE)
+_MNMS = re.compile(r"(?P<id>.+?)_sa(?P<labels>_gt)?\.nii(\.gz)?$", re.IGNORECASE)
+_CHANNEL = re.compile(r"_\d{4}$")
+_MOMENT = re.compile(
+    r"[-_](frame|phase)_?(\d+)$|[-_](ED|ES)$", re.IGNORECASE
+)  # of a patient, in a case's name
+_INFO, _DATASET = "info.cfg", "dataset.json"
+_LARGEST_TEXT = 4 * 2**20  # bytes
+
+
+@dataclass
+class NiftiPatient:
+    """The NIfTI files of one patient.
+
+    Attributes:
+        id: as the files name the patient.
+        layout: ACDC, M&Ms or nnU-Net.
+        meanings: what the values of the labels cover.
+        group: of diseases, where a file says it.
+        vendor: of the scanner, where a table says it.
+        ed: phase of end-diastole from 1, None where nothing says it.
+        es: phase of end-systole.
+        drawn: the volumes of labels with their images.
+        images: files of images without labels.
+    """
+
+    id: str
+    layout: str
+    meanings: Mapping[int, Region]
+    group: str = ""
+    vendor: str = ""
+    ed: int | None = None
+    es: int | None = None
+    drawn: list[DrawnVolume] = field(default_factory=list)
+    images: list[Item] = field(default_factory=list)
+
+    def read(self, table: Table) -> Reading:
+        """Return all that was drawn, held against the images."""
+        reading = Reading()
+        for drawn in self.drawn:
+            reading.add(read_labels(drawn, self.meanings, table))
+        return reading
+
+
+@dataclass
+class Found:
+    """The patients, the files that belong to them, and what was set aside."""
+
+    patients: list[NiftiPatient] = field(default_factory=list)
+    used: list[Item] = field(default_factory=list)
+    aside: list[SetAside] = field(default_factory=list)
+
+
+def find_nifti(items: Iterable[Item], table: Table) -> Found:
+    """Return the patients whose images and labels are NIfTI files, sorted by folder and id.
+
+    Args:
+        items: all files, of which others than NIfTI and its tables are left alone.
+        table: the user's own words for labels.
+    """
+    found, folders = Found(), dict[tuple[str, ...], list[Item]]()
+    items = list(items)
+    for item in items:
+        folders.setdefault(item.parts[:-1], []).append(item)
+    sheets = _Sheets()
+    for item in items:
+        if PurePosixPath(item.name).suffix.lower() == ".csv":
+            sheets.read(item, found)
+    datasets = {item.parts[:-1]: item for item in items if item.parts[-1].lower() == _DATASET}
+    for folder, dataset in sorted(datasets.items()):
+        _read_dataset(dataset, folders, (*folder, "imagesTr"), (*folder, "labelsTr"), table, found)
+    for folder, files in sorted(folders.items()):
+        if folder[:-1] in datasets and folder[-1] in ("imagesTr", "labelsTr", "imagesTs"):
+            continue
+        found.patients += _acdc(files, found) + _mnms(files, sheets, found)
+    return found
+
+
+def _acdc(files: list[Item], found: Found) -> list[NiftiPatient]:
+    patients: dict[str, NiftiPatient] = {}
+    images: dict[tuple[str, int], Item] = {}
+    labels: dict[tuple[str, int], Item] = {}
+    for item in files:
+        match = _ACDC.match(item.parts[-1])
+        if match is None:
+            continue
+        patient = patients.setdefault(match["id"], NiftiPatient(match["id"], "ACDC", ACDC))
+        found.used.append(item)
+        if match["frame"] is None:
+            patient.images.append(item)
+        else:
+            (labels if match["labels"] else images)[match["id"], int(match["frame"])] = item
+    for (name, phase), item in labels.items():
+        patients[name].drawn.append(DrawnVolume(item, images.pop((name, phase), None), phase))
+    for (name, _), item in images.items():
+        patients[name].images.append(item)
+    info = next((item for item in files if item.parts[-1].lower() == _INFO), None)
+    if info is not None and patients:
+        found.used.append(info)
+        facts = _facts(info, found)
+        for patient in patients.values():
+            patient.group = facts.get("group", "")
+            patient.ed, patient.es = _phase(facts.get("ed")), _phase(facts.get("es"))
+    return list(patients.values())
+
+
+def _facts(info: Item, found: Found) -> dict[str, str]:
+    """Return the `key: value` lines of an Info.cfg."""
+    try:
+        lines = [line.partition(":") for line in _text(info).splitlines()]
+    except UnreadableError as error:
+        found.aside.append(SetAside(info.label, str(error)))
+        return {}
+    return {key.strip().lower(): value.strip() for key, _, value in lines}
+
+
+def _phase(text: str | None, first: int = 1) -> int | None:
+    """Return a phase from 1; `first` is the number that the source gives the first."""
+    return int(text) + 1 - first if text and text.strip().isdigit() else None
+
+
+def _mnms(files: list[Item], sheets: "_Sheets", found: Found) -> list[NiftiPatient]:
+    matches = [(match, item) for item in files if (match := _MNMS.match(item.parts[-1]))]
+    images = {match["id"]: item for match, item in matches if not match["labels"]}
+    patients = {
+        name: NiftiPatient(name, "M&Ms", MNMS) for name in dict.fromkeys(match["id"] for match, _ in matches)
+    }
+    for match, item in matches:
+        found.used.append(item)
+        if match["labels"]:
+            patients[match["id"]].drawn.append(DrawnVolume(item, images.pop(match["id"], None)))
+    for name, item in images.items():
+        patients[name].images.append(item)
+    for name, patient in patients.items():
+        row = sheets.rows.get(name.upper(), {})
+        patient.ed, patient.es = _phase(row.get("ed"), first=0), _phase(row.get("es"), first=0)
+        patient.group, patient.vendor = (
+            row.get("pathology", ""),
+            row.get("vendorname") or row.get("vendor", ""),
+        )
+    return list(patients.values())
+
+
+class _Sheets:
+    """The rows of M&Ms' table by patient."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, str]] = {}
+
+    def read(self, item: Item, found: Found) -> None:
+        """Take in a table that has a column `External code`; all others are somebody else's."""
+        try:
+            rows = list(csv.DictReader(io.StringIO(_text(item), newline="")))
+        except (UnreadableError, csv.Error):
+            return
+        for row in rows:
+            plain = {
+                re.sub("[^a-z]", "", str(key).lower()): str(value or "").strip() for key, value in row.items()
+            }
+            if plain.get("externalcode"):
+                self.rows[plain["externalcode"].upper()] = plain
+        if rows and any(re.sub("[^a-z]", "", str(key).lower()) == "externalcode" for key in rows[0]):
+            found.used.append(item)
+
+
+def _read_dataset(
+    dataset: Item,
+    folders: Mapping[tuple[str, ...], list[Item]],
+    images: tuple[str, ...],
+    labels: tuple[str, ...],
+    table: Table,
+    found: Found,
+) -> None:
+    """Add the patients of a data set of nnU-Net's; a case is a patient's volume at one phase."""
+    try:
+        names = _label_names(dataset)
+    except UnreadableError as error:
+        found.aside.append(SetAside(dataset.label, str(error)))
+        return
+    meanings = named_regions(names, table)
+    found.used.append(dataset)
+    pictures = {
+        _CHANNEL.sub("", _NIFTI.sub("", item.parts[-1])): item
+        for item in folders.get(images, [])
+        if _NIFTI.search(item.name)
+    }
+    found.used += pictures.values()
+    patients: dict[str, NiftiPatient] = {}
+    for item in folders.get(labels, []):
+        if not _NIFTI.search(item.name):
+            continue
+        case = _NIFTI.sub("", item.parts[-1])
+        moment = _MOMENT.search(case)
+        name = _MOMENT.sub("", case)
+        patient = patients.setdefault(name, NiftiPatient(name, "nnU-Net", meanings))
+        phase = int(moment[2]) if moment and moment[2] else len(patient.drawn) + 1
+        if moment and moment[3]:
+            setattr(patient, moment[3].lower(), phase)
+        patient.drawn.append(DrawnVolume(item, pictures.get(case), phase, names))
+        found.used.append(item)
+    found.patients += patients.values()
+
+
+def _label_names(dataset: Item) -> dict[int, str]:
+    """Return names by value, from the form of nnU-Net 2 (name: value) or 1 (value: name)."""
+    try:
+        stated = json.loads(_text(dataset))["labels"]
+        pairs = [(value, name) if str(name).isdigit() else (name, value) for name, value in stated.items()]
+        return {int(value): str(name) for name, value in pairs}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise UnreadableError("its `labels` do not give each name one number") from None
+
+
+def _text(item: Item) -> str:
+    if item.size > _LARGEST_TEXT:
+        raise UnreadableError(f"{item.size:,} bytes are too many")
+    return item.read().decode("utf-8-sig", errors="replace")

@@ -1,0 +1,117 @@
+"""DICOM RT Structure Sets: closed lines in mm on the images that they name (PS3.3 C.8.8.6)."""
+
+import io
+from collections import defaultdict
+
+import numpy as np
+import pydicom
+from pydicom.dataset import Dataset
+
+from lvseg.core.archives import Item, SetAside, UnreadableError
+from lvseg.dicom import content
+from lvseg.dicom.header import Image
+from lvseg.dicom.tolerance import tolerant
+from lvseg.imaging.types import Affine, Contour
+from lvseg.labels.sources.contours import checked, filled
+from lvseg.labels.sources.label_map import Reading
+from lvseg.labels.sources.matching import Drawings, Images, pixels_of
+from lvseg.labels.sources.structures import Region, Table, region_of
+
+STORAGE = "1.2.840.10008.5.1.4.1.1.481.3"
+_CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
+_MOST_CONTOURS = 100_000
+
+
+@tolerant()
+def read_rtstruct(item: Item, images: Images, table: Table) -> Reading:
+    """Return the label maps of a structure set.
+
+    A structure is known on the images on which it was drawn. What is open, lies off its image or names one that is not
+    here is set aside.
+
+    Args:
+        item: the file.
+        images: of the same patient.
+        table: the user's own words for the names of structures.
+    """
+    reading, drawings = Reading(), Drawings()
+    try:
+        whole = pydicom.dcmread(io.BytesIO(content.kept(item)), force=True)
+        if str(whole.get("SOPClassUID", "")) != STORAGE:
+            raise UnreadableError("no RT Structure Set")
+        names = {
+            int(roi.ROINumber): str(roi.get("ROIName", "") or "") for roi in whole.StructureSetROISequence
+        }
+        for roi in whole.get("ROIContourSequence") or []:
+            number = int(roi.ReferencedROINumber)
+            name, contours = names.get(number, ""), list(roi.get("ContourSequence") or [])
+            if len(contours) > _MOST_CONTOURS:
+                raise UnreadableError(f"{len(contours):,} contours of {name} are too many")
+            region = region_of(table, name, number)
+            if region is None:
+                reading.refuse(name or f"without a name ({number})", len(contours), "contours", item.label)
+            elif region is not Region.OTHER:
+                _add(drawings, region, contours, images)
+    except UnreadableError as error:
+        reading.aside.append(SetAside(item.label, str(error)))
+        return reading
+    except Exception as error:  # a parser may fail in any way on damaged bytes
+        reading.aside.append(SetAside(item.label, f"damaged RT Structure Set ({type(error).__name__})"))
+        return reading
+    drawings.close(reading, item.label, "contours")
+    return reading
+
+
+def _add(drawings: Drawings, region: Region, contours: list[Dataset], images: Images) -> None:
+    """Lay the contours of one structure on their images."""
+    lines: dict[tuple[str, int | None], list[Contour]] = defaultdict(list)
+    found: dict[tuple[str, int | None], Image] = {}
+    for contour in contours:
+        try:
+            points = _points(contour)
+            image = images.drawn_on(_references(contour), _plane(points))
+            lines[image.sop_uid, image.frame].append(checked(pixels_of(points, image)))
+            found[image.sop_uid, image.frame] = image
+        except UnreadableError as error:
+            drawings.faults[str(error)] += 1
+    for key, image in found.items():
+        if lines[key]:
+            drawings.add(image, region, filled(lines[key], (image.rows, image.columns)))
+
+
+def _points(contour: Dataset) -> np.ndarray:
+    """Return the points (n, 3) of a closed line in mm."""
+    kind = str(contour.get("ContourGeometricType", ""))
+    if kind not in _CLOSED:
+        raise UnreadableError(f"{kind or 'without a type'}, not a closed line in a plane")
+    values = contour.get("ContourData")
+    numbers = np.array([] if values is None else [float(value) for value in np.atleast_1d(values)])
+    if not len(numbers) or len(numbers) % 3 or not np.isfinite(numbers).all():
+        raise UnreadableError("its coordinates are not threes of numbers")
+    points = numbers.reshape(-1, 3)
+    if len(points) > 1 and (points[0] == points[-1]).all():
+        points = points[:-1]
+    if len(points) < 3:
+        raise UnreadableError(f"{len(points)} point(s) enclose no area")
+    return points
+
+
+def _references(contour: Dataset) -> list[tuple[str, list[int]]]:
+    references = []
+    for image in contour.get("ContourImageSequence") or []:
+        number = image.get("ReferencedFrameNumber")
+        frames = [] if number is None else [int(value) - 1 for value in np.atleast_1d(number)]
+        references.append((str(image.get("ReferencedSOPInstanceUID", "")), frames))
+    return references
+
+
+def _plane(points: np.ndarray) -> Affine | None:
+    """Return an affine of the plane that points (n, 3) lie in, None where they lie on one line."""
+    middle = points.mean(axis=0)
+    _, spread, directions = np.linalg.svd(points - middle, full_matrices=False)
+    if len(spread) < 2 or spread[1] < 1e-3:
+        return None
+    affine = np.eye(4)
+    affine[:3, :3] = np.column_stack([directions[0], directions[1], np.cross(directions[0], directions[1])])
+    affine[:3, 3] = middle
+    return affine
