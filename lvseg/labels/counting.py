@@ -22,15 +22,18 @@ def counted_alike(
     Args:
         choice: the series, numbered by the names of its files, or by headers where names bear no numbers.
         endo: points (n, 2) of the endocardial contours by the numbers in their names.
-        same_names: whether names of contours and images begin alike: then they were counted together.
+        same_names: whether names of contours and images begin alike: then they were counted together, unless some
+            contours have no image so.
     """
     series = choice.series
     other = _counted_otherwise(series, endo)
-    if other is None or same_names or not endo:
+    if other is None or not endo:
         return choice, ""
     numbers = sorted(endo)
     held, otherwise = series.coverage(numbers), other.coverage(numbers)
-    if held != otherwise:
+    if same_names and held >= otherwise:
+        return choice, ""
+    if held != otherwise and not same_names:
         return (choice if held > otherwise else _as(choice, other)), ""
     fit, other_fit = contour_fit(series, endo), contour_fit(other, endo)
     if abs(fit - other_fit) > _TELLING:
