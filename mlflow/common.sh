@@ -2,6 +2,9 @@
 here=$(cd "$(dirname "$0")/.." && pwd)
 python="$here/.venv/bin/python"
 
+# What is logged shows patients' hearts, and a database of users the hashes of passwords.
+umask 077
+
 die() {
   echo "error: $1" >&2
   exit 1

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from lvseg.cli.commands import commands, stages
-from lvseg.core.command import HELP_OPTIONS
+from lvseg.core.command import HELP_OPTIONS, keep_private
 from lvseg.core.errors import UserError, reported
 from lvseg.core.places import checkout
 
@@ -71,6 +71,7 @@ def main() -> None:
     )
     app.callback()(_options)
     with reported():
+        keep_private()
         app()
 
 

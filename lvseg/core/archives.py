@@ -2,17 +2,20 @@
 
 import functools
 import os
+import re
 import stat
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from lvseg.core.files import shown
+from lvseg.core.texts import shown
 
 # A classic MR image is well below 16 MiB and compresses at most some tenfold; an all-black one, more.
 BOMB_BYTES = 16 * 2**20
 BOMB_RATIO = 100
+# Where DVC keeps a file, by its hash: data that it tracks may be links there, in whatever folder the cache lies.
+_IN_DVC_CACHE = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")
 
 
 class UnreadableError(Exception):
@@ -27,8 +30,9 @@ class SetAside:
     reason: str
 
     def __post_init__(self) -> None:
-        """Make the name printable: it is read, not opened."""
+        """Make name and reason printable: they are read, not opened; libraries put names into their reasons."""
         object.__setattr__(self, "file", shown(self.file))
+        object.__setattr__(self, "reason", shown(self.reason))
 
 
 @dataclass(frozen=True, order=True)
@@ -88,7 +92,8 @@ def _open(place: str, _process: int) -> zipfile.ZipFile:
 def walk(paths: Iterable[Path]) -> tuple[list[Item], list[SetAside]]:
     """Return every file below the given folders and in the given or found archives, in stable order.
 
-    An archive that is damaged, encrypted or a bomb, and a member with an unsafe name, are set aside.
+    An archive that is damaged, encrypted or a bomb, a member with an unsafe name, and a link that leads out of its
+    folder (but for one into a cache of DVC's) are set aside.
     """
     items: list[Item] = []
     aside: list[SetAside] = []
@@ -106,8 +111,14 @@ def walk(paths: Iterable[Path]) -> tuple[list[Item], list[SetAside]]:
     return sorted(set(items)), aside
 
 
+def leads_out(path: Path, folder: Path) -> bool:
+    """Return whether a link leads out of a folder that somebody delivered, other than to a file that DVC keeps."""
+    real, home = os.path.realpath(path), os.path.realpath(folder)
+    return os.path.commonpath([real, home]) != home and not _IN_DVC_CACHE.search(real)
+
+
 def _files(folder: Path, aside: list[SetAside]) -> list[Path]:
-    """Return all files below a folder, links followed once."""
+    """Return all files below a folder, links within it followed once."""
 
     def refuse(error: OSError) -> None:
         aside.append(SetAside(str(error.filename), f"folder cannot be read ({error.strerror})"))
@@ -120,6 +131,14 @@ def _files(folder: Path, aside: list[SetAside]) -> list[Path]:
             folders.clear()
             continue
         seen.add(real)
+        for name in [*folders, *names]:  # a copy, from which none is removed
+            path = Path(place, name)
+            if path.is_symlink() and leads_out(path, folder):
+                reason = (
+                    "a link that leads out of its folder: name the folder that it leads to, or copy the files"
+                )
+                aside.append(SetAside(str(path), reason))
+                (folders if name in folders else names).remove(name)
         folders.sort()
         files += [Path(place, name) for name in sorted(names)]
     return files

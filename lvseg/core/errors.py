@@ -4,6 +4,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lvseg.core.texts import shown
+
 
 class UserError(Exception):
     """Something the user can mend: the message names the file or key and the remedy."""
@@ -11,9 +13,9 @@ class UserError(Exception):
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Turn a `UserError` into one line on stderr and exit status 1."""
+    """Turn a `UserError` into one line on stderr and exit status 1; what it quotes moves no cursor."""
     try:
         yield
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print("error: " + "\n".join(map(shown, str(error).split("\n"))), file=sys.stderr)
         sys.exit(1)

@@ -54,8 +54,3 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, atomically; names of files in it that are no UTF-8 keep their bytes."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
-
-
-def shown(path: Path | str) -> str:
-    """Return a path as it may be printed: a byte that is no UTF-8 as its number."""
-    return os.fsencode(path).decode("utf-8", errors="backslashreplace")

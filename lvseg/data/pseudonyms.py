@@ -6,6 +6,7 @@ import os
 import secrets
 
 from lvseg.core.errors import UserError
+from lvseg.core.path_names import path_name, readable
 from lvseg.core.places import state_home
 
 _KEY_BYTES = 32
@@ -14,18 +15,20 @@ _KEY_BYTES = 32
 def pseudonym(patient: str, public: bool) -> str:
     """Return the name under which a patient is stored: the id itself if ids are public, else a keyed hash.
 
+    It names files: of an id that could lead elsewhere, `path_name` makes one that cannot.
+
     The key lies in `state_home()/pseudonym.key` and is made on first use. Who holds it can recompute a
     pseudonym from an id; without it a pseudonym says nothing.
     """
     if public:
-        return patient
+        return path_name(patient)
     return "P" + _keyed(patient)
 
 
 def study_name(uid: str, shown: str = "") -> str:
     """Return the name of a study in outputs: a keyed hash of its UID, after the letters and digits of `shown`."""
-    readable = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in shown.strip())
-    return (f"{readable}-" if readable else "") + "S" + _keyed(uid)
+    beginning = readable(shown)
+    return (f"{beginning}-" if beginning else "") + "S" + _keyed(uid)
 
 
 def _keyed(text: str) -> str:
@@ -35,7 +38,7 @@ def _keyed(text: str) -> str:
 def _pseudonym_key() -> bytes:
     """Return the secret key, made once with access for its owner only."""
     path = state_home() / "pseudonym.key"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         temporary.touch(mode=0o600)

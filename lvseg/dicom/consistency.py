@@ -14,7 +14,7 @@ from lvseg.dicom.pixels import read_pixels
 
 def consistent(images: Sequence[Image], notes: list[str]) -> tuple[list[Image], list[SetAside]]:
     """Return the images that fit together and the files set aside, and add to the notes what was odd."""
-    kept, aside = _of_one_geometry(_once(images, notes), notes)
+    kept, aside = of_one_geometry(_once(images, notes), notes)
     return _placed(kept, aside, notes), aside
 
 
@@ -58,8 +58,11 @@ def _content(image: Image) -> object:
     return image.position, image.orientation, image.trigger_time, image.location, pixels.shape, shown
 
 
-def _of_one_geometry(images: Sequence[Image], notes: list[str]) -> tuple[list[Image], list[SetAside]]:
-    """Return the images of the most frequent matrix and pixel size, and the others as files set aside."""
+def of_one_geometry(images: Sequence[Image], notes: list[str]) -> tuple[list[Image], list[SetAside]]:
+    """Return the images of the most frequent matrix and pixel size, and the others as files set aside.
+
+    Where there are others, a sentence is added to the notes.
+    """
     first = _most_frequent(images)
 
     def alike(image: Image) -> bool:

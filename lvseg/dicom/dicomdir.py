@@ -6,7 +6,8 @@ from pathlib import Path, PurePosixPath
 
 import pydicom
 
-from lvseg.core.archives import Item, SetAside, UnreadableError
+from lvseg.core.archives import Item, SetAside, UnreadableError, leads_out
+from lvseg.dicom import content
 from lvseg.dicom.tolerance import tolerant
 
 Studies = dict[tuple[str, str], list[Item]]
@@ -25,13 +26,13 @@ def read(item: Item) -> tuple[Studies, list[SetAside]]:
     there = {
         path.relative_to(folder).as_posix().casefold(): path
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and not (path.is_symlink() and leads_out(path, folder))
     }
     studies: Studies = defaultdict(list)
     missing = []
     patient = study = ""
     try:
-        listed = pydicom.dcmread(io.BytesIO(item.read()), force=True).DirectoryRecordSequence
+        listed = pydicom.dcmread(io.BytesIO(content.whole(item)), force=True).DirectoryRecordSequence
         for record in listed:
             kind = record.get("DirectoryRecordType", "")
             if kind == "PATIENT":

@@ -28,6 +28,10 @@ _KEYWORDS = [
 ]  # fmt: skip
 _TAGS = {keyword: Tag(keyword) for keyword in _KEYWORDS}
 PHANTOM = "LVSEG", "PHANTOM"  # manufacturer and model that the stage `phantom` writes
+_TEXTS = (
+    "patient_id", "sop_uid", "series_uid", "study_uid", "reference_uid", "description", "protocol", "modality",
+    "acquired",
+)  # fmt: skip
 _FLOAT_TAGS = {0x7FE00008: 32, 0x7FE00009: 64}  # Float and Double Float Pixel Data, and their bits
 _PIXEL_TAGS = {*_FLOAT_TAGS, 0x7FE00010}
 _UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -63,7 +67,7 @@ class Image:
     Most of it is for telling series apart. The scanner's value of a pixel is `slope` x what is stored + `intercept`.
     What is stored are `bits` bits from `low_bit` on (None: all), the rest is something else, such as an overlay.
     `frame` counts from 0 in a file of functional groups and is None in others. `synthetic`: our own phantom made it,
-    no scanner.
+    no scanner. Texts are without the characters that cannot be printed, which would move a terminal's cursor.
     """
 
     item: Item
@@ -101,6 +105,13 @@ class Image:
     bits: int | None = None
     low_bit: int = 0
     synthetic: bool = False
+
+    def __post_init__(self) -> None:
+        """Leave out of the texts what cannot be printed."""
+        for name in _TEXTS:
+            text = getattr(self, name)
+            if not text.isprintable():
+                object.__setattr__(self, name, "".join(filter(str.isprintable, text)))
 
     @functools.cached_property
     def normal(self) -> np.ndarray | None:
@@ -216,10 +227,8 @@ def _image(item: Item, header: Dataset, found: Found) -> Image:
     if (_number(header, "NumberOfFrames") or 1) > 1 or _text(header, "SOPClassUID") in _ENHANCED:
         raise MultiFrameError("multi-frame object: only single-frame images are read")
     dtype, low_bit, bits = stored_pixels(header, found)
-    if dtype and found.length < rows * columns * np.dtype(dtype).itemsize:
-        raise UnreadableError(
-            f"truncated: {found.length:,} bytes of pixel data for {rows} x {columns} pixels"
-        )
+    if dtype:
+        check_length(found.length, (1, rows, columns), np.dtype(dtype).itemsize)
     number, series = _number(header, "InstanceNumber"), _number(header, "SeriesNumber")
     acquisition = _number(header, "AcquisitionNumber")
     return Image(
@@ -291,6 +300,28 @@ def stored_pixels(header: Dataset, found: Found) -> tuple[str | None, int, int |
         )
     dtype = f"<{'i' if sign else 'u'}{allocated // 8}" if plain and allocated in (8, 16, 32) else None
     return dtype, high + 1 - stored, None if stored == allocated else stored
+
+
+def check_length(length: int, shape: tuple[int, int, int], itemsize: int) -> None:
+    """Refuse pixel data that cannot be what the header says; a few bytes may follow them.
+
+    Args:
+        length: bytes that are there.
+        shape: frames, rows and columns.
+        itemsize: bytes of a pixel.
+
+    Raises:
+        UnreadableError: pixels are missing, or there is a whole row more.
+    """
+    frames, rows, columns = shape
+    size = frames * rows * columns * itemsize
+    pixels = (
+        f"{length:,} bytes of pixel data for {f'{frames} x ' if frames > 1 else ''}{rows} x {columns} pixels"
+    )
+    if length < size:
+        raise UnreadableError(f"truncated: {pixels}")
+    if length >= size + columns * itemsize:
+        raise UnreadableError(f"its header contradicts itself: {pixels}")
 
 
 def _bytes(header: Dataset, keyword: str) -> bytes:

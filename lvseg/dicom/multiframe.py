@@ -10,7 +10,16 @@ from pydicom.dataset import Dataset
 
 from lvseg.core.archives import Item, UnreadableError
 from lvseg.dicom import content
-from lvseg.dicom.header import PHANTOM, Found, Image, MultiFrameError, locate, read_image, stored_pixels
+from lvseg.dicom.header import (
+    PHANTOM,
+    Found,
+    Image,
+    MultiFrameError,
+    check_length,
+    locate,
+    read_image,
+    stored_pixels,
+)
 from lvseg.dicom.tolerance import tolerant
 
 _LARGEST = 256 * 2**20  # bytes of the pixels of one object, unpacked
@@ -51,10 +60,8 @@ def _frames(
     size = rows * columns * (found.floating or int(whole.BitsAllocated)) // 8
     if not rows or not columns or count * size > _LARGEST:
         raise UnreadableError(f"multi-frame object of {count} x {rows} x {columns} pixels")
-    if dtype and found.length < count * size:
-        raise UnreadableError(
-            f"truncated: {found.length:,} bytes of pixel data for {count} x {rows} x {columns} pixels"
-        )
+    if dtype:
+        check_length(found.length, (count, rows, columns), np.dtype(dtype).itemsize)
     common: dict[str, Any] = {
         "item": item,
         "rows": rows,

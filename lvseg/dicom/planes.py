@@ -71,6 +71,36 @@ def beside(stack: Stack, flow: Sequence[Image]) -> bool:
     return any(_in_plane(stack.images[0], image) and _at_a_place_of(stack, image) for image in flow)
 
 
+def left_out(stack: Stack, images: Sequence[Image]) -> list[str]:
+    """Return what a stack lacks of its own series because headers differ, a sentence; nothing where it lacks none.
+
+    Args:
+        stack: the one that is taken.
+        images: among which it was found.
+    """
+    used = {id(image) for image in stack.images}
+    series = _by_series(stack.images).keys()
+    others = [
+        image
+        for key, own in _by_series([image for image in images if id(image) not in used]).items()
+        for image in own
+        if key in series and not (_is_across(stack.images[0], image) or _at_a_place_of(stack, image))
+    ]
+    if not others:
+        return []
+    return [
+        f"{len(others)} images of its series have another matrix, pixel size, thickness or direction than the rest: "
+        "they are left out, and volumes may be too small."
+    ]
+
+
+def _is_across(one: Image, other: Image) -> bool:
+    """Return whether two images are known to be no slices of one stack, as those of the long axis are."""
+    if one.normal is None or other.normal is None:
+        return False
+    return abs(float(one.normal @ other.normal)) < limits.ACROSS
+
+
 def _phases_joined(series: list[list[Image]]) -> list[list[Image]]:
     """Return series, those joined that are one image of each slice at another time each: a series per phase."""
     single = [own for own in series if stack_of(own).phases == 1 and _times(own)]
@@ -120,8 +150,10 @@ def _in_plane(one: Image, other: Image) -> bool:
 
 
 def _at_a_place_of(stack: Stack, image: Image) -> bool:
-    depths = depths_mm([image, *stack.images])
-    return depths is not None and any(abs(depth) <= limits.SAME_SLICE_MM for depth in depths[1:])
+    depths = depths_mm([*stack.images, image])
+    return depths is not None and any(
+        abs(depth - depths[-1]) <= limits.SAME_SLICE_MM for depth in depths[:-1]
+    )
 
 
 def _by_series(images: Sequence[Image]) -> dict[tuple[object, ...], list[Image]]:

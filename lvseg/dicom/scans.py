@@ -49,6 +49,10 @@ def complete_scans(images: Sequence[Image], phases: int) -> list[list[Image]]:
         images: of the slice.
         phases: that most slices have.
     """
+    if (
+        len(images) <= phases
+    ):  # scanned once, whatever some of its times and acquisition numbers have in common
+        return [by_time(images)]
     enough = limits.ENOUGH_PHASES * min(phases, len(images))
     return [scan for scan in _scans(images, phases) if len(scan) >= enough]
 

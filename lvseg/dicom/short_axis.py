@@ -10,7 +10,7 @@ import numpy as np
 from lvseg.core.archives import UnreadableError
 from lvseg.dicom import limits
 from lvseg.dicom.header import Image
-from lvseg.dicom.planes import Stack, beside, stack_of, stacks_of
+from lvseg.dicom.planes import Stack, beside, left_out, stack_of, stacks_of
 
 # From base to apex the heart's axis points left, forward and down: the mean of the two original patients of the
 # Sunnybrook data. Archives that were rebuilt without geometry have any direction, so it is a hint, no condition.
@@ -75,12 +75,13 @@ def choose(images: Sequence[Image], wanted: str | None = None) -> ShortAxisCine:
     if flow:
         others += (f"{_label(stack_of(flow))}: {len(flow)} velocity or phase images",)
     plane = _implausible(best)
+    doubts = [*_doubts(best, plane), *left_out(best, pool)]
     if plane and not wanted:
         raise UnreadableError(
             f"no short axis: its likeliest cine, {_label(best)}, is {plane}; "
             "--series takes a series whatever its plane"
         )
-    return ShortAxisCine(best.images, _label(best), why, others, tuple(_doubts(best, plane)))
+    return ShortAxisCine(best.images, _label(best), why, others, tuple(doubts))
 
 
 def _implausible(stack: Stack) -> str:

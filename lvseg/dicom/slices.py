@@ -4,6 +4,7 @@ Geometry is believed before anything optional: where images lie in space, by the
 plane. Where positions lack, Slice Location says the same in one number; where that lacks too, numbers tell.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -86,11 +87,13 @@ def distance_mm(slices: Slices) -> float:
     Where no geometry does, it is Spacing Between Slices. Some scanners write the gap there, or the direction into its
     sign: no cine has slices that overlap, so that what is less than the thickness is taken for the gap.
     """
-    if slices.depths_mm is not None and len(slices.depths_mm) > 1:
-        return round(float(np.median(np.diff(slices.depths_mm))), 4)
     images = [image for own in slices.images for image in own]
     thickness = _median([image.thickness for image in images])
     stated = _median([abs(image.slice_spacing) for image in images if image.slice_spacing])
+    if slices.depths_mm is not None and len(slices.depths_mm) > 1:
+        measured = round(float(np.median(np.diff(slices.depths_mm))), 4)
+        slices.notes += _contradicted(measured, thickness, stated)
+        return measured
     if np.isnan(stated):
         if len(slices.images) > 1 and np.isfinite(thickness):
             slices.doubts.append(
@@ -103,6 +106,21 @@ def distance_mm(slices: Slices) -> float:
         )
         return stated + thickness
     return stated
+
+
+def _contradicted(measured: float, thickness: float, stated: float) -> list[str]:
+    """Return a note where positions lie otherwise than the headers say in words: nobody can know which is right."""
+    if np.isnan(stated):
+        low, high = limits.USUAL_DISTANCE
+        if not measured < low * thickness and not measured > high * thickness:
+            return []
+        return [f"Slices {thickness:g} mm thick lie {measured:g} mm apart: their positions are believed."]
+    said = [stated, stated + thickness]  # some write the gap
+    if any(math.isclose(measured, one, rel_tol=limits.SAME_DISTANCE) for one in said):
+        return []
+    return [
+        f"Slices lie {measured:g} mm apart, not {stated:g} as Spacing Between Slices says: positions are believed."
+    ]
 
 
 def _divided(images: Sequence[Image], depths: Sequence[float]) -> Slices:

@@ -53,7 +53,13 @@ def write_report(
 def _stored(entries: Sequence[dict[str, str]], public: bool) -> list[dict[str, str]]:
     """Return files and reasons as they may be stored, in order."""
     return sorted(
-        ({"file": pseudonym(entry["file"], public), "reason": _reason(entry, public)} for entry in entries),
+        (
+            {
+                "file": entry["file"] if public else pseudonym(entry["file"], public=False),
+                "reason": _reason(entry, public),
+            }
+            for entry in entries
+        ),
         key=lambda entry: (entry["file"], entry["reason"]),
     )
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from lvseg.core.archives import Item, SetAside, UnreadableError, walk
+from lvseg.core.texts import shown
 from lvseg.dicom.multiframe import read_images
 from lvseg.labels import sunnybrook_text
 
@@ -46,8 +47,8 @@ class Copy:
 
     @property
     def label(self) -> str:
-        """The folder as a path."""
-        return str(PurePosixPath(*self.folder))
+        """The folder as a path; it may stand in any text."""
+        return shown(str(PurePosixPath(*self.folder)))
 
 
 @dataclass
@@ -67,9 +68,9 @@ def key_of(patient: str) -> str:
 
 def canonical(patient: str) -> str:
     """Return an id as it is shown; Sunnybrook's with two digits, others as they came."""
-    shown = "".join(letter for letter in patient.strip() if letter.isprintable())
-    match = _SUNNYBROOK.match(shown)
-    return f"SC-{match[1].upper()}-{int(match[2]):02d}" if match else shown
+    printable = "".join(filter(str.isprintable, patient.strip()))
+    match = _SUNNYBROOK.match(printable)
+    return f"SC-{match[1].upper()}-{int(match[2]):02d}" if match else printable
 
 
 def group_of(patient: str) -> str:
@@ -154,8 +155,8 @@ def _patient(patients: dict[str, PatientFiles], links: _Links, name: str) -> Pat
     original = links.original.get(key_of(name), name)
     key = key_of(original)
     if key not in patients:
-        shown = canonical(original)
-        patients[key] = PatientFiles(shown, links.group.get(key) or group_of(shown))
+        name = canonical(original)
+        patients[key] = PatientFiles(name, links.group.get(key) or group_of(name))
     return patients[key]
 
 

@@ -11,6 +11,7 @@ import shapely
 
 from lvseg.core.archives import Item, SetAside, UnreadableError
 from lvseg.dicom.arrangement import PlacedImage, arranged
+from lvseg.dicom.consistency import of_one_geometry
 from lvseg.dicom.header import Image
 from lvseg.dicom.multiframe import read_images
 from lvseg.dicom.numbering import number_in_name, series_in_name
@@ -254,15 +255,15 @@ def _report_duplicates(study: Study, copies: Sequence[Copy], kept: Sequence[Copy
 
 def _take_frames(study: Study, images: Mapping[int, Image], all_pixels: bool) -> None:
     """Read pixels, drop what cannot be decoded or has another matrix, and arrange the rest."""
-    size = Counter((image.rows, image.columns) for image in images.values()).most_common(1)[0][0]
+    alike, others = of_one_geometry(list(images.values()), study.notes)
+    study.aside += others
+    fitting = {id(image) for image in alike}
     contoured = study.endo.keys() | {number for number, kind in study.points if kind == EPI}
     usable: dict[int, Image] = {}
     for number, image in images.items():
+        if id(image) not in fitting:
+            continue
         try:
-            if (image.rows, image.columns) != size:
-                raise UnreadableError(
-                    f"{image.rows} x {image.columns} pixels in a stack of {size[0]} x {size[1]}"
-                )
             if all_pixels or number in contoured:
                 study.pixels[number] = read_pixels(image)
             usable[number] = image

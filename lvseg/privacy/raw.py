@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
 from lvseg.core.archives import Item, UnreadableError, walk
+from lvseg.dicom import content
 from lvseg.dicom.tolerance import tolerant
 from lvseg.labels.layouts import find_patients
 from lvseg.privacy.values import Kind, Value
@@ -139,12 +140,12 @@ def read_values(raw: Path) -> RawValues:
 @tolerant()
 def _add_file(found: RawValues, item: Item) -> None:
     """Take in a DICOM file twice: up to the pixels, and as a whole, which a fault behind them leaves empty."""
-    content = item.read()
-    known = content[128:132] == b"DICM"
+    data = content.whole(item)
+    known = content.is_named(data)
     read = False
     for stop in (True, False):
         try:
-            header = pydicom.dcmread(io.BytesIO(content), force=True, stop_before_pixels=stop)
+            header = pydicom.dcmread(io.BytesIO(data), force=True, stop_before_pixels=stop)
             if known or "SOPClassUID" in header or "Rows" in header:
                 owner = str(header.get("PatientID", ""))
                 found.add_header(header.file_meta, owner)
@@ -159,9 +160,9 @@ def _add_file(found: RawValues, item: Item) -> None:
 
 def _add_table(found: RawValues, item: Item) -> None:
     """Take in the columns of a table whose heads speak of ids, names, dates or addresses."""
-    content = item.read(_LARGEST_TABLE)
-    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    rows = csv.DictReader(io.StringIO(content.decode(encoding, errors="replace"), newline=""))
+    data = item.read(_LARGEST_TABLE)
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    rows = csv.DictReader(io.StringIO(data.decode(encoding, errors="replace"), newline=""))
     found.files += 1
     for row in rows:
         for head, cell in row.items():

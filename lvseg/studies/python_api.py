@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lvseg.core.errors import UserError
-from lvseg.core.files import shown
+from lvseg.core.texts import shown
 from lvseg.studies.analysis.result import StudyResult
 
 if TYPE_CHECKING:

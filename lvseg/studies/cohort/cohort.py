@@ -14,7 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from lvseg.core.errors import UserError
-from lvseg.core.files import shown
+from lvseg.core.texts import shown
 from lvseg.studies.analysis.assessment import FAILED, LOOK, OK, Verdict
 from lvseg.studies.cohort import worker
 from lvseg.studies.cohort.journal import Journal

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lvseg.core.archives import Item, SetAside, UnreadableError, walk
 from lvseg.core.errors import UserError
-from lvseg.core.files import shown
+from lvseg.core.texts import shown
 from lvseg.dicom import dicomdir
 from lvseg.dicom.header import Image
 from lvseg.dicom.limits import LEAST_SLICES
@@ -186,15 +186,46 @@ def _by_study(images: Sequence[Image], set_aside: list[SetAside]) -> list[StudyI
 def _pieces_joined(groups: Mapping[tuple[str, str], list[Image]]) -> dict[tuple[str, str], list[Image]]:
     """Return the images by patient and study, those joined that anonymisers took apart: a study UID for each slice.
 
-    Pieces belong together where they share a series or a frame of reference, and none of them is a stack by itself.
+    Pieces belong together where they share a series, which no two studies do, or a frame of reference and neither is a
+    stack by itself. Two stacks of one series are one where they lie beside each other. Where every UID was replaced,
+    the pieces of one patient are joined that make a stack together, and none without.
     """
     joined: dict[tuple[str, str], list[Image]] = {}
     homes: dict[tuple[str, str], tuple[str, str]] = {}
-    for key, images in sorted(groups.items()):
-        whole = any(len(stack.counts) >= LEAST_SLICES for stack in stacks_of(images))
-        shared = {(key[0], uid) for image in images for uid in (image.series_uid, image.reference_uid) if uid}
-        home = next((homes[one] for one in sorted(shared) if one in homes), key) if not whole else key
+    stacks = {key: _is_stack(images) for key, images in groups.items()}
+    for key, images in sorted(groups.items(), key=lambda group: (not stacks[group[0]], group[0])):
+        shared = {(key[0], image.series_uid) for image in images if image.series_uid}
+        if not stacks[key]:
+            shared |= {(key[0], image.reference_uid) for image in images if image.reference_uid}
+        home = next((homes[one] for one in sorted(shared) if one in homes), key)
+        if stacks[key] and home != key and not _lie_beside(joined[home], images):
+            home = key
         joined.setdefault(home, []).extend(images)
-        if not whole:
-            homes.update(dict.fromkeys(shared, home))
+        for one in shared:
+            homes.setdefault(one, home)
+    return _lonely_joined(joined)
+
+
+def _lie_beside(one: Sequence[Image], other: Sequence[Image]) -> bool:
+    """Return whether the slices of two stacks make one, none of them at the place of another."""
+    largest = (
+        max(stacks_of(images), key=lambda stack: stack.size) for images in (one, other, [*one, *other])
+    )
+    first, second, both = (len(stack.counts) for stack in largest)
+    return both == first + second
+
+
+def _lonely_joined(groups: Mapping[tuple[str, str], list[Image]]) -> dict[tuple[str, str], list[Image]]:
+    """Return studies, those of each patient joined that are no stack by themselves and are one together."""
+    joined: dict[tuple[str, str], list[Image]] = {}
+    for patient in dict.fromkeys(patient for patient, _ in groups):
+        own = {key: images for key, images in groups.items() if key[0] == patient}
+        every = [image for images in own.values() for image in images]
+        if len(own) > 1 and not any(map(_is_stack, own.values())) and _is_stack(every):
+            own = {min(own): every}
+        joined |= own
     return joined
+
+
+def _is_stack(images: Sequence[Image]) -> bool:
+    return any(len(stack.counts) >= LEAST_SLICES for stack in stacks_of(images))

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from lvseg.core.archives import Item
 from lvseg.core.errors import UserError
-from lvseg.core.files import atomic_path, shown, write_text
+from lvseg.core.files import atomic_path, write_text
 from lvseg.core.hashes import canonical_json, sha256_text
 from lvseg.core.places import state_home
+from lvseg.core.texts import cell, shown
 from lvseg.data.pseudonyms import study_name
 
 FOLDER = "private"
@@ -175,7 +176,7 @@ class Journal:
             with temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
                 table = csv.writer(file, lineterminator="\n")
                 table.writerow(head)
-                table.writerows(rows)
+                table.writerows([cell(shown(text)) for text in row] for row in rows)
             temporary.chmod(0o600)
 
 

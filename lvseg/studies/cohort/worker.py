@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from lvseg.core.archives import SetAside, UnreadableError
 from lvseg.core.errors import UserError
-from lvseg.core.files import atomic_path, shown
+from lvseg.core.files import atomic_path
+from lvseg.core.texts import shown
 from lvseg.data.pseudonyms import study_name
 from lvseg.studies.analysis.assessment import NO_FILE, OK, Verdict
 from lvseg.studies.cohort import inputs

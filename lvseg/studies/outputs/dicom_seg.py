@@ -55,6 +55,8 @@ def write(path: Path, result: StudyResult, phases: Sequence[int]) -> str | None:
     if any(image.position is None or image.normal is None or not image.spacing for image in images):
         return "the files do not say where the images lie"
     slices = range(1, cine.slices + 1)
+    if len({_place(cine.frames[cine.at[slice_, 1]].image.position) for slice_ in slices}) < cine.slices:
+        return "the files give several slices one position"
     segmented = [
         phase for phase in phases if any(result.masks[cine.at[slice_, phase]].any() for slice_ in slices)
     ]
@@ -82,7 +84,7 @@ def _object(result: StudyResult, phases: Sequence[int]) -> Dataset:
     images = [cine.frames[position].image for position in used]
     planes = [cine.frames[cine.at[slice_, phases[0]]].image for slice_ in slices]
     identity = [result.model.weights, phases, sorted({image.sop_uid for image in images})]
-    sources = source_headers(images, _uid("frame of reference", identity))
+    sources = source_headers(images, lambda kind: _uid(kind, identity))
     segmentation = Segmentation(
         source_images=sources,
         pixel_array=np.stack(
@@ -127,6 +129,8 @@ def _object(result: StudyResult, phases: Sequence[int]) -> Dataset:
         _refer(group, image, kinds[image.item])
     _give_planes(segmentation, {place: planes[slice_ - 1] for place, slice_ in positions.items()})
     segmentation.ReferencedSeriesSequence = _referenced(images, kinds)
+    if not segmentation.ReferencedSeriesSequence:
+        del segmentation.ReferencedSeriesSequence
     _without_clock(segmentation, sources[0], identity)
     return segmentation
 
@@ -165,7 +169,7 @@ def _referenced(images: Sequence[Image], kinds: Mapping[Item, str]) -> list[Data
         kinds: the storage class of each file, as a UID.
     """
     series: dict[str, Dataset] = {}
-    for image in {image.sop_uid: image for image in images}.values():
+    for image in {image.sop_uid: image for image in images if image.sop_uid}.values():
         if image.series_uid not in series:
             series[image.series_uid] = Dataset()
             series[image.series_uid].SeriesInstanceUID = image.series_uid
@@ -223,7 +227,10 @@ def _thickness(result: StudyResult) -> float:
 
 
 def _refer(group: Dataset, image: Image, kind: str) -> None:
-    """Let a frame refer to the very image that it was drawn on."""
+    """Let a frame refer to the very image that it was drawn on, if that has a UID."""
+    if not image.sop_uid:
+        del group.DerivationImageSequence
+        return
     group.DerivationImageSequence = copy.deepcopy(group.DerivationImageSequence)  # segments share one
     references = group.DerivationImageSequence[0].SourceImageSequence
     reference = references[0]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lvseg.core.files import atomic_path
+from lvseg.core.texts import cell
 from lvseg.studies.outputs.study_record import FILE_NAME, read_record
 
 _NAME = "measurements"
@@ -29,7 +30,7 @@ def write(out: Path) -> None:
         return
     with atomic_path(out / f"{_NAME}.parquet") as temporary:
         table.to_parquet(temporary, index=False)
-    flat = table.map(lambda value: "; ".join(map(_text, value)) if isinstance(value, list) else value)
+    flat = table.map(_cell)
     with atomic_path(out / f"{_NAME}.csv") as temporary:
         flat.to_csv(temporary, index=False, lineterminator="\n")
 
@@ -54,6 +55,13 @@ def _rows(out: Path) -> Iterator[dict[str, object]]:
             "model_version": record["model"]["version"],
             "weights_sha256": record["model"]["weights_sha256"],
         }
+
+
+def _cell(value: object) -> object:
+    """Return a value as the CSV file has it: lists as text, and no text a formula."""
+    if isinstance(value, list):
+        value = "; ".join(map(_text, value))
+    return cell(value) if isinstance(value, str) else value
 
 
 def _text(value: object) -> str:

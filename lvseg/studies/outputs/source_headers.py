@@ -6,7 +6,7 @@ that are none are none, names of any character set become UTF-8, and every frame
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -24,16 +24,27 @@ _EMPTY = ("AccessionNumber", "ReferringPhysicianName")  # the standard wants the
 _SEXES = ("F", "M", "O")
 
 
-def source_headers(images: Sequence[Image], frame_of_reference: str) -> list[Dataset]:
+def source_headers(images: Sequence[Image], made: Callable[[str], str]) -> list[Dataset]:
     """Return a header for each of some frames of one series, classic whatever the file is.
+
+    Their instance UIDs are stand-ins: those of strangers may be the same for several.
 
     Args:
         images: the frames; they say where they lie.
-        frame_of_reference: UID for those that state none.
+        made: returns a UID of the named kind, for what states none.
     """
     parsed = {item: _parsed(item) for item in dict.fromkeys(image.item for image in images)}
     first = images[0]
-    return [_header(image, first, parsed[image.item], frame_of_reference) for image in images]
+    uids = {
+        "StudyInstanceUID": first.study_uid or made("study"),
+        # highdicom wants one series, one frame of reference and one plane; some scanners give each slice its own.
+        "SeriesInstanceUID": first.series_uid or made("source series"),
+        "FrameOfReferenceUID": first.reference_uid or made("frame of reference"),
+    }
+    return [
+        _header(image, first, parsed[image.item], uids | {"SOPInstanceUID": f"1.{number}"})
+        for number, image in enumerate(images, 1)
+    ]
 
 
 def storage_class(item: Item) -> str:
@@ -45,7 +56,7 @@ def _parsed(item: Item) -> Dataset:
     return pydicom.dcmread(io.BytesIO(content.whole(item)), stop_before_pixels=True, force=True)
 
 
-def _header(image: Image, first: Image, said: Dataset, frame_of_reference: str) -> Dataset:
+def _header(image: Image, first: Image, said: Dataset, uids: Mapping[str, str]) -> Dataset:
     header = Dataset()
     header.file_meta = FileMetaDataset()
     header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -60,13 +71,8 @@ def _header(image: Image, first: Image, said: Dataset, frame_of_reference: str) 
     for name in _EMPTY:
         setattr(header, name, "")
     header.SOPClassUID = MRImageStorage
-    header.SOPInstanceUID = (
-        image.sop_uid if image.frame is None else f"{image.sop_uid[:56]}.{image.frame + 1}"
-    )
-    header.StudyInstanceUID = first.study_uid
-    # highdicom wants one series, one frame of reference and one plane; some scanners give each slice its own.
-    header.SeriesInstanceUID = first.series_uid
-    header.FrameOfReferenceUID = first.reference_uid or frame_of_reference
+    for name, uid in uids.items():
+        setattr(header, name, uid)
     header.Modality = "MR"
     header.Rows, header.Columns = image.rows, image.columns
     header.ImageOrientationPatient = list(first.orientation or ())

@@ -241,7 +241,8 @@ def test_the_numbers_behind_the_verdict_are_said_in_words(tmp_path: Path) -> Non
     }  # fmt: skip
     page = html(replace(study, assessment=replace(study.assessment, quality=quality)), tmp_path)
     assert (
-        "with a cavity: 7; an empty slice beyond the base: no; an empty slice beyond the apex: –; largest change from slice to slice: 35 %; "
+        "with a cavity: 7; an empty slice beyond the base: no; "
+        "an empty slice beyond the apex: –; largest change from slice to slice: 35 %; "
         "ups and downs of the volume in a beat: 1.04; drawn otherwise when mirrored and turned: 12 %"
     ) in page
 

@@ -89,7 +89,7 @@ def test_a_model_that_was_deleted_gives_its_place_to_the_same_one(
     promoted(store, run)
     collect(store, run)
     store.client.delete_logged_model(version_of(store, CHAMPION).source.removeprefix("models:/"))
-    with pytest.raises(UserError, match=r"v1 cannot be fetched .*lvseg promote"):
+    with pytest.raises(UserError, match=r"of lv-segmentation v1 is gone .*lvseg rollback"):
         in_use.fetched()
     new = again(evaluated, store, run)
     found = promoted(store, new)
