@@ -81,7 +81,7 @@ def composed(regions: Mapping[Region, Truth], shape: tuple[int, int]) -> tuple[M
     found = dict(regions)
     whole = found.pop(Region.LEFT_VENTRICLE, None)
     if whole is not None and Region.CAVITY in found and Region.MYOCARDIUM not in found:
-        found[Region.MYOCARDIUM] = whole & ~found[Region.CAVITY]
+        found[Region.MYOCARDIUM] = whole
     elif whole is not None and Region.MYOCARDIUM in found and Region.CAVITY not in found:
         found[Region.CAVITY] = whole & ~found[Region.MYOCARDIUM]
         if whole.any() and not found[Region.CAVITY].any():
