@@ -14,6 +14,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from flows.service.guard import LOGIN
 from tests.flows.site import FlowRun, Site, wait_for
 
 TRAININGS = ["train-cnn", "train-dense", "train-unet"]
@@ -122,10 +123,18 @@ def test_the_page_of_a_run_shows_its_graph(site: Site, first: FlowRun, tmp_path:
     )
     options = ["--disable-component-update", "--disable-sync", "--virtual-time-budget=25000"]
     options += [f"--user-data-dir={tmp_path}/profile", f"--screenshot={target}", "--window-size=1300,620"]
-    page = f"{site.api.removesuffix('/api')}/runs/flow-run/{first.id}"
-    dom = subprocess.run(
-        [chromium, *flags.split(), *options, "--dump-dom", page], capture_output=True, text=True, timeout=120
-    ).stdout
+    home = site.api.removesuffix("/api")
+    page = f"{home}/runs/flow-run/{first.id}"
+    for address in (
+        f"{home}{LOGIN}#{site.password}",
+        page,
+    ):  # the browser keeps the password of the first page
+        dom = subprocess.run(
+            [chromium, *flags.split(), *options, "--dump-dom", address],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        ).stdout
     missing = [word for word in ("Completed", "retrain", "weekly", "Task runs") if word not in dom]
     assert not missing, f"{page} lacks {missing}"
     with Image.open(target) as picture:
