@@ -62,7 +62,7 @@ def test_parts_make_the_whole(site: Site, cohort: Path) -> None:
 
 def test_parts_end_with_the_run_that_waits_for_them(site: Site, cohort: Path) -> None:
     run = site.start(COHORT, **how(cohort, "ended", pool="gpu"))  # which has no worker
-    wait_for(lambda: len(shards(site, cohort, "ended")) == 2, "the parts to be sent", 60)
+    wait_for(lambda: len(shards(site, cohort, "ended")) == 2, "the parts to be sent")
     site.call(f"flow_runs/{run.id}/set_state", {"state": {"type": "CANCELLING"}})
     assert run.ended()["type"] == "CANCELLED"
     assert {shard.ended()["type"] for shard in shards(site, cohort, "ended")} == {"CANCELLED"}

@@ -27,7 +27,7 @@ def worker(site: Site, log: Path) -> Iterator[psutil.Process]:
 def began(folder: Path, stage: str) -> psutil.Process:
     """Wait for the stand-in to begin, and return its process."""
     file = folder / f"{stage}.began"
-    wait_for(file.exists, f"{stage} to begin", seconds=60)
+    wait_for(file.exists, f"{stage} to begin", seconds=300)
     return psutil.Process(int(file.read_text().split()[0]))
 
 
@@ -43,7 +43,7 @@ def start(site: Site, folder: Path, stage: str) -> FlowRun:
 def test_sigterm_ends_the_run_in_order_and_takes_no_other(stand_in: Site, tmp_path: Path) -> None:
     runs = {stage: start(stand_in, tmp_path, stage) for stage in ("one", "other")}
     with worker(stand_in, tmp_path / "log") as ours:
-        wait_for(lambda: [*tmp_path.glob("*.began")], "a run to begin", seconds=60)
+        wait_for(lambda: [*tmp_path.glob("*.began")], "a run to begin", seconds=300)
         stage = next(tmp_path.glob("*.began")).stem
         engine = began(tmp_path, stage)
         assert (tmp_path / f"{stage}.began").read_text().endswith(" 3"), "CUDA_VISIBLE_DEVICES"

@@ -1,6 +1,7 @@
 """Which runs a comparison takes, and that it refuses what cannot be compared; the command as people call it."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from mlflow.entities import Run
@@ -27,7 +28,7 @@ def test_runs_are_compared_in_the_order_in_which_they_are_named(
 
 def test_the_champion_is_marked_and_a_phantom_counted(store: Store, evaluated: Callable[..., Run]) -> None:
     one, two = evaluated(0.9), evaluated(0.8, data="phantom")
-    promote(store, one, params.load().promotion, never, named=True)
+    promote(store, one, params.load().promotion, never, Path("models"), named=True)
     first, second = entries(store, results(store, [one.info.run_id, two.info.run_id]))
     assert (first.title, second.title) == (f"{one.info.run_name}, the champion", two.info.run_name)
     assert synthetic(results(store, [one.info.run_id, two.info.run_id])) == 0
