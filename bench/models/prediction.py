@@ -67,7 +67,7 @@ def main(
 
 def ours(stack: Path, folder: Path, model: Any, repeats: int) -> dict[str, float]:
     """Return the seconds of each part."""
-    from lvseg.dicom import short_axis, stacking
+    from lvseg.dicom.stacks import short_axis, stacking
     from lvseg.inference.segmenter import VIEWS
     from lvseg.studies.analysis.analyse import analyse_study
     from lvseg.studies.cohort import inputs

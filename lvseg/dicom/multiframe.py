@@ -14,13 +14,13 @@ from lvseg.dicom.bounds import TOO_MUCH, bounded
 from lvseg.dicom.header import (
     PHANTOM,
     Found,
-    Image,
     MultiFrameError,
     check_length,
     locate,
     read_image,
     stored_pixels,
 )
+from lvseg.dicom.image import Image
 
 _LARGEST = 256 * 2**20  # bytes of the pixels of one object, unpacked
 

@@ -14,7 +14,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from lvseg.core.archives import Item, UnreadableError
 from lvseg.dicom import content
 from lvseg.dicom.bounds import TOO_MUCH, bounded
-from lvseg.dicom.header import Image
+from lvseg.dicom.image import Image
 from lvseg.imaging.types import Pixels
 
 

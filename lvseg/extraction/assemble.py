@@ -8,7 +8,7 @@ import numpy as np
 from lvseg.data.shards import SYNTHETIC, Shard
 from lvseg.data.sunnybrook import official_part
 from lvseg.imaging.raster import rasterise
-from lvseg.labels.patient import Study
+from lvseg.labels.study import Study
 from lvseg.labels.sunnybrook_text import ENDO, EPI, KINDS, convention
 
 COLUMNS = (

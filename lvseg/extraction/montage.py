@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from lvseg.labels.patient import Study
+from lvseg.labels.study import Study
 from lvseg.labels.sunnybrook_text import ENDO, EPI
 
 _HALF = 40  # pixels of the image to each side of the heart

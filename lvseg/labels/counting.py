@@ -6,7 +6,7 @@ under the contours decides; where that does not either, the contours are flagged
 
 from collections.abc import Mapping
 
-from lvseg.dicom.header import Image
+from lvseg.dicom.image import Image
 from lvseg.imaging.types import Contour
 from lvseg.labels.drawn_series import DrawnSeries, Series, contour_fit
 

@@ -8,11 +8,11 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from lvseg.core.archives import SetAside, UnreadableError
-from lvseg.dicom import limits
-from lvseg.dicom.header import Image
+from lvseg.dicom.image import Image
 from lvseg.dicom.numbering import number_in_name, series_in_name
 from lvseg.dicom.pixels import read_pixels
-from lvseg.dicom.planes import stack_of
+from lvseg.dicom.stacks import limits
+from lvseg.dicom.stacks.planes import stack_of
 from lvseg.imaging.contour_quality import ANATOMY_FIT, anatomy_fit
 
 _SAMPLE = 9  # contours that are laid on each candidate series

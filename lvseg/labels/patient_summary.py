@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lvseg.labels.layouts import TRUTH
-from lvseg.labels.patient import Study
+from lvseg.labels.study import Study
 from lvseg.labels.sunnybrook_text import ENDO
 
 

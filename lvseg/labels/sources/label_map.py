@@ -1,12 +1,13 @@
 """What every source of labels gives: a label map for each drawn frame, and which structures are known there."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from lvseg.core.archives import SetAside, UnreadableError
+from lvseg.core.archives import Item, SetAside, UnreadableError
 from lvseg.imaging.types import Affine, Mask
 from lvseg.imaging.types import Region as Truth
 from lvseg.labels.sources.structures import Region, Structure
@@ -19,7 +20,7 @@ class LabelMap:
     Attributes:
         labels: (H, W), the numbers of `Structure` on the frame's own pixels; 0 also where nothing is known.
         known: the structures that were drawn here, or are stated to be absent. Of all others 0 says nothing.
-        affine: of the frame, as `lvseg.dicom.header.Image.affine` is.
+        affine: of the frame, as `lvseg.dicom.image.Image.affine` is.
         sop_uid: of its image, empty where that is no DICOM file.
         frame: in a file of several frames, from 0; None in others.
         slice: from 1 in the order of the file, 0 where the image says it.
@@ -57,6 +58,21 @@ class Reading:
         self.unmapped.update(other.unmapped)
         self.notes += [note for note in other.notes if note not in self.notes]
         self.aside += other.aside
+
+    @contextmanager
+    def or_set_aside(self, item: Item, what: str) -> Iterator[None]:
+        """Set a file aside that cannot be read, whatever its parser makes of damaged bytes.
+
+        Args:
+            item: the file.
+            what: it should hold, such as `RT Structure Set`.
+        """
+        try:
+            yield
+        except UnreadableError as error:
+            self.aside.append(SetAside(item.label, str(error)))
+        except Exception as error:  # a parser may fail in any way on damaged bytes
+            self.aside.append(SetAside(item.label, f"damaged {what} ({type(error).__name__})"))
 
     def refuse(self, label: str, count: int, unit: str, file: str) -> None:
         """Report a label that no code, name or word of the user maps."""

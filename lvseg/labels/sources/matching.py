@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lvseg.core.archives import SetAside, UnreadableError
-from lvseg.dicom import limits
-from lvseg.dicom.header import Image
+from lvseg.dicom.image import Image
+from lvseg.dicom.stacks import limits
 from lvseg.imaging.types import Affine
 from lvseg.imaging.types import Region as Truth
 from lvseg.labels.sources.label_map import LabelMap, Reading, composed

@@ -7,9 +7,9 @@ import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 
-from lvseg.core.archives import Item, SetAside, UnreadableError
+from lvseg.core.archives import Item, UnreadableError
 from lvseg.dicom import content
-from lvseg.dicom.header import Image
+from lvseg.dicom.image import Image
 from lvseg.dicom.tolerance import tolerant
 from lvseg.imaging.types import Affine, Contour
 from lvseg.labels.sources.contours import checked, filled
@@ -35,7 +35,7 @@ def read_rtstruct(item: Item, images: Images, table: Table) -> Reading:
         table: the user's own words for the names of structures.
     """
     reading, drawings = Reading(), Drawings()
-    try:
+    with reading.or_set_aside(item, "RT Structure Set"):
         whole = pydicom.dcmread(io.BytesIO(content.kept(item)), force=True)
         if str(whole.get("SOPClassUID", "")) != STORAGE:
             raise UnreadableError("no RT Structure Set")
@@ -52,13 +52,7 @@ def read_rtstruct(item: Item, images: Images, table: Table) -> Reading:
                 reading.refuse(name or f"without a name ({number})", len(contours), "contours", item.label)
             elif region is not Region.OTHER:
                 _add(drawings, region, contours, images)
-    except UnreadableError as error:
-        reading.aside.append(SetAside(item.label, str(error)))
-        return reading
-    except Exception as error:  # a parser may fail in any way on damaged bytes
-        reading.aside.append(SetAside(item.label, f"damaged RT Structure Set ({type(error).__name__})"))
-        return reading
-    drawings.close(reading, item.label, "contours")
+        drawings.close(reading, item.label, "contours")
     return reading
 
 

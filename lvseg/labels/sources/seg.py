@@ -10,7 +10,7 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from lvseg.core.archives import Item, SetAside, UnreadableError
+from lvseg.core.archives import Item, UnreadableError
 from lvseg.dicom import content
 from lvseg.dicom.tolerance import tolerant
 from lvseg.imaging.types import Affine
@@ -40,7 +40,7 @@ def read_seg(item: Item, images: Images, table: Table, threshold: float = 0.5) -
         threshold: share of a pixel, or its probability, from which on it belongs to a FRACTIONAL segment.
     """
     reading, drawings = Reading(), Drawings()
-    try:
+    with reading.or_set_aside(item, "Segmentation object"):
         whole = pydicom.dcmread(io.BytesIO(content.kept(item)), force=True)
         regions = _regions(whole, table, reading, item.label)
         pixels = _pixels(whole)
@@ -49,13 +49,7 @@ def read_seg(item: Item, images: Images, table: Table, threshold: float = 0.5) -
                 _add_frame(drawings, whole, n, pixels[n], regions, images, threshold)
             except UnreadableError as error:
                 drawings.faults[str(error)] += 1
-    except UnreadableError as error:
-        reading.aside.append(SetAside(item.label, str(error)))
-        return reading
-    except Exception as error:  # a parser may fail in any way on damaged bytes
-        reading.aside.append(SetAside(item.label, f"damaged Segmentation object ({type(error).__name__})"))
-        return reading
-    drawings.close(reading, item.label, "frames")
+        drawings.close(reading, item.label, "frames")
     return reading
 
 

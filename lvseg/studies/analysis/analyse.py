@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from lvseg.core.archives import SetAside
-from lvseg.dicom import short_axis, stacking
-from lvseg.dicom.header import Image
+from lvseg.dicom.image import Image
+from lvseg.dicom.stacks import short_axis, stacking
 from lvseg.studies.analysis.assessment import assess
 from lvseg.studies.analysis.atrial_slices import without_atrial_slices
 from lvseg.studies.analysis.loaded_model import LoadedModel

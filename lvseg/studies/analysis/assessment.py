@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from lvseg.dicom.cine import Cine
+from lvseg.dicom.stacks.cine import Cine
 from lvseg.studies.analysis.measurements import Measurements, heights_mm
 
 Verdict = Literal["ok", "look at it", "failed"]

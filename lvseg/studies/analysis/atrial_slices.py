@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lvseg.dicom.cine import Cine
+from lvseg.dicom.stacks.cine import Cine
 from lvseg.studies.analysis.measurements import measure
 from lvseg.studies.analysis.segmentation import Segmentation
 

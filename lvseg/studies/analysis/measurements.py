@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lvseg.dicom.cine import Cine
+from lvseg.dicom.stacks.cine import Cine
 from lvseg.imaging.outline import area
 from lvseg.metrics.volumes import ejection_fraction, stroke_volume
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from lvseg.data.likeness import Pair, features_of
 from lvseg.data.ranges import brightness, geometry
-from lvseg.dicom.cine import Cine
+from lvseg.dicom.stacks.cine import Cine
 from lvseg.studies.analysis.loaded_model import LoadedModel
 from lvseg.studies.analysis.measurements import Measurements
 from lvseg.studies.analysis.segmentation import Segmentation

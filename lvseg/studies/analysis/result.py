@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvseg.core.archives import SetAside
-from lvseg.dicom.cine import Cine
-from lvseg.dicom.header import Image
+from lvseg.dicom.image import Image
+from lvseg.dicom.stacks.cine import Cine
 from lvseg.studies.analysis.assessment import Assessment
 from lvseg.studies.analysis.measurements import Measurements
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lvseg.dicom.cine import Cine
+from lvseg.dicom.stacks.cine import Cine
 from lvseg.imaging.boxes import Box
 from lvseg.inference.segmenter import VIEWS, Prediction, Segmenter
 from lvseg.studies.analysis.ventricle_regions import OnFirst, ventricle_regions

@@ -9,10 +9,10 @@ from lvseg.core.archives import Item, SetAside, UnreadableError, walk
 from lvseg.core.errors import UserError
 from lvseg.core.texts import shown
 from lvseg.dicom import dicomdir
-from lvseg.dicom.header import Image
-from lvseg.dicom.limits import LEAST_SLICES
+from lvseg.dicom.image import Image
 from lvseg.dicom.multiframe import read_images
-from lvseg.dicom.planes import stacks_of
+from lvseg.dicom.stacks.limits import LEAST_SLICES
+from lvseg.dicom.stacks.planes import stacks_of
 
 _DICOMDIR = "DICOMDIR"  # the name that the standard prescribes (PS3.10 8.6)
 _LIST_SUFFIX = ".txt"

@@ -16,7 +16,7 @@ from pydicom.sr.coding import Code
 
 from lvseg.core.archives import Item
 from lvseg.core.files import atomic_path
-from lvseg.dicom.header import Image
+from lvseg.dicom.image import Image
 from lvseg.dicom.tolerance import tolerant
 from lvseg.studies.analysis.result import StudyResult
 from lvseg.studies.outputs.source_headers import source_headers, storage_class

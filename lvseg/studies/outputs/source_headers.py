@@ -16,7 +16,7 @@ from pydicom.valuerep import DA, TM
 from lvseg.core.archives import Item
 from lvseg.dicom import content
 from lvseg.dicom.bounds import bounded
-from lvseg.dicom.header import Image
+from lvseg.dicom.image import Image
 
 _TEXTS = ("PatientID", "PatientName", "PatientSex", "StudyID")
 _DATES = ("PatientBirthDate", "StudyDate", "SeriesDate", "AcquisitionDate")

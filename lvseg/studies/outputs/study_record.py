@@ -14,7 +14,7 @@ import numpy as np
 
 from lvseg.core.archives import SetAside
 from lvseg.core.files import write_text
-from lvseg.dicom.cine import Cine
+from lvseg.dicom.stacks.cine import Cine
 from lvseg.studies.analysis.assessment import FAILED, Verdict
 from lvseg.studies.analysis.result import ModelFacts, StudyResult
 

@@ -10,13 +10,14 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from lvseg.dicom import short_axis
-from lvseg.dicom.cine import Cine
 from lvseg.dicom.sandbox import Decoder
-from lvseg.dicom.stacking import stacked
+from lvseg.dicom.stacks import short_axis
+from lvseg.dicom.stacks.cine import Cine
+from lvseg.dicom.stacks.stacking import stacked
 from lvseg.labels.inspection import inspect
 from lvseg.labels.layouts import find_patients
-from lvseg.labels.patient import Study, read_study
+from lvseg.labels.patient import read_study
+from lvseg.labels.study import Study
 from lvseg.studies.cohort import inputs
 from tests.lvseg.dicom.odd_headers import HEADERS, PIXELS
 from tests.lvseg.studies.hearts import Heart, classic, enhanced

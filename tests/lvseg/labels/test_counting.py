@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from lvseg.labels.layouts import find_patients
-from lvseg.labels.patient import Study, read_study
+from lvseg.labels.patient import read_study
+from lvseg.labels.study import Study
 from tests.lvseg.labels.scd import ED, ES, Cine, write_contour, write_image
 
 CINE = Cine()

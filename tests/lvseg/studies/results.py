@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvseg.core.archives import Item
-from lvseg.dicom.arrangement import PlacedImage
-from lvseg.dicom.cine import Cine
-from lvseg.dicom.header import Image
+from lvseg.dicom.image import Image
+from lvseg.dicom.stacks.arrangement import PlacedImage
+from lvseg.dicom.stacks.cine import Cine
 from lvseg.studies.analysis.assessment import OK, Assessment, Verdict
 from lvseg.studies.analysis.measurements import Measurements
 from lvseg.studies.analysis.result import ModelFacts, StudyResult

@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from lvseg.core.archives import UnreadableError
 from lvseg.imaging.outline import area
 from lvseg.labels.layouts import find_patients
-from lvseg.labels.patient import Study, read_study
+from lvseg.labels.patient import read_study
+from lvseg.labels.study import Study
 from lvseg.studies.analysis.analyse import analyse_study
 from lvseg.studies.analysis.loaded_model import LoadedModel
 from lvseg.studies.analysis.result import StudyResult

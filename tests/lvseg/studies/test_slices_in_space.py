@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from lvseg.core.archives import UnreadableError
-from lvseg.dicom import short_axis
+from lvseg.dicom.stacks import short_axis
 from lvseg.studies.analysis.loaded_model import LoadedModel
 from lvseg.studies.cohort import inputs
 from lvseg.studies.outputs import dicom_seg, nifti

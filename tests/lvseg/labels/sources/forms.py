@@ -13,7 +13,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, RTStructureSetStorage
 
 from lvseg.core.archives import Item, walk
-from lvseg.dicom.header import Image
+from lvseg.dicom.image import Image
 from lvseg.dicom.multiframe import read_images
 from lvseg.imaging.raster import rasterise
 from lvseg.labels.sources.matching import Images

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lvseg.dicom import limits
-from lvseg.dicom.header import Image
+from lvseg.dicom.image import Image
+from lvseg.dicom.stacks import limits
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from lvseg.dicom import limits
-from lvseg.dicom.header import Image
+from lvseg.dicom.image import Image
 from lvseg.dicom.numbering import number_in_name
+from lvseg.dicom.stacks import limits
 
 
 def acquisition_order(image: Image) -> tuple[object, ...]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lvseg.core.archives import UnreadableError
-from lvseg.dicom import limits
-from lvseg.dicom.header import Image
-from lvseg.dicom.planes import Stack, beside, left_out, stack_of, stacks_of
+from lvseg.dicom.image import Image
+from lvseg.dicom.stacks import limits
+from lvseg.dicom.stacks.planes import Stack, beside, left_out, stack_of, stacks_of
 
 # From base to apex the heart's axis points left, forward and down: the mean of the two original patients of the
 # Sunnybrook data. Archives that were rebuilt without geometry have any direction, so it is a hint, no condition.

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lvseg.core.archives import SetAside
-from lvseg.dicom import limits, scans
-from lvseg.dicom.header import Image
+from lvseg.dicom.image import Image
 from lvseg.dicom.numbering import number_in_name
-from lvseg.dicom.slices import Slices, by_geometry, distance_mm
+from lvseg.dicom.stacks import limits, scans
+from lvseg.dicom.stacks.slices import Slices, by_geometry, distance_mm
 
 _USUAL_PHASES = 20  # of the Sunnybrook protocol; where neither tags nor images tell
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from lvseg.core.archives import SetAside, UnreadableError
-from lvseg.dicom import limits
-from lvseg.dicom.header import Image
+from lvseg.dicom.image import Image
 from lvseg.dicom.pixels import read_pixels
+from lvseg.dicom.stacks import limits
 
 
 def consistent(images: Sequence[Image], notes: list[str]) -> tuple[list[Image], list[SetAside]]:

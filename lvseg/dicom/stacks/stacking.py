@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from lvseg.core.archives import SetAside, UnreadableError
-from lvseg.dicom.alignment import placements
-from lvseg.dicom.arrangement import PlacedImage, arranged
-from lvseg.dicom.cine import Cine
-from lvseg.dicom.consistency import consistent
-from lvseg.dicom.header import Image
-from lvseg.dicom.limits import GAP
+from lvseg.dicom.image import Image
 from lvseg.dicom.pixels import read_pixels
-from lvseg.dicom.short_axis import ShortAxisCine
+from lvseg.dicom.stacks.alignment import placements
+from lvseg.dicom.stacks.arrangement import PlacedImage, arranged
+from lvseg.dicom.stacks.cine import Cine
+from lvseg.dicom.stacks.consistency import consistent
+from lvseg.dicom.stacks.limits import GAP
+from lvseg.dicom.stacks.short_axis import ShortAxisCine
 from lvseg.imaging.types import Pixels
 
 _FEWEST_FOR_BEAT = 3  # phases, from whose times the duration of a beat is told

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from lvseg.dicom import short_axis
+from lvseg.dicom.stacks import short_axis
 from lvseg.studies.cohort import inputs
 from tests.lvseg.studies.hearts import Heart, axes, classic
 

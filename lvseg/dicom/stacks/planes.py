@@ -8,9 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lvseg.dicom import limits
-from lvseg.dicom.header import Image
-from lvseg.dicom.slices import depths_mm, places
+from lvseg.dicom.image import Image
+from lvseg.dicom.stacks import limits
+from lvseg.dicom.stacks.slices import depths_mm, places
 
 _AS_MANY = (0.6, 1.7)  # images at a position, from one stack to another that may be of the same beat
 

@@ -1,0 +1,119 @@
+"""What is known of one patient: frames, contours joined to them, end-diastole and end-systole, quality flags."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import shapely
+
+from lvseg.core.archives import SetAside
+from lvseg.dicom.stacks.arrangement import PlacedImage
+from lvseg.imaging import contour_quality
+from lvseg.labels.sunnybrook_text import ENDO, EPI
+
+
+@dataclass
+class Study:
+    """What is known of one patient after reading.
+
+    Attributes:
+        id: the patient's id as it is shown on a terminal.
+        group: HF-I, HF-NI, HYP, N or empty.
+        series: name of the chosen series; empty where there are no images.
+        why: the evidence for that choice.
+        source: where the images came from.
+        other_series: images by series that was not chosen.
+        rescaled: whether the pixels are an 8-bit export, not what the scanner stored.
+        frames: in the order of their image numbers.
+        distance_mm: usual distance from slice to slice; NaN where nothing says it.
+        notes: what was odd about the images and how it was handled, a sentence each.
+        pixels: (rows, columns) by image number; all frames, or only the contoured ones.
+        points: contour points (n, 2) by (image number, kind), those without an image included.
+        phases: phases of the cine.
+        cycle: ED or ES by phase.
+        flags: evidence by flag and image number.
+        aside: files that were not used.
+        duplicates: other copies of this patient, and why this one was kept.
+    """
+
+    id: str
+    group: str
+    series: str = ""
+    why: str = "no images"
+    source: str = ""
+    other_series: dict[str, int] = field(default_factory=dict)
+    rescaled: bool = False
+    frames: list[PlacedImage] = field(default_factory=list)
+    distance_mm: float = math.nan
+    notes: list[str] = field(default_factory=list)
+    pixels: dict[int, np.ndarray] = field(default_factory=dict)
+    points: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
+    phases: int = 0
+    cycle: dict[int, str] = field(default_factory=dict)
+    flags: dict[str, dict[int, str]] = field(default_factory=dict)
+    aside: list[SetAside] = field(default_factory=list)
+    duplicates: list[str] = field(default_factory=list)
+
+    @property
+    def endo(self) -> dict[int, np.ndarray]:
+        """Endocardial contours by image number."""
+        return {number: points for (number, kind), points in self.points.items() if kind == ENDO}
+
+    @property
+    def joined(self) -> list[PlacedImage]:
+        """The frames that have an endocardial contour."""
+        return [frame for frame in self.frames if (frame.number, ENDO) in self.points]
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether all frames are those of a phantom."""
+        return bool(self.frames) and all(frame.image.synthetic for frame in self.frames)
+
+    def flag(self, name: str, number: int, evidence: str) -> None:
+        """Raise a flag on one image."""
+        self.flags.setdefault(name, {})[number] = evidence
+
+
+def find_cycle(joined: Sequence[PlacedImage], endo: Mapping[int, np.ndarray]) -> dict[int, str]:
+    """Return ED for the contoured phase with the larger cavity and ES for the other; no order is assumed.
+
+    Of more than two contoured phases the two with the most contours count. Areas are compared on the slices
+    that both phases share.
+    """
+    areas: dict[int, dict[int, float]] = {}
+    for frame in joined:
+        areas.setdefault(frame.phase, {})[frame.slice] = shapely.Polygon(endo[frame.number]).area
+    phases = sorted(areas, key=lambda phase: (-len(areas[phase]), phase))[:2]
+    if len(phases) < 2:
+        return {}
+    shared = areas[phases[0]].keys() & areas[phases[1]].keys()
+    if not shared:
+        return {}
+    ed, es = sorted(phases, key=lambda phase: -sum(areas[phase][slice_] for slice_ in shared))
+    return {ed: "ED", es: "ES"}
+
+
+def raise_flags(study: Study) -> None:
+    """Raise the quality flags on every contoured image."""
+    frames = {frame.number: frame for frame in study.frames}
+    fits: dict[int, float] = {}
+    for (number, kind), points in sorted(study.points.items()):
+        if number not in frames:
+            study.flag("no-image", number, f"{kind} without an image in the chosen series")
+            continue
+        if kind not in (ENDO, EPI):
+            continue
+        for name, evidence in contour_quality.shape_flags(points, study.pixels[number].shape).items():
+            study.flag(name, number, f"{kind}: {evidence}")
+        if kind == ENDO:
+            fits[number] = contour_quality.anatomy_fit(study.pixels[number], points)
+            epi = study.points.get((number, EPI))
+            fault = None if epi is None else contour_quality.epi_flag(points, epi)
+            if fault:
+                study.flag("epi-not-around-endo", number, fault)
+    measured = [fit for fit in fits.values() if np.isfinite(fit)]
+    if measured and np.median(measured) < contour_quality.ANATOMY_FIT:
+        evidence = f"the patient's contours fit their images by {np.median(measured):.2f} in the median"
+        for number in fits:
+            study.flag("off-anatomy", number, f"{evidence} (sound: above {contour_quality.ANATOMY_FIT})")
