@@ -10,6 +10,7 @@ from lvseg.data import shards
 from lvseg.data.examples import Example
 from lvseg.imaging.outline import area
 from lvseg.imaging.spacing import Spacing
+from lvseg.imaging.structures import Structure
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,23 @@ class DrawnFrame(FrameImage):
     """A contoured frame and what an expert drew on it.
 
     Attributes:
-        endo: (H, W) uint8, 1 inside the endocardium.
+        labels: (H, W) uint8, the numbers of `Structure`.
+        known: (3,) bool, the structures that were drawn here, or are stated to be absent.
         contour: (n, 2) float64, the endocardium: x (column) and y (row) in pixels.
         epi_contour: (m, 2) float64, the epicardium, or None where it was not drawn.
         slice_distance_mm: from slice to slice, thickness and gap together; NaN where the source does not say.
     """
 
-    endo: np.ndarray
+    labels: np.ndarray
+    known: np.ndarray
     contour: np.ndarray
     epi_contour: np.ndarray | None
     slice_distance_mm: float
+
+    @property
+    def endo(self) -> np.ndarray:
+        """(H, W) uint8, 1 inside the endocardium."""
+        return np.asarray(self.labels == Structure.CAVITY, np.uint8)
 
 
 def load_image(example: Example) -> FrameImage:
@@ -59,7 +67,8 @@ def load(example: Example) -> DrawnFrame:
         )
     return DrawnFrame(
         image=np.asarray(shard.pixels[example.frame]),
-        endo=np.asarray(shard.endo[example.mask]),
+        labels=np.asarray(shard.labels[example.mask]),
+        known=shard.known[example.mask],
         contour=endo,
         epi_contour=epi,
         spacing_mm=shard.spacing,

@@ -96,7 +96,7 @@ def _of_patient(path: Path) -> list[Example]:
             frame=int(frame),
             mask=mask,
         )
-        for mask, frame in enumerate(shard.mask_frame.tolist())
+        for mask, frame in enumerate(shard.label_frame.tolist())
     ]
 
 
@@ -104,7 +104,7 @@ def _empty(path: Path) -> list[Example]:
     """Return the slices of one shard that lie beyond the outermost contours of their phase."""
     shard = shards.read(path)
     drawn: dict[int, set[int]] = {}
-    for frame in shard.mask_frame:
+    for frame in shard.label_frame:
         drawn.setdefault(int(shard.phase[frame]), set()).add(int(shard.slice[frame]))
     return [
         Example(

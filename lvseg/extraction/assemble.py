@@ -8,6 +8,7 @@ import numpy as np
 from lvseg.data.shards import SYNTHETIC, Shard
 from lvseg.data.sunnybrook import official_part
 from lvseg.imaging.raster import rasterise
+from lvseg.imaging.structures import STRUCTURES, Structure
 from lvseg.labels.study import Study
 from lvseg.labels.sunnybrook_text import ENDO, EPI, KINDS, convention
 
@@ -51,14 +52,17 @@ def to_shard(study: Study, name: str, first_pixel: int) -> Shard:
         contour_frame=_whole(place[number] for number, _ in drawn),
         contour_kind=np.array([kind for _, kind in drawn], dtype="U8"),
         contour_flags=np.array([",".join(_flags(study, number)) for number, _ in drawn], dtype=str),
-        mask_frame=_whole(place[frame.number] for frame in joined),
-        endo=_masks([study.points[frame.number, ENDO] for frame in joined], size),
-        epi=_masks(outer, size),
-        has_epi=np.array([line is not None for line in outer], bool),
+        label_frame=_whole(place[frame.number] for frame in joined),
+        labels=_label_maps([study.points[frame.number, ENDO] for frame in joined], outer, size),
+        known=np.array([(True, line is not None, False) for line in outer], bool).reshape(
+            -1, len(STRUCTURES)
+        ),
         cycle=np.array([study.cycle.get(frame.phase, "") for frame in joined], dtype="U2"),
         patient=np.array(name),
         group=np.array(study.group),
         official_part=np.array(official_part(study.id)),
+        vendor=np.array(""),
+        collection=np.array(""),
         source=np.array(_source(study)),
         convention=np.array(convention(first_pixel)),
     )
@@ -67,7 +71,7 @@ def to_shard(study: Study, name: str, first_pixel: int) -> Shard:
 def index_rows(shard: Shard) -> list[dict[str, Any]]:
     """Return one row of the index, with the keys `COLUMNS`, for each frame of a shard."""
     flags: dict[int, str] = dict(zip(shard.contour_frame.tolist(), shard.contour_flags.tolist(), strict=True))
-    masks = {frame: mask for mask, frame in enumerate(shard.mask_frame.tolist())}
+    masks = {frame: mask for mask, frame in enumerate(shard.label_frame.tolist())}
     rows = []
     for frame in range(len(shard.pixels)):
         mask = masks.get(frame)
@@ -76,7 +80,7 @@ def index_rows(shard: Shard) -> list[dict[str, Any]]:
             int(shard.slice[frame]), int(shard.phase[frame]), "" if mask is None else str(shard.cycle[mask]),
             int(shard.image_number[frame]), *shard.pixels.shape[1:], *map(float, shard.spacing_mm),
             float(shard.thickness_mm), float(shard.gap_mm), shard.pixels.dtype.name, int(mask is not None),
-            int(mask is not None and shard.has_epi[mask]), flags.get(frame, ""), str(shard.source),
+            int(mask is not None and shard.known[mask, 1]), flags.get(frame, ""), str(shard.source),
         )  # fmt: skip
         rows.append(dict(zip(COLUMNS, values, strict=True)))
     return rows
@@ -97,10 +101,13 @@ def _flags(study: Study, number: int) -> list[str]:
     return sorted(name for name, found in study.flags.items() if number in found)
 
 
-def _masks(lines: Sequence[np.ndarray | None], size: tuple[int, int]) -> np.ndarray:
-    """Return (M, rows, columns) uint8, all zero where there is no line."""
-    masks = np.zeros((len(lines), *size), np.uint8)
-    for mask, line in zip(masks, lines, strict=True):
-        if line is not None:
-            mask[:] = rasterise(line, size)
-    return masks
+def _label_maps(
+    inner: Sequence[np.ndarray], outer: Sequence[np.ndarray | None], size: tuple[int, int]
+) -> np.ndarray:
+    """Return (M, rows, columns) uint8 of the cavity within each endocardium and the wall around it."""
+    maps = np.zeros((len(inner), *size), np.uint8)
+    for labels, endo, epi in zip(maps, inner, outer, strict=True):
+        if epi is not None:
+            labels[rasterise(epi, size) > 0] = Structure.MYOCARDIUM
+        labels[rasterise(endo, size) > 0] = Structure.CAVITY
+    return maps

@@ -12,6 +12,7 @@ from lvseg.data import shards
 from lvseg.data.examples import Example
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.spacing import Spacing
+from lvseg.imaging.structures import Structure
 
 ImageAndMask = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -121,7 +122,11 @@ class Batches:
         try:
             shard = self._shard(example.shard)
             pixels = np.asarray(shard.pixels[example.frame])
-            drawn = np.zeros(pixels.shape, np.uint8) if example.mask is None else shard.endo[example.mask]
+            drawn = (
+                np.zeros(pixels.shape, np.uint8)
+                if example.mask is None
+                else shard.mask(example.mask, Structure.CAVITY)
+            )
             return self._view(pixels, drawn, shard.spacing, rng)
         except UserError as error:
             self.failure = error

@@ -5,9 +5,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from lvseg.core.archives import SetAside, UnreadableError
+from lvseg.imaging.structures import Structure
 from lvseg.labels.sources.nifti import Volume, read_volume
 from lvseg.labels.sources.nifti_layouts import NiftiPatient
-from lvseg.labels.sources.structures import Structure
 
 
 def nifti_facts(patient: NiftiPatient) -> tuple[dict[str, Any], list[SetAside]]:

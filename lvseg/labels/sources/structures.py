@@ -2,17 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from enum import Enum, IntEnum
+from enum import Enum
 
 from lvseg.core.errors import UserError
-
-
-class Structure(IntEnum):
-    """The numbers of a label map; 0 is everything else."""
-
-    CAVITY = 1
-    MYOCARDIUM = 2
-    RIGHT_VENTRICLE = 3
 
 
 class Region(Enum):

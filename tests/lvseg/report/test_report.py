@@ -44,7 +44,7 @@ def sources(tiny_shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Sour
     shutil.copy(tiny_shards / "split.csv", folder)
     shard, aside = tiny_shard(6), 12
     flagged = {
-        "endo": np.stack([np.roll(shard.endo[0], aside, axis=1), *shard.endo[1:]]),
+        "labels": np.stack([np.roll(shard.labels[0], aside, axis=1), *shard.labels[1:]]),
         "contour_points": shard.contour_points + np.where(np.arange(240) < 40, aside, 0)[:, None] * [1, 0],
         "contour_flags": np.array(["off-anatomy", *shard.contour_flags[1:]]),
         "group": np.array("<HYP>"),

@@ -102,7 +102,7 @@ def test_masks_of_one_pixel_and_a_class_that_never_occurs(tmp_path: Path) -> Non
     dots = np.zeros((6, 64, 64), np.uint8)
     dots[:, 30, 31] = 1
     for number, masks in ((1, dots), (2, np.zeros_like(dots))):
-        result = train(odd_shard(tmp_path, number, endo=masks), fingerprint=f"masks-{number}")
+        result = train(odd_shard(tmp_path, number, labels=masks), fingerprint=f"masks-{number}")
         assert all(math.isfinite(epoch["loss"]) for epoch in result.history)
 
 
@@ -131,9 +131,10 @@ def taller_shard(number: int) -> shards.Shard:
         slice=(frames // 2 + 1).astype(np.int32),
         phase=(frames % 2 + 1).astype(np.int32),
         image_number=(frames + 1).astype(np.int32),
-        mask_frame=np.array([2, 4, 8, 5], np.int32),
+        label_frame=np.array([2, 4, 8, 5], np.int32),
         contour_frame=np.array([2, 4, 8, 5, 2, 4], np.int32),
-        endo=shard.endo[:4],
+        labels=shard.labels[:4],
+        known=shard.known[:4],
         cycle=np.array(["ED", "ED", "ED", "ES"]),
     )
 
