@@ -123,7 +123,8 @@ def concealment(workspace: Path) -> Callable[[str], str]:
     data = params.load(workspace / "params.yaml").data
     if data.ids_public:
         return lambda line: line
-    below = re.compile(rf"({re.escape(data.raw.rstrip('/'))}[/.]).*")
+    places = "|".join(re.escape(str(place)) for place in data.places)
+    below = re.compile(rf"((?:{places})[/.]).*")
     return lambda line: _RAISED.sub(rf"\1{_NOT_SHOWN}", below.sub(rf"\1{_NOT_SHOWN}", line))
 
 

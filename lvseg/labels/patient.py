@@ -67,6 +67,7 @@ def read_study(files: PatientFiles, first_pixel: int, all_pixels: bool) -> Study
         all_pixels: read the pixels of every frame, not only of the contoured ones.
     """
     study = Study(files.id, files.group)
+    study.convention = sunnybrook_text.convention(first_pixel)
     sets = _complementary(files.contours, sunnybrook_text.parse_name)
     drawn = {copy.folder: _read_contours(copy, first_pixel, study.aside) for copy in sets}
     copies = _complementary(files.images, number_in_name)
