@@ -1,61 +1,24 @@
 """The stage `evaluate`: every trained model scored on the same test slices; tables, and what the report needs."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from lvseg.core.errors import UserError
 from lvseg.core.files import atomic_path
 from lvseg.data import shards
-from lvseg.data.drawn_frames import load
-from lvseg.data.examples import Example
 from lvseg.data.testset import hash_of_test_set
 from lvseg.evaluation import kept, summaries, tables
-from lvseg.evaluation.cine import agreements, cine_volumes
+from lvseg.evaluation.cine import agreements
 from lvseg.evaluation.plain_json import plain
-from lvseg.evaluation.scores import SegmentedPatient, SliceScore, score_of, segmented, table, trained_models
+from lvseg.evaluation.scored import score_model
+from lvseg.evaluation.scores import trained_models
 from lvseg.evaluation.sources import Sources
-from lvseg.evaluation.structures import StructureScore, by_patient, in_short, structure_scores
+from lvseg.evaluation.structures import in_short
 
 if TYPE_CHECKING:
     from lvseg.params import Params
-
-
-@dataclass
-class Scored:
-    """What is known of one model after a number of patients.
-
-    Attributes:
-        slices: the scores of the cavity on each slice that has one.
-        masks: the predicted cavities of the same slices.
-        structures: the scores of every structure.
-        cines: a row of volumes for each patient.
-        drawn_on_empty: on how many slices that hold no cavity it draws one.
-    """
-
-    slices: list[SliceScore] = field(default_factory=list)
-    masks: list[kept.PackedMask] = field(default_factory=list)
-    structures: list[StructureScore] = field(default_factory=list)
-    cines: list[dict[str, Any]] = field(default_factory=list)
-    drawn_on_empty: int = 0
-
-    def add(self, model: str, patient: SegmentedPatient, empty: Collection[Example]) -> None:
-        """Take in what a model draws in the stack of one patient; `empty` are slices that hold no cavity."""
-        for example, prediction in patient.predictions():
-            if example in empty:
-                self.drawn_on_empty += int(prediction.mask.any())
-            if example.mask is None:
-                continue
-            frame = load(example)
-            self.structures += structure_scores(model, example, frame, prediction)
-            if example.cavity:
-                self.slices.append(score_of(model, example, frame, prediction))
-                self.masks.append(kept.PackedMask.of(prediction.mask))
-        about = {"model": model, "patient": str(patient.shard.patient)}
-        self.cines.append(about | cine_volumes(patient.shard, patient.stack, patient.segmentation))
 
 
 def evaluate(reports: Path, scores: Path, sources: Sources, params: "Params") -> list[str]:
@@ -82,35 +45,25 @@ def evaluate(reports: Path, scores: Path, sources: Sources, params: "Params") ->
             f"{sources.split} leaves no test slice (left out by flag: {test.left_out or 'none'}): add patients, "
             "raise split.test_fraction or drop fewer flags in quality.drop_from_test"
         )
-    empty = frozenset(sources.empty("test", drop))
-    everything = sorted(sources.everything("test"), key=lambda example: example.shard)  # stable
-    scored = [Scored() for _ in models]
-    facts: dict[str, dict[str, int]] = {}
     with atomic_path(scores) as folder:
         folder.mkdir()
-        for model, results in zip(models, scored, strict=True):
-            for patient in segmented(model.load(), everything, batch_size):
-                results.add(model.name, patient, empty)
+        scored = []
+        for model in models:
+            results = score_model(model, sources, drop, batch_size)
             kept.write_masks(folder, model.name, results.masks)
-            facts[model.name] = {
-                "parameters": model.run["parameters"],
-                "drawn_on_empty": results.drawn_on_empty,
-            }
-        with_flagged = pd.concat([table(results.slices) for results in scored], ignore_index=True)
+            scored.append(results)
+        with_flagged = pd.concat([results.slices() for results in scored], ignore_index=True)
         kept.write_slices(folder, with_flagged)
+    facts = {
+        model.name: {"parameters": model.run["parameters"], "drawn_on_empty": results.drawn_on_empty}
+        for model, results in zip(models, scored, strict=True)
+    }
     slices = summaries.without_flags(with_flagged, drop)
-    patients = summaries.per_patient(slices)
-    structures = by_patient(
-        [
-            score
-            for results in scored
-            for score in results.structures
-            if set(drop).isdisjoint(score.flags.split())
-        ]
-    )
+    patients = pd.concat([results.patients() for results in scored], ignore_index=True)
+    structures = pd.concat([results.structures() for results in scored], ignore_index=True)
     cines = pd.DataFrame([row for results in scored for row in results.cines])
     about_test = {
-        "empty_slices": len(empty),
+        "empty_slices": len(sources.empty("test", drop)),
         "hash": hash_of_test_set(test.examples),
         "left_out": test.left_out,
         "synthetic": sum(

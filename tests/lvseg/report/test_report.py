@@ -98,7 +98,7 @@ def test_metrics_name_models_and_test_and_count_what_is_left_out(report: Path) -
         "dice_slice_q3", "dice_patient_mean", "dice_patient_median", "missed", "undefined", "parameters",
         "by_group", "by_phase", "by_level", "dm", "apd_mm", "apd_px", "good_percent", "unjudged", "hd_mm",
         "hd95_mm", "surface_mm", "ef_mae_pp", "incomplete_slices", "volumes", "drawn_on_empty",
-        "with_flagged", "uncounted_slices", "patients_with",
+        "with_flagged", "uncounted_slices", "patients_with", "cine", "structures",
     }  # fmt: skip
     assert good["patients_with"]["dm"] == 2 and blank["patients_with"]["dm"] == 0
     assert good["dice_slice_mean"] > 0.98 and good["missed"] == 0 and good["parameters"] == 4
