@@ -15,6 +15,7 @@ import pytest
 from lvseg.core.hashes import tree_hash
 from lvseg.core.places import ROOT
 from tests.lvseg.studies.hearts import Heart, bright_model, classic, enhanced
+from tests.modes import others_may_read
 
 pytestmark = pytest.mark.slow
 
@@ -49,6 +50,7 @@ class Lab:
             capture_output=True,
             text=True,
             timeout=180,
+            umask=0o022,
         )
 
 
@@ -105,6 +107,11 @@ def test_the_good_are_done_and_the_bad_are_named(first: tuple[Path, str]) -> Non
     }  # fmt: skip
     assert (out / "private" / study.name / "segmentation.dcm").is_file()
     assert oct((out / "private").stat().st_mode)[-3:] == "700"
+
+
+def test_nothing_that_is_written_is_for_other_users(first: tuple[Path, str]) -> None:
+    assert others_may_read(first[0]) == []
+    assert first[0].stat().st_mode & 0o777 == 0o700
 
 
 def test_a_typing_error_is_refused_before_anything_is_written(lab: Lab) -> None:
