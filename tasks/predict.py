@@ -23,6 +23,7 @@ def main(
     nifti: predict.Nifti = False,
     contours: predict.Contours = False,
     with_ids: predict.WithIds = False,
+    deidentify: predict.Deidentify = False,
     workers: predict.Workers = 1,
     track: Annotated[bool, typer.Option("--track", help="Log a summary without patients in MLflow.")] = False,
 ) -> None:
@@ -33,7 +34,7 @@ def main(
     from lvseg.studies.cohort.order import Order, model_facts
     from lvseg.studies.outputs.study_folder import Outputs
 
-    paths, outputs = inputs(studies), Outputs(phases is predict.Phases.ALL, nifti, contours)
+    paths, outputs = inputs(studies), Outputs(phases is predict.Phases.ALL, nifti, contours, deidentify)
     # Studies lie anywhere, and so may the caller.
     threads = params.load(ROOT / "params.yaml").evaluate.threads
     if model:

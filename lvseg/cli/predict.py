@@ -43,6 +43,9 @@ Contours = Annotated[
 WithIds = Annotated[
     bool, typer.Option("--with-ids", help="Begin the names of outputs with the patient's id.")
 ]
+Deidentify = Annotated[
+    bool, typer.Option("--deidentify", help="segmentation.dcm says nothing of the patient: for research.")
+]
 Workers = Annotated[int, typer.Option(min=1, help="Processes; changes the speed, never the result.")]
 
 
@@ -57,6 +60,7 @@ def main(
     nifti: Nifti = False,
     contours: Contours = False,
     with_ids: WithIds = False,
+    deidentify: Deidentify = False,
     workers: Workers = 1,
 ) -> None:
     """Find the short-axis cine of each study, segment it with a model, and write what is measured."""
@@ -70,7 +74,7 @@ def main(
             "no model is named: add --model FOLDER, where model.keras and run.json of a training lie; "
             "only in a clone of the repository is there a champion to take instead"
         )
-    paths, outputs = inputs(studies), Outputs(phases is Phases.ALL, nifti, contours)
+    paths, outputs = inputs(studies), Outputs(phases is Phases.ALL, nifti, contours, deidentify)
     order = Order(out.resolve(), model.resolve(), model_facts(model), THREADS, series, outputs, with_ids)
     sys.exit(run(paths, order, out, workers))
 
