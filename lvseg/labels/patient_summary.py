@@ -36,6 +36,7 @@ def summarise(study: Study) -> dict[str, Any]:
             for name, found in sorted(study.flags.items())
         },
         "duplicates": study.duplicates,
+        "notes": study.notes,
     }
 
 
