@@ -62,8 +62,7 @@ def known_forms(places: Sequence[Path]) -> Callable[[str], str | None]:
     """Return the function that says what of a line may be shown; None for a line of no known form.
 
     Args:
-        places: of `data.raw` of params.yaml. A sentence of ours is cut off behind it: names of raw files may be those of
-            patients.
+        places: of the raw data. A sentence of ours is cut off behind one: names of raw files may be those of patients.
     """
     either = "|".join(re.escape(str(place)) for place in places)
     below = re.compile(rf"((?:{either})[/.]).*")

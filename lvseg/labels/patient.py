@@ -13,6 +13,7 @@ from lvseg.dicom.image import Image
 from lvseg.dicom.multiframe import read_images
 from lvseg.dicom.numbering import number_in_name, series_in_name
 from lvseg.dicom.pixels import read_pixels
+from lvseg.dicom.stacks.alignment import placements
 from lvseg.dicom.stacks.arrangement import arranged
 from lvseg.dicom.stacks.consistency import of_one_geometry
 from lvseg.labels import counting, drawn_series, sunnybrook_text
@@ -248,4 +249,6 @@ def _take_frames(study: Study, images: Mapping[int, Image], all_pixels: bool) ->
     study.frames = sorted(order.frames, key=lambda frame: frame.number)
     study.phases, study.distance_mm = order.phases, order.distance_mm
     study.notes += order.notes
+    slices = {frame.slice: frame.image for frame in order.frames}
+    study.notes += placements([slices[number] for number in sorted(slices)])[1]
     study.aside += order.set_aside
