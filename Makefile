@@ -9,7 +9,7 @@ LOCKS := requirements/dev.lock requirements/gpu.lock requirements/uv.lock
 READY := .venv/ready
 DOCS_READY := .venv-docs/ready
 
-.PHONY: help repro mlflow ui setup test test-unit coverage lint format docs wheel licences lock \
+.PHONY: help repro demo mlflow ui setup test test-unit coverage lint format docs wheel licences lock \
 	bench bench-train bench-predict bench-robust bench-serve bench-flow fleet chaos
 
 help: ## list these commands
@@ -20,6 +20,9 @@ help: ## list these commands
 
 repro: $(READY) ## from raw data to compared models; redoes only what changed
 	@$(PYTHON_OF_VENV) -m tasks.repro
+
+demo: $(READY) ## one synthetic study to its report, with the model that comes along
+	@$(PYTHON_OF_VENV) -m tasks.demo
 
 mlflow: $(READY) ## the tracking server's pages on this machine (Ctrl-C ends it)
 	@sh mlflow/serve
