@@ -10,7 +10,7 @@ READY := .venv/ready
 DOCS_READY := .venv-docs/ready
 
 .PHONY: help repro demo mlflow ui setup test test-unit coverage lint format docs wheel licences lock \
-	bench bench-train bench-predict bench-robust bench-serve bench-flow fleet chaos
+	bench bench-train bench-predict bench-robust bench-serve bench-flow gpu-check fleet chaos
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
@@ -106,6 +106,9 @@ bench-robust: $(READY) ## what other framings and pixels cost the U-Net; ARGS="-
 
 bench-serve: $(READY) ## the best model served on loopback: requests a second, and broken ones; needs make repro
 	@$(PYTHON_OF_VENV) -m bench.models.serving $(ARGS)
+
+gpu-check: $(READY) ## a GPU with our trainings and predictions, on one page; needs make repro; runs on a CPU too
+	@$(PYTHON_OF_VENV) -m bench.models.gpu
 
 bench-flow: $(READY) ## what Prefect costs on top of DVC, and what two workers bring; ARGS=--help
 	@$(PYTHON_OF_VENV) -m bench.orchestration.flow $(ARGS)
