@@ -89,6 +89,7 @@ lock: $(READY) ## renew the lock files to the newest versions that pyproject.tom
 	@$(COMPILE) --upgrade $(PIPELINE) --extra gpu -c requirements/dev.lock -o requirements/gpu.lock
 	@echo uv | $(COMPILE) --upgrade - -o requirements/uv.lock
 	@$(COMPILE) --upgrade --group docs -o requirements/docs.lock
+	@$(COMPILE) -c requirements/dev.lock bench/peers/requirements.txt -o bench/peers/requirements.lock
 
 ##@ Measure it
 
