@@ -130,7 +130,8 @@ def _acdc(files: list[Item], found: Found) -> list[NiftiPatient]:
 
 def _in_part(patient: NiftiPatient, files: list[Item]) -> NiftiPatient:
     """Name the official part of a patient by the nearest folder that bears one's name: training, testing, ..."""
-    folders = (folder.lower() for folder in reversed(files[0].parts[:-1]))
+    place, name = PurePosixPath(files[0].place), PurePosixPath(files[0].name)
+    folders = (folder.lower() for folder in (*reversed(name.parts[:-1]), place.name.removesuffix(".zip")))
     patient.official_part = next((folder for folder in folders if folder in _PARTS), "")
     return patient
 
