@@ -3,17 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lvseg.core.backend import keras
 from lvseg.core.errors import UserError
 from lvseg.imaging.boxes import Box
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.outline import outline
 from lvseg.imaging.spacing import Spacing
+
+if TYPE_CHECKING:
+    import keras
 
 _SURELY_OUTSIDE = -20.0  # the margin of pixels that the network was not shown
 VIEWS = tuple((turns, flip) for flip in (False, True) for turns in range(4))  # quarter turns, mirrored or not
@@ -57,7 +59,7 @@ class Segmenter:
             surer ones, hardly ever both.
     """
 
-    network: keras.Model
+    network: "keras.Model"
     grid: Grid
     views: int = 1
     one_region: bool = False
@@ -125,6 +127,8 @@ def load_segmenter(path: Path, how: Mapping[str, Any]) -> Segmenter:
     Raises:
         UserError: the file is missing, damaged, or not a Keras model.
     """
+    from lvseg.core.backend import keras
+
     try:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError) as error:
