@@ -8,12 +8,11 @@ logit of the cavity minus that of the background.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lvseg.core.backend import keras
 from lvseg.core.errors import UserError
 from lvseg.imaging.boxes import Box
 from lvseg.imaging.grid import Grid
@@ -21,6 +20,9 @@ from lvseg.imaging.outline import outline
 from lvseg.imaging.spacing import Spacing
 from lvseg.imaging.structures import Structure
 from lvseg.inference.bodies import OnFirst, heart_regions
+
+if TYPE_CHECKING:
+    import keras
 
 _SURELY_OUTSIDE = -20.0  # the margin of pixels that the network was not shown
 _BORDER = 8  # grid points kept around a region: more than a pixel of any frame measures
@@ -75,7 +77,7 @@ class Segmenter:
         structures: that the network tells from the background, in the order of its logits, the cavity first.
     """
 
-    network: keras.Model
+    network: "keras.Model"
     grid: Grid
     views: int = 1
     one_region: bool = False
@@ -221,6 +223,8 @@ def load_segmenter(path: Path, how: Mapping[str, Any]) -> Segmenter:
     Raises:
         UserError: the file is missing, damaged, or not a Keras model.
     """
+    from lvseg.core.backend import keras
+
     try:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError) as error:

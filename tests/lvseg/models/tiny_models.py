@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
-import keras
 import numpy as np
+
+from lvseg.core.backend import keras
 
 
 def threshold_model(size: int = 64, level: float = 2.0) -> keras.Model:

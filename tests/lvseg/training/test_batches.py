@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
+from lvseg.core.backend import keras
 from lvseg.data.drawn_frames import load
 from lvseg.data.examples import Example, select_examples
 from lvseg.imaging.grid import Grid
