@@ -34,22 +34,29 @@ def main(
     from tracking.erasure import erasure
     from tracking.runs.required import required_store
 
-    root, raw = Path(), Path(load().data.raw)
-    store = required_store()
-    plan = erasure.plan(root, raw, patient, store, results or [])
-    for line in described(plan):
-        print(line, flush=True)
-    if plan.empty and not plan.left:
-        raise UserError(f"there is no patient {patient} in {raw}, and nothing of that name is stored")
+    places, store = load().data.places, required_store()
+    tracked, found, left = [], False, False
+    for raw in places:
+        plan = erasure.plan(Path(), raw, patient, store, results or [])
+        if plan.empty and not plan.left:
+            continue
+        found, left = True, left or bool(plan.left)
+        for line in described(plan):
+            print(line, flush=True)
+        if yes:
+            erasure.erase(plan, store)
+            tracked.append(f"{plan.tracked}.dvc")
+    if not found:
+        where = " or ".join(map(str, places))
+        raise UserError(f"there is no patient {patient} in {where}, and nothing of that name is stored")
     if not yes:
         print(f"nothing was changed: the same command with --yes does it\n{_OUT_OF_REACH}")
         return
-    erasure.erase(plan, store)
     print(
-        f"erased. Commit {plan.tracked}.dvc, then `dvc push` and `make repro`: that trains anew without him\n"
+        f"erased. Commit {', '.join(tracked)}, then `dvc push` and `make repro`: that trains anew without him\n"
         f"{_OUT_OF_REACH}"
     )
-    if plan.left:
+    if left:
         raise UserError("what is LEFT, see above, is yours to mend")
 
 

@@ -126,7 +126,7 @@ def what_is_shown(workspace: Path) -> Callable[[str], str | None]:
     Where the ids of patients are public, that is all of it, and else what is of a known form.
     """
     data = params.load(workspace / "params.yaml").data
-    return (lambda line: line) if data.ids_public else known_forms(data.raw)
+    return (lambda line: line) if data.ids_public else known_forms(data.places)
 
 
 def _log(log: Log, line: str) -> None:

@@ -9,7 +9,7 @@ import os
 import re
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -58,14 +58,14 @@ _RAISED = re.compile(
 )
 
 
-def known_forms(raw: str) -> Callable[[str], str | None]:
+def known_forms(places: Sequence[Path]) -> Callable[[str], str | None]:
     """Return the function that says what of a line may be shown; None for a line of no known form.
 
     Args:
-        raw: `data.raw` of params.yaml. A sentence of ours is cut off behind it: names of raw files may be those of
-            patients.
+        places: of the raw data. A sentence of ours is cut off behind one: names of raw files may be those of patients.
     """
-    below = re.compile(rf"({re.escape(raw.rstrip('/'))}[/.]).*")
+    either = "|".join(re.escape(str(place)) for place in places)
+    below = re.compile(rf"((?:{either})[/.]).*")
 
     def shown(line: str) -> str | None:
         if _KNOWN.fullmatch(line.strip()):

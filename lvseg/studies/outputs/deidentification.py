@@ -25,7 +25,7 @@ _PROFILE = Code("113100", "DCM", "Basic Application Confidentiality Profile")
 
 def with_keyed_uids(result: StudyResult) -> StudyResult:
     """Return the study with other UIDs (action U): the same ones for the same source, under the key of pseudonyms."""
-    frames = [replace(frame, image=_keyed(frame.image)) for frame in result.cine.frames]
+    frames = tuple(replace(frame, image=_keyed(frame.image)) for frame in result.cine.frames)
     return replace(result, cine=replace(result.cine, frames=frames))
 
 
@@ -53,5 +53,8 @@ def state_profile(segmentation: Dataset) -> None:
 
 
 def _keyed(image: Image) -> Image:
-    uids = ("sop_uid", "series_uid", "study_uid", "reference_uid")
-    return replace(image, **{name: keyed_uid(uid) for name in uids if (uid := getattr(image, name))})
+    sop, series, study, reference = (
+        keyed_uid(uid) if uid else ""
+        for uid in (image.sop_uid, image.series_uid, image.study_uid, image.reference_uid)
+    )
+    return replace(image, sop_uid=sop, series_uid=series, study_uid=study, reference_uid=reference)
