@@ -15,8 +15,6 @@ def main(
     import json
     import shutil
 
-    import yaml
-
     from lvseg.core.errors import UserError
     from lvseg.core.files import atomic_path, write_text
     from lvseg.core.git import git_state
@@ -52,12 +50,7 @@ def main(
         "name": name,
         "weights_hash": run_facts["weights_hash"],
         "commit": state.commit,
-        "data": {
-            place.name: yaml.safe_load(place.with_name(f"{place.name}.dvc").read_text(encoding="utf-8"))[
-                "outs"
-            ][0]["md5"]
-            for place in load().data.places
-        },
+        "data": {place.name: _md5(place.with_name(f"{place.name}.dvc")) for place in load().data.places},
         "learnt_from": run_facts["learnt_from"]["patients"],
         "structures": run_facts["prediction"]["structures"],
         "tested": (
@@ -86,6 +79,13 @@ def main(
             unfinished / "card.json", json.dumps(card, indent=2, sort_keys=True, allow_nan=False) + "\n"
         )
     print(f"{folder}: {size:,} bytes. {card['tested']}. Set VERSION in lvseg/shipped/__init__.py, and commit")
+
+
+def _md5(dvc_file: Path) -> str:
+    """Return the hash by which DVC knows some raw data."""
+    import yaml
+
+    return str(yaml.safe_load(dvc_file.read_text(encoding="utf-8"))["outs"][0]["md5"])
 
 
 if __name__ == "__main__":
