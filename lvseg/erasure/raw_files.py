@@ -3,12 +3,11 @@
 import shutil
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterator
 from contextlib import suppress
 from copy import copy
 from pathlib import Path
 
-from lvseg.core.archives import Item, walk
+from lvseg.core.archives import Item, UnreadableError, walk
 from lvseg.core.errors import UserError
 from lvseg.core.files import atomic_path
 from lvseg.erasure.patient import Patient
@@ -25,17 +24,18 @@ def tables(raw: Path, patient: Patient, traces: Traces) -> list[Item]:
     ]
 
 
-def still_naming(raw: Path, patient: Patient, traces: Traces) -> Iterator[str]:
-    """Yield what is no file of his and would name him nonetheless: somebody has to decide about it."""
-    known = set(tables(raw, patient, traces))
+def others_naming(raw: Path, patient: Patient, traces: Traces) -> tuple[list[str], list[str]]:
+    """Return what is no file of his and names him nonetheless, and what cannot be looked into."""
+    known, naming, unopened = set(tables(raw, patient, traces)), [], []
     for item in _others(raw, patient):
         if item in known:
             continue
         try:
             if traces.in_content(item.name, item.read()):
-                yield item.label
-        except UnopenedError:
-            yield f"{item.label} (it cannot be opened)"
+                naming.append(item.label)
+        except (UnopenedError, UnreadableError):
+            unopened.append(item.label)
+    return naming, unopened
 
 
 def remove(raw: Path, patient: Patient, traces: Traces) -> None:

@@ -100,7 +100,7 @@ def plan(root: Path, raw: Path, given: str, store: Store, results: Sequence[Path
     known = frozenset(kept.get("ids", ()))
     patient = patients.find(raw, given, known)
     made = Plan(root, raw, tracked, patient, Traces(patient.names))
-    others = list(raw_files.still_naming(raw, patient, made.traces))
+    others, unopened = raw_files.others_naming(raw, patient, made.traces)
     if others:
         raise UserError(
             "these files of the raw data are not the patient's and name him, nothing was erased: remove them or the "
@@ -127,7 +127,7 @@ def plan(root: Path, raw: Path, given: str, store: Store, results: Sequence[Path
     made.left += [
         f"the remote {name} keeps versions by itself: remove {raw} there" for name in objects.by_hand
     ]
-    made.left += [f"{what}: not known what it holds" for what in sorted(made.data.unopened)]
+    made.left += [f"{what}: not known what it holds" for what in sorted({*made.data.unopened, *unopened})]
     return made
 
 
