@@ -1,5 +1,6 @@
 """Look for patients' names, ids and dates in all that is kept."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
