@@ -23,7 +23,7 @@ _KEYWORDS = [
     "BitsStored", "HighBit", "PixelRepresentation", "SliceLocation", "FrameOfReferenceUID", "ModalityLUTSequence",
     "StudyInstanceUID", "Modality", "ProtocolName", "RescaleSlope",
     "RescaleIntercept", "NominalInterval", "AcquisitionNumber", "AcquisitionTime", "InversionTime",
-    "Manufacturer", "ManufacturerModelName", "TemporalPositionIdentifier", "ContentTime",
+    "Manufacturer", "ManufacturerModelName", "BurnedInAnnotation", "TemporalPositionIdentifier", "ContentTime",
 ]  # fmt: skip
 _TAGS = {keyword: Tag(keyword) for keyword in _KEYWORDS}
 PHANTOM = "LVSEG", "PHANTOM"  # manufacturer and model that the stage `phantom` writes
@@ -176,6 +176,7 @@ def _image(item: Item, header: Dataset, found: Found) -> Image:
         acquired=_text(header, "AcquisitionTime"),
         temporal=None if temporal is None else int(temporal),
         created=_text(header, "ContentTime"),
+        drawn_into=_text(header, "BurnedInAnnotation").upper() == "YES",
         synthetic=(_text(header, "Manufacturer"), _text(header, "ManufacturerModelName")) == PHANTOM,
     )
 
