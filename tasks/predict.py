@@ -41,8 +41,8 @@ def main(
     else:
         from tracking.registry.champion import fetched
 
-        found = fetched(version)
-        model, facts = found.folder, model_facts(found.folder, found.version, found.tested)
+        champion = fetched(version)
+        model, facts = champion.folder, model_facts(champion.folder, champion.version, champion.tested)
     order = Order(out.resolve(), model.resolve(), facts, threads, series, outputs, with_ids)
     status = predict.run(paths, order, out, workers)
     if track:
