@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 COMMANDS = {
     "compare",
+    "erase",
     "lineage",
     "log",
     "predict",
@@ -43,6 +44,8 @@ def test_tasks_start_light() -> None:
         "    importlib.import_module(name)\n"
         f"    heavy = [module for module in {HEAVY} if module in sys.modules]\n"
         "    assert not heavy, f'{name} imports {heavy} before it is used'\n"
+        "import lvseg.comparison.write_page, lvseg.evaluation.scores, lvseg.studies.analysis.analyse\n"
+        "assert not {'tensorflow', 'keras'} & sys.modules.keys(), 'what asks no network loads none'\n"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -29,7 +29,12 @@ REQUIREMENTS = (
     "pydicom", "python-gdcm", "pylibjpeg", "pylibjpeg-openjpeg", "pebble",
 )  # fmt: skip
 SIGNATURE = ModelSignature(
-    Schema([ColSpec(AnyType(), name, required=False) for name in ("pixels", "spacing_mm", "dicom")])
+    Schema(
+        [
+            ColSpec(AnyType(), name, required=False)
+            for name in ("pixels", "spacing_mm", "dicom", "slice", "phase")
+        ]
+    )
 )
 
 

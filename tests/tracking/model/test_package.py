@@ -154,7 +154,15 @@ def test_numbers_and_dicom_files_get_the_mask_of_the_pipeline(address: str) -> N
 
 def test_a_frame_without_ventricle_says_so(address: str) -> None:
     (answer,) = ask(address, {"pixels": [[5, 5], [5, 5]], "spacing_mm": [1, 1]}).json()["predictions"]
-    assert answer == {"rows": 2, "columns": 2, "found": False, "contour": [], "area_mm2": 0.0, "mask": []}
+    assert answer == {
+        "rows": 2,
+        "columns": 2,
+        "found": False,
+        "contour": [],
+        "area_mm2": 0.0,
+        "mask": [],
+        "others": {},
+    }
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
