@@ -12,7 +12,7 @@ def main() -> None:
     from lvseg.params import load
 
     params = load()
-    check_tracked(Path(params.data.raw))
+    check_tracked(params.data.raw)
     outs = Outs(shards=Path("data/shards"), index=Path("data/index.csv"), quality=Path("data/quality"))
     print(extract(params.data, params.quality, params.extract.workers, "tasks.extract", outs))
 

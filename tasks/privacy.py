@@ -13,7 +13,6 @@ def main(
     ] = None,
 ) -> None:
     """Look for the patients' data in all that is logged, registered and reported; fail where some is found."""
-    from pathlib import Path
 
     from lvseg.core.errors import UserError
     from lvseg.params import load
@@ -26,12 +25,13 @@ def main(
     from tracking.server.contents import days_of, local_paths, shown_in
 
     params = load()
-    raw = Path(params.data.raw)
-    if not raw.exists():
-        raise UserError(
-            f"data.raw: {raw} is not on this disk: run `dvc pull`, for what it holds is looked for"
-        )
-    raw_values = read_values(raw)
+    for folder in params.data.places:
+        if not folder.exists():
+            raise UserError(
+                f"data.raw: {folder} is not on this disk: run `dvc pull`, for what it holds is looked for"
+            )
+    raw_values = read_values(*params.data.places)
+    raw = " and ".join(map(str, params.data.places))
     if not raw_values.files:
         raise UserError(f"data.raw: {raw} holds neither DICOM files nor tables: there is nothing to look for")
     print(f"read {raw_values.files:,} files of {raw}, {raw_values.unread:,} cannot be read", flush=True)

@@ -19,7 +19,7 @@ from tracking.provenance.dvc_command import private_site_cache
 
 def main() -> None:
     """Run what changed, from raw data to the comparison of the models, and print the table."""
-    check_tracked(Path(load().data.raw))
+    check_tracked(load().data.raw)
     if _repro() != 0:
         raise UserError("the pipeline stopped, see above; `make repro` goes on from there")
     print(summary(Path("reports"), Path("training")))

@@ -17,7 +17,10 @@ def main() -> None:
     parts = split(patients, params.split)
     write_split(Path("data/split.csv"), patients, parts)
     counts = Counter(parts.values())
-    print(", ".join(f"{part} {counts[part]} patients" for part in ("train", "validation", "test")))
+    said = [f"{part} {counts[part]} patients" for part in ("train", "validation", "test")]
+    if left := len(patients) - len(parts):
+        said.append(f"in no part {left} patients")
+    print(", ".join(said))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 COMMANDS = {
     "compare",
+    "erase",
     "lineage",
     "log",
     "predict",

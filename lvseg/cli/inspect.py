@@ -30,7 +30,7 @@ def main(
 
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold anything
-    found = inspect(paths, first_pixel, workers)
+    found = inspect(paths, first_pixel, workers, {})
     if json:
         print(dumps(found, indent=2))
     else:

@@ -10,6 +10,7 @@ from lvseg.data import shards
 from lvseg.data.examples import Example
 from lvseg.imaging.outline import area
 from lvseg.imaging.spacing import Spacing
+from lvseg.imaging.structures import Structure
 
 
 @dataclass(frozen=True)
@@ -27,25 +28,26 @@ class FrameImage:
 
 @dataclass(frozen=True)
 class DrawnFrame(FrameImage):
-    """A contoured frame and what an expert drew on it.
+    """A frame with a label map: what an expert drew on it.
 
     Attributes:
-        endo: (H, W) uint8, 1 inside the endocardium.
-        contour: (n, 2) float64, the endocardium: x (column) and y (row) in pixels.
+        labels: (H, W) uint8, the numbers of `Structure`.
+        known: (3,) bool, the structures that were drawn here, or are stated to be absent.
+        contour: (n, 2) float64, the endocardium: x (column) and y (row) in pixels; without points where there is none.
         epi_contour: (m, 2) float64, the epicardium, or None where it was not drawn.
         slice_distance_mm: from slice to slice, thickness and gap together; NaN where the source does not say.
     """
 
-    endo: np.ndarray
+    labels: np.ndarray
+    known: np.ndarray
     contour: np.ndarray
     epi_contour: np.ndarray | None
     slice_distance_mm: float
 
-
-def load_image(example: Example) -> FrameImage:
-    """Read the image of one example, contoured or not."""
-    shard = shards.read(example.shard)
-    return FrameImage(np.asarray(shard.pixels[example.frame]), shard.spacing)
+    @property
+    def endo(self) -> np.ndarray:
+        """(H, W) uint8, 1 inside the endocardium."""
+        return np.asarray(self.labels == Structure.CAVITY, np.uint8)
 
 
 def load(example: Example) -> DrawnFrame:
@@ -53,13 +55,16 @@ def load(example: Example) -> DrawnFrame:
     shard = shards.read(example.shard)
     epi = _contour(shard, example.frame, "ocontour")
     endo = _contour(shard, example.frame, "icontour")
+    if endo is None and not example.cavity:
+        endo = np.zeros((0, 2))
     if endo is None:
         raise UserError(
             f"{example.shard}, frame {example.frame}: a mask without contour: run `dvc repro extract`"
         )
     return DrawnFrame(
         image=np.asarray(shard.pixels[example.frame]),
-        endo=np.asarray(shard.endo[example.mask]),
+        labels=np.asarray(shard.labels[example.mask]),
+        known=shard.known[example.mask],
         contour=endo,
         epi_contour=epi,
         spacing_mm=shard.spacing,

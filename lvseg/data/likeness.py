@@ -20,6 +20,7 @@ from scipy import ndimage
 from lvseg.data import shards
 from lvseg.imaging.boxes import Box
 from lvseg.imaging.spacing import Spacing
+from lvseg.imaging.structures import Structure
 from lvseg.imaging.types import Floats, Mask, Pixels
 
 FEATURES = ("finest", "fine", "middling", "coarse", "grey", "contrast", "evenness", "sharpness", "change")
@@ -153,15 +154,17 @@ def features_of(pairs: Iterable[Pair]) -> tuple[float, ...]:
 def of_shard(path: Path) -> tuple[float, ...]:
     """Return the features of one patient of the training data, by the expert's contours."""
     shard = shards.read(path)
-    at = {(int(shard.slice[frame]), str(cycle)): (int(frame), mask) for frame, mask, cycle in zip(
-        shard.mask_frame, shard.endo, shard.cycle, strict=True
-    )}  # fmt: skip
+    at = {
+        (int(shard.slice[frame]), str(cycle)): (int(frame), index)
+        for index, (frame, cycle) in enumerate(zip(shard.label_frame, shard.cycle, strict=True))
+    }
     pairs = []
-    for (slice_, cycle), (frame, mask) in at.items():
+    for (slice_, cycle), (frame, index) in at.items():
         if cycle == "ED":
             other = at.get((slice_, "ES"))
             es = None if other is None else np.asarray(shard.pixels[other[0]])
-            pairs.append(Pair(np.asarray(shard.pixels[frame]), es, np.asarray(mask), shard.spacing))
+            mask = shard.mask(index, Structure.CAVITY)
+            pairs.append(Pair(np.asarray(shard.pixels[frame]), es, mask, shard.spacing))
     return features_of(pairs)
 
 

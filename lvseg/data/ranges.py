@@ -15,6 +15,7 @@ import numpy as np
 
 from lvseg.data import shards
 from lvseg.data.drawn_frames import slice_distance
+from lvseg.imaging.structures import Structure
 from lvseg.metrics.volumes import volumes
 
 # Of the range to either side, and of the nearest value: a few patients do not show the whole range.
@@ -108,12 +109,13 @@ def _of_patient(path: Path) -> dict[str, float]:
     """Return the values of one shard that are compared, by the names of `WORDS`; volumes from the expert's contours."""
     shard = shards.read(path)
     distance = slice_distance(shard)
-    values = brightness(shard.pixels[shard.mask_frame]) if len(shard.mask_frame) else {}
+    values = brightness(shard.pixels[shard.label_frame]) if len(shard.label_frame) else {}
     rows, columns = shard.pixels.shape[1:]
     spacing = (float(shard.spacing_mm[0]), float(shard.spacing_mm[1]))
     areas: dict[str, dict[int, float]] = {"ED": {}, "ES": {}, "": {}}
-    for frame, mask, cycle in zip(shard.mask_frame, shard.endo, shard.cycle, strict=True):
-        areas[str(cycle)][int(shard.slice[frame])] = float(mask.sum()) * spacing[0] * spacing[1]
+    for index, (frame, cycle) in enumerate(zip(shard.label_frame, shard.cycle, strict=True)):
+        cavity = shard.mask(index, Structure.CAVITY)
+        areas[str(cycle)][int(shard.slice[frame])] = float(cavity.sum()) * spacing[0] * spacing[1]
     drawn = volumes(areas["ED"], areas["ES"], distance)
     return (
         values

@@ -2,6 +2,7 @@
 
 import difflib
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,30 @@ import yaml
 from lvseg.core.errors import UserError
 
 
-def check_tracked(raw: Path, root: Path = Path()) -> None:
-    """Refuse a `data.raw` that is neither an out of a stage nor added with `dvc add`, or is not on disk.
+def check_tracked(raw: str | Sequence[str], root: Path = Path()) -> None:
+    """Refuse a place of `data.raw` that is neither an out of a stage nor added with `dvc add`, or is not on disk.
+
+    DVC takes no list for a dep: each place of one must be a dep of the stage `extract`.
 
     Args:
         raw: `data.raw` of params.yaml.
         root: the root of the repository, where dvc.yaml lies.
 
     Raises:
-        UserError: the message holds the command that mends it.
+        UserError: the message holds the command or the lines that mend it.
     """
+    for place in [raw] if isinstance(raw, str) else raw:
+        _check_one(Path(place), root)
+    found = [dep for dep in _stages(root)["extract"].get("deps", []) if dep.startswith("${data.raw")]
+    wanted = ["${data.raw}"] if isinstance(raw, str) else [f"${{data.raw[{n}]}}" for n in range(len(raw))]
+    if found != wanted:
+        raise UserError(
+            f"data.raw in params.yaml and dvc.yaml differ: below `deps` of the stage `extract`, write "
+            f"{' and '.join(f'`- {dep}`' for dep in wanted)} for {' and '.join(f'`- {dep}`' for dep in found)}"
+        )
+
+
+def _check_one(raw: Path, root: Path) -> None:
     if raw.is_absolute() or ".." in raw.parts:
         raise UserError(
             f"data.raw: {raw} must be a path inside the repository: copy the data to data/, "
@@ -47,9 +62,13 @@ def _dvc_file(path: Path) -> Path:
 
 def _outs_of_stages(root: Path) -> set[Path]:
     """Return the outs of all stages in dvc.yaml; those with `${...}` are not resolved."""
-    stages: dict[str, Any] = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    outs = (out for stage in stages.values() for out in stage.get("outs", []))
+    outs = (out for stage in _stages(root).values() for out in stage.get("outs", []))
     return {Path(next(iter(out)) if isinstance(out, dict) else out) for out in outs}
+
+
+def _stages(root: Path) -> dict[str, Any]:
+    stages: dict[str, Any] = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    return stages
 
 
 def _nearest(raw: Path, root: Path) -> str:

@@ -15,14 +15,16 @@ import numpy as np
 from lvseg.core.errors import UserError
 from lvseg.core.files import atomic_path
 from lvseg.imaging.spacing import Spacing
+from lvseg.imaging.structures import Structure
 
 SYNTHETIC = "synthetic"  # source of a phantom's pixels
+_MAPPED = ("pixels", "labels")
 _LOCAL_HEADER = struct.Struct("<26xHH")  # ..., length of the name, length of the extra field
 
 
 @dataclass(frozen=True)
 class Shard:
-    """All of one patient's short-axis cine. N frames of H x W, C contours of P points in all, M masks.
+    """All of one patient's short-axis cine. N frames of H x W, C contours of P points in all, M label maps.
 
     Attributes:
         pixels: (N, H, W), original type, sorted by (slice, phase).
@@ -38,14 +40,16 @@ class Shard:
         contour_frame: (C,) int32, index of the frame.
         contour_kind: (C,) str, icontour (endocardium), ocontour (epicardium), p1, p2, p3 (papillary).
         contour_flags: (C,) str, quality flags joined by commas.
-        mask_frame: (M,) int32, index of the frame of each mask; M frames have an endocardial contour.
-        endo: (M, H, W) uint8, 1 inside the endocardium.
-        epi: (M, H, W) uint8, 1 inside the epicardium; all 0 where it was not drawn.
-        has_epi: (M,) bool, whether the epicardium was drawn.
+        label_frame: (M,) int32, index of the frame of each label map; M frames were drawn on.
+        labels: (M, H, W) uint8, the numbers of `lvseg.imaging.structures.Structure`, 0 elsewhere.
+        known: (M, 3) bool, whether each structure was drawn on the frame, or is stated to be absent; of others its 0
+            says nothing.
         cycle: (M,) str, ED, ES or empty.
         patient: () str, the pseudonym.
         group: () str, HF-I, HF-NI, HYP, N or empty.
         official_part: () str, training, validation, online or empty.
+        vendor: () str, of the scanner, or empty.
+        collection: () str, the place of `data.raw` that the patient comes from.
         source: () str, what the pixels are: `SYNTHETIC`, an 8-bit export, or original pixels.
         convention: () str, how the source's contour coordinates were read.
     """
@@ -63,14 +67,15 @@ class Shard:
     contour_frame: np.ndarray
     contour_kind: np.ndarray
     contour_flags: np.ndarray
-    mask_frame: np.ndarray
-    endo: np.ndarray
-    epi: np.ndarray
-    has_epi: np.ndarray
+    label_frame: np.ndarray
+    labels: np.ndarray
+    known: np.ndarray
     cycle: np.ndarray
     patient: np.ndarray
     group: np.ndarray
     official_part: np.ndarray
+    vendor: np.ndarray
+    collection: np.ndarray
     source: np.ndarray
     convention: np.ndarray
 
@@ -83,6 +88,10 @@ class Shard:
     def spacing(self) -> Spacing:
         """Of the pixels; NaN where the source does not say."""
         return Spacing(float(self.spacing_mm[0]), float(self.spacing_mm[1]))
+
+    def mask(self, index: int, structure: Structure) -> np.ndarray:
+        """Return where one label map has a structure, (H, W) uint8 of 0 and 1."""
+        return np.asarray(self.labels[index] == structure, np.uint8)
 
     def contour(self, index: int) -> np.ndarray:
         """Return the (n, 2) points of one contour."""
@@ -97,15 +106,15 @@ def write(path: Path, shard: Shard) -> None:
 
 
 def read(path: Path) -> Shard:
-    """Read a shard; the pixels and masks are memory-mapped, not loaded.
+    """Read a shard; the pixels and label maps are memory-mapped, not loaded.
 
     Raises:
         UserError: the file is missing, damaged, or not a shard.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            small = {name: archive[name] for name in archive.files if name not in ("pixels", "endo", "epi")}
-        large = {name: _map(path, name) for name in ("pixels", "endo", "epi")}
+            small = {name: archive[name] for name in archive.files if name not in _MAPPED}
+        large = {name: _map(path, name) for name in _MAPPED}
         return Shard(**small, **large)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is not a readable shard ({error}): run `dvc repro extract`") from None

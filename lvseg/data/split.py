@@ -21,6 +21,7 @@ class Patient:
     name: str
     group: str
     official_part: str
+    collection: str = ""
 
 
 def read_patients(index: Path) -> list[Patient]:
@@ -32,7 +33,7 @@ def read_patients(index: Path) -> list[Patient]:
     try:
         with index.open(newline="", encoding="utf-8") as file:
             found = {
-                Patient(row["patient"], row["group"], row["official_part"])
+                Patient(row["patient"], row["group"], row["official_part"], row["collection"])
                 for row in csv.DictReader(file)
                 if row["endo"] == "1"
             }
@@ -47,33 +48,25 @@ def read_patients(index: Path) -> list[Patient]:
 
 
 def split(patients: Sequence[Patient], params: SplitParams) -> dict[str, str]:
-    """Return the part of each patient by name.
+    """Return the part of each patient by name; whom no part takes is missing.
 
-    `official` follows the published results on the challenge's patients: those of validation and online test,
-    those of training are cut into train and validation here. With folds, fold number `fold` of the training
-    patients is the validation part. `random` is stratified by group; with folds, fold number `fold` of all
-    patients is the test part. `auto` is official if all ids are the challenge's and both sides are there.
+    `official` follows the published results: patients of testing, online and validation are the test, those of
+    training are cut into train and validation here. Where a data set has both a validation and a testing part, the
+    former is the validation. With folds, fold number `fold` of the training patients is the validation part.
+    `random` is stratified by group and source; with folds, fold number `fold` of all patients is the test part.
+    `auto` is official if all patients have an official part and both sides are there. `by_source` tests on all
+    patients of some sources, and cuts those of others into train and validation as `official` does.
 
     Raises:
-        UserError: a part would stay empty.
+        UserError: a part would stay empty, or a source is unknown.
     """
     named = {patient.official_part for patient in patients}
-    both_sides = "training" in named and bool(named & {"validation", "online"})
-    official = params.method == "official" or (params.method == "auto" and "" not in named and both_sides)
+    both_sides = "training" in named and len(named) > 1
     rng = random.Random(params.seed)
-    if official:
-        strangers = [patient.name for patient in patients if not patient.official_part]
-        if strangers:
-            raise UserError(
-                f"split.method: official, but {strangers[0]} is no patient of the challenge: use random"
-            )
-        learning = [patient for patient in patients if patient.official_part == "training"]
-        test = [patient for patient in patients if patient.official_part != "training"]
-        held = (
-            _fold(learning, params, rng)
-            if params.folds
-            else _share(learning, params.validation_fraction, rng)
-        )
+    if params.method == "by_source":
+        learning, held, test = _by_source(patients, params, rng)
+    elif params.method == "official" or (params.method == "auto" and "" not in named and both_sides):
+        learning, held, test = _official(patients, params, rng)
     else:
         test = _fold(patients, params, rng) if params.folds else _share(patients, params.test_fraction, rng)
         learning = [patient for patient in patients if patient not in test]
@@ -89,15 +82,54 @@ def split(patients: Sequence[Patient], params: SplitParams) -> dict[str, str]:
     return dict(sorted(parts.items()))
 
 
+_Parts = tuple[list[Patient], list[Patient], list[Patient]]  # to learn from, validation, test
+
+
+def _official(patients: Sequence[Patient], params: SplitParams, rng: random.Random) -> _Parts:
+    """Return the parts that the data sets have themselves."""
+    strangers = [patient.name for patient in patients if not patient.official_part]
+    if strangers:
+        raise UserError(f"split.method: official, but {strangers[0]} has no official part: use random")
+    tested = {patient.collection for patient in patients if patient.official_part == "testing"}
+    own = [p for p in patients if p.official_part == "validation" and p.collection in tested]
+    learning = [patient for patient in patients if patient.official_part == "training"]
+    test = [patient for patient in patients if patient not in learning and patient not in own]
+    validated = {patient.collection for patient in own}
+    cut = [patient for patient in learning if patient.collection not in validated]
+    return learning, own + (_held(cut, params, rng) if cut else []), test
+
+
+def _by_source(patients: Sequence[Patient], params: SplitParams, rng: random.Random) -> _Parts:
+    """Return the parts by the places that patients come from."""
+    known = sorted({patient.collection for patient in patients})
+    for key in ("train_on", "test_on"):
+        for name in getattr(params, key):
+            if name not in known:
+                raise UserError(f"split.{key}: no patient comes from {name}; there are {', '.join(known)}")
+    learning = [patient for patient in patients if patient.collection in params.train_on]
+    test = [patient for patient in patients if patient.collection in params.test_on]
+    return learning, _held(learning, params, rng), test
+
+
+def _held(learning: Sequence[Patient], params: SplitParams, rng: random.Random) -> list[Patient]:
+    """Return the validation part of patients to learn from."""
+    if params.folds:
+        return _fold(learning, params, rng)
+    return _share(learning, params.validation_fraction, rng)
+
+
 def _by_group(patients: Sequence[Patient], rng: random.Random) -> list[Patient]:
-    """Return the patients group after group, shuffled within each: even steps through them are stratified."""
+    """Return the patients source after source and group after group, shuffled within each.
+
+    Even steps through them are stratified.
+    """
     order = sorted(patients, key=lambda patient: patient.name)
     rng.shuffle(order)
-    return sorted(order, key=lambda patient: patient.group)
+    return sorted(order, key=lambda patient: (patient.collection, patient.group))
 
 
 def _share(patients: Sequence[Patient], fraction: float, rng: random.Random) -> list[Patient]:
-    """Return about `fraction` of the patients, at least one, stratified by group."""
+    """Return about `fraction` of the patients, at least one, stratified by source and group."""
     order = _by_group(patients, rng)
     count = max(round(fraction * len(order)), 1)
     start = rng.random()

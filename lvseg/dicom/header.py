@@ -23,7 +23,7 @@ _KEYWORDS = [
     "BitsStored", "HighBit", "PixelRepresentation", "SliceLocation", "FrameOfReferenceUID", "ModalityLUTSequence",
     "StudyInstanceUID", "Modality", "ProtocolName", "RescaleSlope",
     "RescaleIntercept", "NominalInterval", "AcquisitionNumber", "AcquisitionTime", "InversionTime",
-    "Manufacturer", "ManufacturerModelName",
+    "Manufacturer", "ManufacturerModelName", "TemporalPositionIdentifier", "ContentTime",
 ]  # fmt: skip
 _TAGS = {keyword: Tag(keyword) for keyword in _KEYWORDS}
 PHANTOM = "LVSEG", "PHANTOM"  # manufacturer and model that the stage `phantom` writes
@@ -136,7 +136,10 @@ def _image(item: Item, header: Dataset, found: Found) -> Image:
     if dtype:
         check_length(found.length, (1, rows, columns), np.dtype(dtype).itemsize)
     number, series = _number(header, "InstanceNumber"), _number(header, "SeriesNumber")
-    acquisition = _number(header, "AcquisitionNumber")
+    acquisition, temporal = (
+        _number(header, "AcquisitionNumber"),
+        _number(header, "TemporalPositionIdentifier"),
+    )
     return Image(
         item=item,
         rows=rows,
@@ -171,6 +174,8 @@ def _image(item: Item, header: Dataset, found: Found) -> Image:
         inversion_time=_number(header, "InversionTime"),
         acquisition=None if acquisition is None else int(acquisition),
         acquired=_text(header, "AcquisitionTime"),
+        temporal=None if temporal is None else int(temporal),
+        created=_text(header, "ContentTime"),
         synthetic=(_text(header, "Manufacturer"), _text(header, "ManufacturerModelName")) == PHANTOM,
     )
 

@@ -124,6 +124,7 @@ def _own(whole: Dataset, shared: Dataset, group: Dataset) -> dict[str, Any]:
         "inversion_time": _number(part("MRModifierSequence"), "InversionTimes"),
         "acquisition": acquisition,
         "acquired": str(content.get("FrameAcquisitionDateTime", "") or ""),
+        "temporal": _whole_number(content, "TemporalPositionIndex"),
     }
 
 

@@ -1,6 +1,6 @@
 """A study as a shard, and as rows of the index."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -8,23 +8,24 @@ import numpy as np
 from lvseg.data.shards import SYNTHETIC, Shard
 from lvseg.data.sunnybrook import official_part
 from lvseg.imaging.raster import rasterise
+from lvseg.imaging.structures import STRUCTURES, Structure
+from lvseg.imaging.types import Mask
 from lvseg.labels.study import Study
-from lvseg.labels.sunnybrook_text import ENDO, EPI, KINDS, convention
+from lvseg.labels.sunnybrook_text import ENDO, EPI, KINDS
 
 COLUMNS = (
     "patient", "group", "official_part", "shard", "frame", "slice", "phase", "cycle", "image_number", "rows",
     "columns", "spacing_row_mm", "spacing_column_mm", "thickness_mm", "gap_mm", "dtype", "endo", "epi", "flags",
-    "source",
+    "source", "rv", "vendor", "collection",
 )  # fmt: skip
 
 
-def to_shard(study: Study, name: str, first_pixel: int) -> Shard:
+def to_shard(study: Study, name: str) -> Shard:
     """Return the shard of a study that has frames and all their pixels.
 
     Args:
         study: read with all pixels.
         name: the pseudonym under which the patient is stored.
-        first_pixel: coordinate of the centre of the first pixel in the contour files.
     """
     first = study.frames[0].image
     size = (first.rows, first.columns)
@@ -33,8 +34,8 @@ def to_shard(study: Study, name: str, first_pixel: int) -> Shard:
         (key for key in study.points if key[0] in place), key=lambda key: (place[key[0]], KINDS.index(key[1]))
     )
     lines = [study.points[key] for key in drawn]
-    joined = study.joined
-    outer = [study.points.get((frame.number, EPI)) for frame in joined]
+    labelled = study.labelled
+    known = [[structure in study.known(frame.number) for structure in STRUCTURES] for frame in labelled]
     spacing = first.spacing or (np.nan, np.nan)
     thickness = np.nan if first.thickness is None else first.thickness
     return Shard(
@@ -51,32 +52,39 @@ def to_shard(study: Study, name: str, first_pixel: int) -> Shard:
         contour_frame=_whole(place[number] for number, _ in drawn),
         contour_kind=np.array([kind for _, kind in drawn], dtype="U8"),
         contour_flags=np.array([",".join(_flags(study, number)) for number, _ in drawn], dtype=str),
-        mask_frame=_whole(place[frame.number] for frame in joined),
-        endo=_masks([study.points[frame.number, ENDO] for frame in joined], size),
-        epi=_masks(outer, size),
-        has_epi=np.array([line is not None for line in outer], bool),
-        cycle=np.array([study.cycle.get(frame.phase, "") for frame in joined], dtype="U2"),
+        label_frame=_whole(place[frame.number] for frame in labelled),
+        labels=np.array([_label_map(study, frame.number, size) for frame in labelled], np.uint8).reshape(
+            -1, *size
+        ),
+        known=np.array(known, bool).reshape(-1, len(STRUCTURES)),
+        cycle=np.array([study.cycle.get(frame.phase, "") for frame in labelled], dtype="U2"),
         patient=np.array(name),
         group=np.array(study.group),
-        official_part=np.array(official_part(study.id)),
+        official_part=np.array(study.official_part or official_part(study.id)),
+        vendor=np.array(study.vendor),
+        collection=np.array(study.collection),
         source=np.array(_source(study)),
-        convention=np.array(convention(first_pixel)),
+        convention=np.array(study.convention),
     )
 
 
 def index_rows(shard: Shard) -> list[dict[str, Any]]:
     """Return one row of the index, with the keys `COLUMNS`, for each frame of a shard."""
     flags: dict[int, str] = dict(zip(shard.contour_frame.tolist(), shard.contour_flags.tolist(), strict=True))
-    masks = {frame: mask for mask, frame in enumerate(shard.mask_frame.tolist())}
+    lines = set(zip(shard.contour_frame.tolist(), shard.contour_kind.tolist(), strict=True))
+    maps = {frame: index for index, frame in enumerate(shard.label_frame.tolist())}
     rows = []
     for frame in range(len(shard.pixels)):
-        mask = masks.get(frame)
+        index = maps.get(frame)
         values = (
             str(shard.patient), str(shard.group), str(shard.official_part), f"{shard.patient}.npz", frame,
-            int(shard.slice[frame]), int(shard.phase[frame]), "" if mask is None else str(shard.cycle[mask]),
+            int(shard.slice[frame]), int(shard.phase[frame]), "" if index is None else str(shard.cycle[index]),
             int(shard.image_number[frame]), *shard.pixels.shape[1:], *map(float, shard.spacing_mm),
-            float(shard.thickness_mm), float(shard.gap_mm), shard.pixels.dtype.name, int(mask is not None),
-            int(mask is not None and shard.has_epi[mask]), flags.get(frame, ""), str(shard.source),
+            float(shard.thickness_mm), float(shard.gap_mm), shard.pixels.dtype.name,
+            int(index is not None and (frame, ENDO) in lines), int(index is not None and (frame, EPI) in lines),
+            flags.get(frame, ""), str(shard.source),
+            int(index is not None and bool(shard.mask(index, Structure.RIGHT_VENTRICLE).any())),
+            str(shard.vendor), str(shard.collection),
         )  # fmt: skip
         rows.append(dict(zip(COLUMNS, values, strict=True)))
     return rows
@@ -97,10 +105,12 @@ def _flags(study: Study, number: int) -> list[str]:
     return sorted(name for name, found in study.flags.items() if number in found)
 
 
-def _masks(lines: Sequence[np.ndarray | None], size: tuple[int, int]) -> np.ndarray:
-    """Return (M, rows, columns) uint8, all zero where there is no line."""
-    masks = np.zeros((len(lines), *size), np.uint8)
-    for mask, line in zip(masks, lines, strict=True):
-        if line is not None:
-            mask[:] = rasterise(line, size)
-    return masks
+def _label_map(study: Study, number: int, size: tuple[int, int]) -> Mask:
+    """Return the label map of a frame: its own, or the cavity within the endocardium and the wall around it."""
+    if study.maps:
+        return study.maps[number].labels
+    labels = np.zeros(size, np.uint8)
+    if (number, EPI) in study.points:
+        labels[rasterise(study.points[number, EPI], size) > 0] = Structure.MYOCARDIUM
+    labels[rasterise(study.points[number, ENDO], size) > 0] = Structure.CAVITY
+    return labels

@@ -15,9 +15,9 @@ from lvseg.data import shards
 from lvseg.data.pseudonyms import pseudonym
 from lvseg.extraction.assemble import index_rows, to_shard
 from lvseg.extraction.montage import draw_montage
-from lvseg.labels.layouts import PatientFiles
-from lvseg.labels.patient import read_study
+from lvseg.labels.find import Candidate
 from lvseg.labels.patient_summary import summarise
+from lvseg.labels.sources.structures import Table
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Job:
     """What one process needs to know to extract one patient.
 
     Attributes:
-        files: every copy of the patient's images and contours.
+        patient: whom, and which files are his.
+        table: the user's own words for labels.
         first_pixel: coordinate of the centre of the first pixel in the contour files.
         ids_public: whether the id may be stored as it is.
         cache: folder of patients extracted before, by `key`.
@@ -34,7 +35,8 @@ class Job:
         pictures: folder for the picture.
     """
 
-    files: PatientFiles
+    patient: Candidate
+    table: Table
     first_pixel: int
     ids_public: bool
     cache: Path
@@ -45,12 +47,14 @@ class Job:
     @property
     def name(self) -> str:
         """The pseudonym under which the patient is stored."""
-        return pseudonym(self.files.id, self.ids_public)
+        return pseudonym(self.patient.id, self.ids_public)
 
     @property
     def key(self) -> str:
         """A hash that changes when any of the patient's files, how they are read, the code or the pseudonym does."""
-        return sha256_text(canonical_json([self.name, self.code, self.first_pixel, asdict(self.files)]))
+        return sha256_text(
+            canonical_json([self.name, self.code, self.first_pixel, repr(self.table), repr(self.patient)])
+        )
 
 
 def extract_patient(job: Job) -> dict[str, Any]:
@@ -77,14 +81,14 @@ def extract_patient(job: Job) -> dict[str, Any]:
 
 def _extract(job: Job, folder: Path) -> None:
     folder.mkdir()
-    study = read_study(job.files, job.first_pixel, all_pixels=True)
+    study = job.patient.read(job.first_pixel, job.table, all_pixels=True)
     result = {
         "facts": summarise(study) | {"name": job.name},
         "rows": [],
         "set_aside": [asdict(entry) for entry in study.aside],
     }
     if study.frames:
-        shard = to_shard(study, job.name, job.first_pixel)
+        shard = to_shard(study, job.name)
         shards.write(folder / "shard.npz", shard)
         result["rows"] = index_rows(shard)
         draw_montage(study, folder / "montage.jpg")

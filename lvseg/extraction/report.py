@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from lvseg.data.pseudonyms import pseudonym
 
-_PRIVATE = ("id", "source", "series", "other_series", "why", "duplicates")
+_PRIVATE = ("id", "source", "series", "other_series", "why", "duplicates", "notes", "unmapped")
 
 
 def write_report(

@@ -18,8 +18,9 @@ from lvseg.core.places import state_home
 from lvseg.extraction.assemble import COLUMNS
 from lvseg.extraction.patient import Job, extract_patient
 from lvseg.extraction.report import write_report
-from lvseg.labels.layouts import find_patients
+from lvseg.labels.find import find_all
 from lvseg.labels.patient_summary import divided, summary_line
+from lvseg.labels.sources.structures import table_of
 
 if TYPE_CHECKING:  # they validate: a new limit of a parameter extracts nothing anew
     from lvseg.data.params import DataParams
@@ -58,10 +59,12 @@ def extract(data: "DataParams", flags: "QualityParams", workers: int, module: st
     Raises:
         UserError: there is no usable patient.
     """
-    raw = Path(data.raw)
-    if not raw.exists():
-        raise UserError(f"data.raw: {raw} does not exist (docs/data.md says how to add data)")
-    files, aside = find_patients([raw])
+    raw = " ".join(map(str, data.places))
+    for place in data.places:
+        if not place.exists():
+            raise UserError(f"data.raw: {place} does not exist (docs/data.md says how to add data)")
+    table = table_of(data.labels)
+    found, aside = find_all(data.places, table)
     cache = state_home() / "shards"
     code = code_hash(module)
     with atomic_path(outs.shards) as shard_folder, atomic_path(outs.quality) as report_folder:
@@ -69,13 +72,13 @@ def extract(data: "DataParams", flags: "QualityParams", workers: int, module: st
         shard_folder.mkdir()
         pictures.mkdir(parents=True)
         jobs = [
-            Job(patient, data.first_pixel, data.ids_public, cache, code, shard_folder, pictures)
-            for patient in files
+            Job(patient, table, data.first_pixel, data.ids_public, cache, code, shard_folder, pictures)
+            for patient in found
         ]
         done: dict[int, dict[str, Any]] = {}
         for position, result in each(extract_patient, jobs, workers, "extract"):
             if result is None:
-                aside.append(SetAside(files[position].id, "its files crash a decoder: patient left out"))
+                aside.append(SetAside(found[position].id, "its files crash a decoder: patient left out"))
             else:
                 done[position] = result
         results = [done[position] for position in sorted(done)]

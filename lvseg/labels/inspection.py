@@ -6,32 +6,31 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lvseg.core.archives import SetAside, walk
+from lvseg.core.archives import SetAside
 from lvseg.core.parallel import each
-from lvseg.labels.layouts import PatientFiles, find_patients
-from lvseg.labels.patient import read_study
+from lvseg.labels.find import Candidate, find_all
 from lvseg.labels.patient_summary import divided, summarise, summary_line
-from lvseg.labels.sources.nifti_layouts import NiftiPatient, find_nifti
-from lvseg.labels.sources.nifti_summary import nifti_facts
-from lvseg.labels.sunnybrook_text import EPI
+from lvseg.labels.sources.structures import Table
 
 
-def inspect(paths: Sequence[Path], first_pixel: int, workers: int) -> dict[str, Any]:
+def inspect(paths: Sequence[Path], first_pixel: int, workers: int, table: Table) -> dict[str, Any]:
     """Return facts of all patients of folders and archives.
+
+    Args:
+        paths: folders and archives.
+        first_pixel: coordinate of the centre of the first pixel in contour files.
+        workers: patients that are read at the same time.
+        table: the user's own words for labels.
 
     Returns:
         `patients` (see `summarise`), `set_aside` (file and reason), `known` (the same of files that are no input, and
         need not be), and a `summary` in one line.
     """
-    found, aside = find_patients(paths)
-    nifti = find_nifti(walk(paths)[0], {})
-    used = {item.label for item in nifti.used}
-    aside = [entry for entry in aside if entry.file not in used] + nifti.aside
-    files: list[PatientFiles | NiftiPatient] = [*found, *nifti.patients]
+    found, aside = find_all(paths, table)
     patients: list[dict[str, Any]] = []
-    for position, result in each(partial(_facts, first_pixel), files, workers, "inspect"):
+    for position, result in each(partial(_facts, first_pixel, table), found, workers, "inspect"):
         if result is None:
-            aside.append(SetAside(files[position].id, "its files crash a decoder: patient left out"))
+            aside.append(SetAside(found[position].id, "its files crash a decoder: patient left out"))
         else:
             patients.append(result[0])
             aside += result[1]
@@ -46,12 +45,6 @@ def inspect(paths: Sequence[Path], first_pixel: int, workers: int) -> dict[str, 
     }
 
 
-def _facts(first_pixel: int, files: PatientFiles | NiftiPatient) -> tuple[dict[str, Any], list[SetAside]]:
-    """Return the facts of a patient, and which structures are known on how many of his frames."""
-    if isinstance(files, NiftiPatient):
-        return nifti_facts(files)
-    study = read_study(files, first_pixel, all_pixels=False)
-    walls = sum((frame.number, EPI) in study.points for frame in study.joined)
-    known = {"cavity": len(study.joined), "myocardium": walls, "right_ventricle": 0}
-    phases = sorted({frame.phase for frame in study.joined})
-    return summarise(study) | {"structures": known, "phases_drawn": phases}, study.aside
+def _facts(first_pixel: int, table: Table, patient: Candidate) -> tuple[dict[str, Any], list[SetAside]]:
+    study = patient.read(first_pixel, table, all_pixels=False)
+    return summarise(study), study.aside

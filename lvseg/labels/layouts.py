@@ -73,6 +73,11 @@ def canonical(patient: str) -> str:
     return f"SC-{match[1].upper()}-{int(match[2]):02d}" if match else printable
 
 
+def of_sunnybrook(patient: str) -> bool:
+    """Return whether an id is one of the Sunnybrook data, which names one patient wherever it stands."""
+    return bool(_SUNNYBROOK.match(patient) or _ATLAS.match(patient))
+
+
 def group_of(patient: str) -> str:
     """Return the group that an id names (`SC-HF-NI-03`: HF-NI), or nothing."""
     parts = patient.upper().split("-")
@@ -95,7 +100,7 @@ def find_patients(paths: Iterable[Path]) -> tuple[list[PatientFiles], list[SetAs
         elif suffix == ".txt":
             texts.append(item)
         elif item.name.lower().endswith(_NIFTI):
-            aside.append(SetAside(item.label, "a NIfTI image: only DICOM files are read"))
+            aside.append(SetAside(item.label, "a NIfTI file of no layout that is known (docs/data.md)"))
         elif suffix in _ARCHIVES:
             aside.append(SetAside(item.label, "archive inside an archive, or not a zip: unpack it"))
         else:
@@ -195,4 +200,4 @@ def _images(
 
 
 def _is_id(folder: str, known: set[str]) -> bool:
-    return key_of(folder) in known or bool(_SUNNYBROOK.match(folder) or _ATLAS.match(folder))
+    return key_of(folder) in known or of_sunnybrook(folder)

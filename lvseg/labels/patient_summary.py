@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from lvseg.imaging.structures import Structure
 from lvseg.labels.layouts import TRUTH
 from lvseg.labels.study import Study
 from lvseg.labels.sunnybrook_text import ENDO
@@ -12,6 +13,7 @@ from lvseg.labels.sunnybrook_text import ENDO
 def summarise(study: Study) -> dict[str, Any]:
     """Return the facts of one study as JSON values; image numbers in ascending order."""
     kinds = Counter(kind for _, kind in study.points)
+    known = Counter(structure for frame in study.labelled for structure in study.known(frame.number))
     phases = {name: phase for phase, name in study.cycle.items()}
     spacing = study.frames[0].image.spacing if study.frames else None
     return {
@@ -36,6 +38,11 @@ def summarise(study: Study) -> dict[str, Any]:
             for name, found in sorted(study.flags.items())
         },
         "duplicates": study.duplicates,
+        "vendor": study.vendor,
+        "structures": {structure.key: known[structure] for structure in Structure},
+        "phases_drawn": sorted({frame.phase for frame in study.labelled}),
+        "unmapped": study.unmapped,
+        "notes": study.notes,
     }
 
 
@@ -55,10 +62,9 @@ def describe(facts: dict[str, Any]) -> str:
         ),
         ("cycle", f"ED phase {facts['ed_phase'] or '?'}, ES phase {facts['es_phase'] or '?'}"),
     ]
-    if facts["structures"]:
-        known = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in facts["structures"].items())
-        phases = ", ".join(map(str, facts["phases_drawn"])) or "none"
-        lines.append(("known", f"{known} frames; phases drawn: {phases}"))
+    known = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in facts["structures"].items())
+    drawn = ", ".join(map(str, facts["phases_drawn"])) or "none"
+    lines.append(("known", f"{known} frames; phases drawn: {drawn}"))
     if facts["other_series"]:
         others = ", ".join(f"{name} ({count})" for name, count in facts["other_series"].items())
         lines.append(("not chosen", others))
@@ -66,8 +72,8 @@ def describe(facts: dict[str, Any]) -> str:
         shown = ", ".join(map(str, numbers[:6])) + (", ..." if len(numbers) > 6 else "")
         lines.append((name, f"image {shown}: {facts['evidence'][name][str(numbers[0])]}"))
     lines += [("also in", place) for place in facts["duplicates"]]
-    lines += [("unmapped", f"label {label}: {count}") for label, count in facts.get("unmapped", {}).items()]
-    lines += [("note", note) for note in facts.get("notes", [])]
+    lines += [("unmapped", f"label {label}: {count}") for label, count in facts["unmapped"].items()]
+    lines += [("note", note) for note in facts["notes"]]
     head = f"{facts['id']}  {facts['group']}".rstrip()
     return "\n".join([head, *(f"  {name:<11} {text}" for name, text in lines)])
 

@@ -10,6 +10,8 @@ import shapely
 from lvseg.core.archives import SetAside
 from lvseg.dicom.stacks.arrangement import PlacedImage
 from lvseg.imaging import contour_quality
+from lvseg.imaging.structures import Structure
+from lvseg.labels.sources.label_map import LabelMap
 from lvseg.labels.sunnybrook_text import ENDO, EPI
 
 
@@ -35,6 +37,12 @@ class Study:
         flags: evidence by flag and image number.
         aside: files that were not used.
         duplicates: other copies of this patient, and why this one was kept.
+        maps: label maps by image number, where the source has such; empty where it has lines alone.
+        unmapped: how often a label was met (pixels, frames or contours) that is mapped to no structure.
+        vendor: of the scanner, where the source says it.
+        collection: the place of the raw data that the patient comes from.
+        official_part: of the data set's own division, where the source says it.
+        convention: how coordinates of lines were read, in words.
     """
 
     id: str
@@ -54,6 +62,12 @@ class Study:
     flags: dict[str, dict[int, str]] = field(default_factory=dict)
     aside: list[SetAside] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)
+    maps: dict[int, LabelMap] = field(default_factory=dict)
+    unmapped: dict[str, int] = field(default_factory=dict)
+    vendor: str = ""
+    collection: str = ""
+    official_part: str = ""
+    convention: str = ""
 
     @property
     def endo(self) -> dict[int, np.ndarray]:
@@ -64,6 +78,19 @@ class Study:
     def joined(self) -> list[PlacedImage]:
         """The frames that have an endocardial contour."""
         return [frame for frame in self.frames if (frame.number, ENDO) in self.points]
+
+    @property
+    def labelled(self) -> list[PlacedImage]:
+        """The frames of which it is known where a structure lies, or that it is absent."""
+        return [frame for frame in self.frames if frame.number in self.maps] if self.maps else self.joined
+
+    def known(self, number: int) -> frozenset[Structure]:
+        """Return the structures that are known on a frame."""
+        if self.maps:
+            return self.maps[number].known if number in self.maps else frozenset()
+        lines = {ENDO: Structure.CAVITY, EPI: Structure.MYOCARDIUM}
+        own = frozenset(structure for kind, structure in lines.items() if (number, kind) in self.points)
+        return own if Structure.CAVITY in own else frozenset()
 
     @property
     def synthetic(self) -> bool:

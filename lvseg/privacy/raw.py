@@ -18,6 +18,7 @@ from lvseg.core.archives import Item, UnreadableError, walk
 from lvseg.dicom import content
 from lvseg.dicom.bounds import bounded
 from lvseg.labels.layouts import find_patients
+from lvseg.labels.nifti.layouts import find_nifti
 from lvseg.privacy.values import Kind, Value
 
 _BY_VR = {
@@ -113,13 +114,13 @@ class RawValues:
                 self.add(kind, text, owner)
 
 
-def read_values(raw: Path) -> RawValues:
-    """Read what leads to a patient from a folder or an archive, file by file.
+def read_values(*places: Path) -> RawValues:
+    """Read what leads to a patient from folders and archives, file by file.
 
     Memory grows with the number of different values, not with that of bytes.
     """
     found = RawValues()
-    items, aside = walk([raw])
+    items, aside = walk(places)
     found.unread += len(aside)
     for item in items:
         suffix = PurePosixPath(item.name).suffix.lower()
@@ -130,10 +131,14 @@ def read_values(raw: Path) -> RawValues:
                 _add_file(found, item)
         except UnreadableError:
             found.unread += 1
-    for patient in find_patients([raw])[0]:
+    tops = [(place.with_suffix("") if place.suffix == ".zip" else place).parts for place in places]
+    for patient in find_patients(places)[0]:
         folders = (copy.folder for copy in (*patient.images, *patient.contours))
-        for name in {patient.id, *(folder[-1] for folder in folders if len(folder) > len(raw.parts))}:
+        for name in {patient.id, *(folder[-1] for folder in folders if folder not in tops)}:
             found.add(Kind.PATIENT_ID, name, patient.id)
+    for files in find_nifti(items, {}).patients:
+        found.files += len(files.images) + len(files.drawn)
+        found.add(Kind.PATIENT_ID, files.id, files.id)
     return found
 
 

@@ -1,6 +1,7 @@
 """Where a training comes from: commit, data and code, as facts of its record."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tracking.server import mlflow_internals
 
 def training_record(params: Params, summary: dict[str, Any]) -> Record:
     """Return the record of the training that `run.json` describes, or will describe when it has ended."""
-    inputs, fingerprint, raw = summary["inputs"], summary["fingerprint"], params.data.raw
+    inputs, fingerprint, raw = summary["inputs"], summary["fingerprint"], params.data.places
     return Record(
         experiment=params.tracking.experiment,
         model=summary["model"],
@@ -30,13 +31,13 @@ def training_record(params: Params, summary: dict[str, Any]) -> Record:
 
 
 def lineage_tags(
-    stage: str, model: str, fingerprint: str, inputs: dict[str, Any], raw: str
+    stage: str, model: str, fingerprint: str, inputs: dict[str, Any], raw: Sequence[Path]
 ) -> dict[str, str]:
     """Return the tags by which a run leads back to code and data.
 
     Args:
         inputs: what the fingerprint is a hash of, as `run.json` holds it.
-        raw: the folder of raw data, relative to the repository.
+        raw: the places of the raw data, relative to the repository.
     """
     git = git_state(ROOT)
     tags = {
@@ -57,24 +58,30 @@ def lineage_tags(
     return tags
 
 
-def dataset(raw: str, inputs: dict[str, Any]) -> dict[str, Any]:
+def dataset(raw: Sequence[Path], inputs: dict[str, Any]) -> dict[str, Any]:
     """Return name, digest and source of the data set behind a training, without opening it."""
-    source = {"path": SHARDS.as_posix(), "raw": _public(raw), **dvc_hashes(raw)}
+    source = {"path": SHARDS.as_posix(), "raw": ",".join(map(_public, raw)), **dvc_hashes(raw)}
     # MLflow takes digests of 36 characters at most; the tag lvseg.shards_hash holds the whole.
-    return {"name": Path(raw).name, "digest": inputs["shards"][:36], "source": source}
+    name = " + ".join(place.name for place in raw)
+    return {"name": name, "digest": inputs["shards"][:36], "source": source}
 
 
-def dvc_hashes(raw: str) -> dict[str, str]:
-    """Return DVC's hashes of `raw`, `shards` and `split`, as far as DVC has written them down."""
+def dvc_hashes(raw: Sequence[Path]) -> dict[str, str]:
+    """Return DVC's hashes of `raw`, `shards` and `split`, as far as DVC has written them down.
+
+    Those of several places of raw data stand in their order with commas between them; none where one is not known.
+    """
     known: dict[str, str] = {}
     # Outs alone: while a stage runs, what the lock says of its deps is that of the run before.
     for stage in (_yaml(Path("dvc.lock")).get("stages") or {}).values():
         _collect(stage.get("outs", []), known)
-    pointer = Path(f"{raw.rstrip('/')}.dvc")
-    for out in _yaml(pointer).get("outs", []):
-        _collect([{**out, "path": raw}], known)
-    wanted = {"raw": raw.rstrip("/"), "shards": SHARDS.as_posix(), "split": SPLIT.as_posix()}
-    return {name: known[path] for name, path in wanted.items() if path in known}
+    for place in raw:
+        for out in _yaml(place.with_name(f"{place.name}.dvc")).get("outs", []):
+            _collect([{**out, "path": place.as_posix()}], known)
+    wanted = {"shards": SHARDS.as_posix(), "split": SPLIT.as_posix()}
+    found = {name: known[path] for name, path in wanted.items() if path in known}
+    places = [known[place.as_posix()] for place in raw if place.as_posix() in known]
+    return {"raw": ",".join(places), **found} if len(places) == len(raw) else found
 
 
 def _collect(entries: list[dict[str, Any]], known: dict[str, str]) -> None:
@@ -90,6 +97,6 @@ def _yaml(path: Path) -> dict[str, Any]:
     return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
 
 
-def _public(raw: str) -> str:
+def _public(place: Path) -> str:
     """Return a path that tells nothing of this machine."""
-    return Path(raw).name if Path(raw).is_absolute() else raw
+    return place.name if place.is_absolute() else place.as_posix()

@@ -24,6 +24,10 @@ _FOLDER = "name the folder of a model: `--model models/unet`"
 _GET_ONE = f"`make repro` and `lvseg promote` make one; or {_FOLDER}"
 
 
+class NoSuchVersionError(UserError):
+    """The registry has no such version of the model."""
+
+
 @dataclass(frozen=True)
 class Fetched:
     """A registered model on this machine.
@@ -46,7 +50,8 @@ def fetched(wanted: str = CHAMPION) -> Fetched:
         wanted: number or alias.
 
     Raises:
-        UserError: the tracking store is out of reach, or has no such version.
+        NoSuchVersionError: there is no such version.
+        UserError: the tracking store is out of reach, or the version is not what was registered.
     """
     try:
         store = required_store()
@@ -55,7 +60,7 @@ def fetched(wanted: str = CHAMPION) -> Fetched:
     try:
         version = version_of(store, wanted)
     except UserError:
-        raise UserError(f"{MODEL} has no {wanted}: {_GET_ONE}") from None
+        raise NoSuchVersionError(f"{MODEL} has no {wanted}: {_GET_ONE}") from None
     name = f"{MODEL} v{number_of(version)}"
     weights, source = recorded(version.tags, "weights_hash"), _source(store, version)
     home = state_home() / "models" / weights

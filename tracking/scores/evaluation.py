@@ -47,7 +47,7 @@ def log_scores(models: Mapping[str, Path], reports: Path) -> None:
             _tables(name, reports, evaluation / "files" / "evaluation")
             run_id = _add(settings, folder, summaries[name], {"evaluation": evaluation})
         if run_id:
-            store, data = open_store(settings.tracking.experiment), Path(settings.data.raw).name
+            store, data = open_store(settings.tracking.experiment), settings.data.name
             describe(store, run_id, results["models"][name], results["test"], pipeline, data)
 
 

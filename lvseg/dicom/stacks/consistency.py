@@ -64,6 +64,9 @@ def of_one_geometry(images: Sequence[Image], notes: list[str]) -> tuple[list[Ima
     Where there are others, a sentence is added to the notes.
     """
     first = _most_frequent(images)
+    studies = {image.study_uid for image in images}
+    if len(studies) > 1:
+        notes.append(f"Its images bear {len(studies)} study UIDs: they are taken for one examination.")
 
     def alike(image: Image) -> bool:
         shape = (image.rows, image.columns) == (first.rows, first.columns)

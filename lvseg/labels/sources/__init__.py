@@ -1,1 +1,1 @@
-"""Labels of any source as label maps: NIfTI, DICOM SEG and RTSTRUCT, workspaces of cvi42."""
+"""Drawings beside DICOM images as label maps: SEG, RTSTRUCT, workspaces of cvi42; what every source of labels gives."""

@@ -2,17 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from enum import Enum, IntEnum
+from enum import Enum
+from typing import Any
 
 from lvseg.core.errors import UserError
-
-
-class Structure(IntEnum):
-    """The numbers of a label map; 0 is everything else."""
-
-    CAVITY = 1
-    MYOCARDIUM = 2
-    RIGHT_VENTRICLE = 3
 
 
 class Region(Enum):
@@ -65,7 +58,7 @@ _NAMES = {
 _BY_NAME = {name: region for region, names in _NAMES.items() for name in names.split()}
 
 
-def table_of(labels: Mapping[object, object]) -> Table:
+def table_of(labels: Mapping[Any, Any]) -> Table:
     """Return the user's table, such as `{3: cavity, scar: myocardium, stent: other}`.
 
     Raises:

@@ -12,6 +12,7 @@ stages:
   phantom:
     outs: [data/phantom]
   extract:
+    deps: ["${data.raw}"]
     outs: [{data/shards: {desc: one file per patient}}]
 """
 
@@ -36,7 +37,7 @@ def test_tracked_data_is_taken(root: Path, raw: str, files: list[str]) -> None:
     for name in files:
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).touch()
-    check_tracked(Path(raw), root)
+    check_tracked(raw, root)
 
 
 @pytest.mark.parametrize(
@@ -54,5 +55,5 @@ def test_other_data_is_refused_with_the_remedy(root: Path, raw: str, files: list
     for name in files:
         (root / name).touch()
     with pytest.raises(UserError) as refused:
-        check_tracked(Path(raw), root)
+        check_tracked(raw, root)
     assert remedy in str(refused.value)

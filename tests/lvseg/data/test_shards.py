@@ -25,10 +25,10 @@ def test_round_trip_and_same_bytes(tmp_path: Path) -> None:
 
 
 def test_a_patient_without_masks(tmp_path: Path) -> None:
-    empty = {"mask_frame": 0, "endo": 0, "epi": 0, "has_epi": 0, "cycle": 0}
+    empty = ("label_frame", "labels", "known", "cycle")
     bare = replace(tiny_shard(1), **{name: getattr(tiny_shard(1), name)[:0] for name in empty})
     shards.write(tmp_path / "a.npz", bare)
-    assert shards.read(tmp_path / "a.npz").endo.shape == (0, 64, 64)
+    assert shards.read(tmp_path / "a.npz").labels.shape == (0, 64, 64)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no archive", b"x" * 5000])
@@ -56,7 +56,7 @@ def test_examples_leave_out_flagged_slices_and_count_them(tmp_path: Path, tiny_s
     ]
     frame = drawn_frames.load(selection.examples[1])
     np.testing.assert_array_equal(frame.image, tiny_shard(5).pixels[3])
-    np.testing.assert_array_equal(frame.endo, tiny_shard(5).endo[3])
+    np.testing.assert_array_equal(frame.endo, tiny_shard(5).labels[3])
     np.testing.assert_array_equal(frame.contour, tiny_shard(5).contour(3))
     assert frame.epi_contour is None and frame.slice_distance_mm == 10
     assert len(examples.select_examples(tmp_path, tiny_shards / "split.csv", "test", ()).examples) == 12

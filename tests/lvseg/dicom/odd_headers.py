@@ -77,6 +77,13 @@ def uid(name: str, part: Callable[[int, int], object]) -> Change:
     return tags(**{name: lambda slice_, phase: f"1.2.826.{part(slice_, phase)}"})
 
 
+def series_per_phase(ds: Dataset, slice_: int, phase: int) -> None:
+    """Nothing but the series tells the phases apart, from the ninth to the tenth and on: images count anew in each."""
+    tags(SeriesInstanceUID=f"1.2.826.{9 + phase}", InstanceNumber=slice_ + 1, TriggerTime=None)(
+        ds, slice_, phase
+    )
+
+
 PIXELS: Mapping[str, Change] = {
     "12 of 16 bits": stored(12, 11, signed=False),
     "12 upper bits": stored(12, 15, signed=False),
@@ -108,6 +115,7 @@ HEADERS: Mapping[str, Change] = {
     "an acquisition per phase": tags(AcquisitionNumber=lambda _, phase: phase + 1),
     "a series per slice": uid("SeriesInstanceUID", lambda slice_, _: slice_ + 1),
     "a series per phase": uid("SeriesInstanceUID", lambda _, phase: phase + 1),
+    "a series per phase, no times": series_per_phase,
     "a series per image": uid("SeriesInstanceUID", lambda slice_, phase: f"{slice_ + 1}.{phase + 1}"),
     "a study per slice": uid("StudyInstanceUID", lambda slice_, _: slice_ + 1),
     "a study per image": uid("StudyInstanceUID", lambda slice_, phase: f"{slice_ + 1}.{phase + 1}"),

@@ -59,7 +59,7 @@ def test_a_shard_holds_the_patient(raw: Path, tmp_path: Path) -> None:
         )
         np.testing.assert_array_equal(shard.pixels[frame], cine.pixels(slice_, phase))
     assert shard.cycle.tolist() == ["ES", "ED"] * SLICES
-    assert shard.phase[shard.mask_frame].tolist() == [ES, ED] * SLICES
+    assert shard.phase[shard.label_frame].tolist() == [ES, ED] * SLICES
     np.testing.assert_allclose(shard.contour(1), cine.contour(0, ED), atol=0.005)
     assert (float(shard.thickness_mm), float(shard.gap_mm)) == (8.0, 2.0)
     corner = shard.affine[-1] @ (10, 20, 0, 1)  # column 10, row 20 of the last slice

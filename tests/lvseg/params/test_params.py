@@ -38,8 +38,12 @@ SHIPPED = (REPOSITORY / "params.yaml").read_text(encoding="utf-8")
         (
             "method: auto",
             "method: best",
-            "split.method = 'best': input should be 'auto', 'official' or 'random'",
+            "split.method = 'best': input should be 'auto', 'official', 'random' or 'by_source'",
         ),
+        ("labels: {}", "labels: {3: hole}", "data.labels.3 = 'hole': input should be 'cavity', 'myocardium'"),
+        ("raw: data/phantom", "raw: [a/x, b/x.zip]", "data.raw: two places are called x"),
+        ("raw: data/phantom", "raw: 5", "data.raw: 5 is neither a place nor a list of places"),
+        ("raw: data/phantom", "raw: []", "data.raw: [] is neither a place nor a list"),
         ("folds: 0", "folds: 1", "split.folds: one fold holds nothing out"),
         ("fold: 0", "fold: 3", "split.fold: 3 is not below folds (0)"),
         (

@@ -46,7 +46,7 @@ def sources(tiny_shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Sour
     shutil.copy(tiny_shards / "split.csv", folder)
     shard, aside = tiny_shard(6), 12
     flagged = {
-        "endo": np.stack([np.roll(shard.endo[0], aside, axis=1), *shard.endo[1:]]),
+        "labels": np.stack([np.roll(shard.labels[0], aside, axis=1), *shard.labels[1:]]),
         "contour_points": shard.contour_points + np.where(np.arange(240) < 40, aside, 0)[:, None] * [1, 0],
         "contour_flags": np.array(["off-anatomy", *shard.contour_flags[1:]]),
         "group": np.array("<HYP>"),
@@ -100,7 +100,7 @@ def test_metrics_name_models_and_test_and_count_what_is_left_out(report: Path) -
         "dice_slice_q3", "dice_patient_mean", "dice_patient_median", "missed", "undefined", "parameters",
         "by_group", "by_phase", "by_level", "dm", "apd_mm", "apd_px", "good_percent", "unjudged", "hd_mm",
         "hd95_mm", "surface_mm", "ef_mae_pp", "incomplete_slices", "volumes", "drawn_on_empty",
-        "with_flagged", "uncounted_slices", "patients_with",
+        "with_flagged", "uncounted_slices", "patients_with", "cine", "structures",
     }  # fmt: skip
     assert good["patients_with"]["dm"] == 2 and blank["patients_with"]["dm"] == 0
     assert good["dice_slice_mean"] > 0.98 and good["missed"] == 0 and good["parameters"] == 4

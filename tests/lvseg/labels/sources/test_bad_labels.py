@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from pydicom.sr.coding import Code
 
 from lvseg.core.errors import UserError
+from lvseg.imaging.structures import Structure
+from lvseg.labels.nifti.layouts import find_nifti
 from lvseg.labels.sources.cvi42 import read_cvi42
 from lvseg.labels.sources.label_map import Reading
-from lvseg.labels.sources.nifti_layouts import find_nifti
 from lvseg.labels.sources.rtstruct import read_rtstruct
 from lvseg.labels.sources.seg import read_seg
-from lvseg.labels.sources.structures import Region, Structure, Table, region_of, table_of
+from lvseg.labels.sources.structures import Region, Table, region_of, table_of
 from tests.lvseg.labels.sources import forms
 from tests.lvseg.labels.sources.forms import SIZE, SLICES, Form
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import shapely
 
+from lvseg.imaging.structures import Structure
+from lvseg.labels.nifti.layouts import find_nifti
 from lvseg.labels.sources.cvi42 import read_cvi42
 from lvseg.labels.sources.label_map import LabelMap, Reading
-from lvseg.labels.sources.nifti_layouts import find_nifti
 from lvseg.labels.sources.rtstruct import read_rtstruct
 from lvseg.labels.sources.seg import read_seg
-from lvseg.labels.sources.structures import Structure
 from tests.lvseg.labels.sources import forms
 from tests.lvseg.labels.sources.forms import Form, Frame
 

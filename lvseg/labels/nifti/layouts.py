@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from lvseg.core.archives import Item, SetAside, UnreadableError
+from lvseg.labels.nifti.labels import DrawnVolume, named_regions, read_labels
 from lvseg.labels.sources.label_map import Reading
-from lvseg.labels.sources.nifti_labels import DrawnVolume, named_regions, read_labels
 from lvseg.labels.sources.structures import ACDC, MNMS, Region, Table
+from lvseg.nifti.frames import ImageVolume
 
 _NIFTI = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
 _ACDC = re.compile(r"(?P<id>.+?)_(frame(?P<frame>\d+)(?P<labels>_gt)?|4d)\.nii(\.gz)?$", re.IGNORECASE)
@@ -23,6 +24,7 @@ _CHANNEL = re.compile(r"_\d{4}$")
 _MOMENT = re.compile(
     r"[-_](frame|phase)_?(\d+)$|[-_](ED|ES)$", re.IGNORECASE
 )  # of a patient, in a case's name
+_PARTS = ("training", "validation", "testing")  # folders of ACDC and M&Ms
 _INFO, _DATASET = "info.cfg", "dataset.json"
 _LARGEST_TEXT = 4 * 2**20  # bytes
 
@@ -39,8 +41,9 @@ class NiftiPatient:
         vendor: of the scanner, where a table says it.
         ed: phase of end-diastole from 1, None where nothing says it.
         es: phase of end-systole.
+        official_part: training, validation or testing, where a folder says it.
         drawn: the volumes of labels with their images.
-        images: files of images without labels.
+        images: files of images, those with labels among them.
     """
 
     id: str
@@ -48,10 +51,11 @@ class NiftiPatient:
     meanings: Mapping[int, Region]
     group: str = ""
     vendor: str = ""
+    official_part: str = ""
     ed: int | None = None
     es: int | None = None
     drawn: list[DrawnVolume] = field(default_factory=list)
-    images: list[Item] = field(default_factory=list)
+    images: list[ImageVolume] = field(default_factory=list)
 
     def read(self, table: Table) -> Reading:
         """Return all that was drawn, held against the images."""
@@ -97,22 +101,23 @@ def find_nifti(items: Iterable[Item], table: Table) -> Found:
 
 def _acdc(files: list[Item], found: Found) -> list[NiftiPatient]:
     patients: dict[str, NiftiPatient] = {}
-    images: dict[tuple[str, int], Item] = {}
+    images: dict[tuple[str, int | None], Item] = {}
     labels: dict[tuple[str, int], Item] = {}
     for item in files:
         match = _ACDC.match(item.parts[-1])
         if match is None:
             continue
-        patient = patients.setdefault(match["id"], NiftiPatient(match["id"], "ACDC", ACDC))
+        patients.setdefault(match["id"], NiftiPatient(match["id"], "ACDC", ACDC))
         found.used.append(item)
-        if match["frame"] is None:
-            patient.images.append(item)
+        if match["labels"]:
+            labels[match["id"], int(match["frame"])] = item
         else:
-            (labels if match["labels"] else images)[match["id"], int(match["frame"])] = item
-    for (name, phase), item in labels.items():
-        patients[name].drawn.append(DrawnVolume(item, images.pop((name, phase), None), phase))
-    for (name, _), item in images.items():
-        patients[name].images.append(item)
+            images[match["id"], int(match["frame"]) if match["frame"] else None] = item
+    for (name, phase), item in images.items():
+        patients[name].images.append(ImageVolume(item, phase))
+    for (name, frame), item in labels.items():
+        image = images.get((name, frame)) or images.get((name, None))
+        patients[name].drawn.append(DrawnVolume(item, image, frame))
     info = next((item for item in files if item.parts[-1].lower() == _INFO), None)
     if info is not None and patients:
         found.used.append(info)
@@ -120,7 +125,15 @@ def _acdc(files: list[Item], found: Found) -> list[NiftiPatient]:
         for patient in patients.values():
             patient.group = facts.get("group", "")
             patient.ed, patient.es = _phase(facts.get("ed")), _phase(facts.get("es"))
-    return list(patients.values())
+    return [_in_part(patient, files) for patient in patients.values()]
+
+
+def _in_part(patient: NiftiPatient, files: list[Item]) -> NiftiPatient:
+    """Name the official part of a patient by the nearest folder that bears one's name: training, testing, ..."""
+    place, name = PurePosixPath(files[0].place), PurePosixPath(files[0].name)
+    folders = (folder.lower() for folder in (*reversed(name.parts[:-1]), place.name.removesuffix(".zip")))
+    patient.official_part = next((folder for folder in folders if folder in _PARTS), "")
+    return patient
 
 
 def _facts(info: Item, found: Found) -> dict[str, str]:
@@ -147,9 +160,9 @@ def _mnms(files: list[Item], sheets: "_Sheets", found: Found) -> list[NiftiPatie
     for match, item in matches:
         found.used.append(item)
         if match["labels"]:
-            patients[match["id"]].drawn.append(DrawnVolume(item, images.pop(match["id"], None)))
-    for name, item in images.items():
-        patients[name].images.append(item)
+            patients[match["id"]].drawn.append(DrawnVolume(item, images.get(match["id"])))
+        else:
+            patients[match["id"]].images.append(ImageVolume(item))
     for name, patient in patients.items():
         row = sheets.rows.get(name.upper(), {})
         patient.ed, patient.es = _phase(row.get("ed"), first=0), _phase(row.get("es"), first=0)
@@ -157,7 +170,7 @@ def _mnms(files: list[Item], sheets: "_Sheets", found: Found) -> list[NiftiPatie
             row.get("pathology", ""),
             row.get("vendorname") or row.get("vendor", ""),
         )
-    return list(patients.values())
+    return [_in_part(patient, files) for patient in patients.values()]
 
 
 class _Sheets:
@@ -216,6 +229,8 @@ def _read_dataset(
         if moment and moment[3]:
             setattr(patient, moment[3].lower(), phase)
         patient.drawn.append(DrawnVolume(item, pictures.get(case), phase, names))
+        if case in pictures:
+            patient.images.append(ImageVolume(pictures[case], phase))
         found.used.append(item)
     found.patients += patients.values()
 

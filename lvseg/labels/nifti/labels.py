@@ -9,8 +9,9 @@ from scipy import ndimage
 
 from lvseg.core.archives import Item, SetAside, UnreadableError
 from lvseg.labels.sources.label_map import LabelMap, Reading, composed
-from lvseg.labels.sources.nifti import Volume, read_volume
 from lvseg.labels.sources.structures import Region, Table, region_of
+from lvseg.nifti.frames import NOMINAL
+from lvseg.nifti.volume import Volume, read_volume
 
 _LARGEST_LABEL = 65535
 
@@ -48,15 +49,13 @@ def read_labels(drawn: DrawnVolume, meanings: Mapping[int, Region], table: Table
         volume = read_volume(drawn.labels)
         if drawn.image is None:
             raise UnreadableError("labels without an image beside them")
-        _hold_against(volume, read_volume(drawn.image))
+        _hold_against(volume, read_volume(drawn.image), drawn.phase)
         values = _whole_numbers(volume.values())
     except UnreadableError as error:
         reading.aside.append(SetAside(file, str(error)))
         return reading
     if not volume.oriented:
-        reading.notes.append(
-            "its affine says nothing of the patient: slices in the order of the file, lengths nominal"
-        )
+        reading.notes.append(NOMINAL)
     regions = _regions(meanings, table)
     counts = dict(zip(*(found.tolist() for found in np.unique(values, return_counts=True)), strict=True))
     unknown = {value: count for value, count in counts.items() if value and value not in regions}
@@ -77,14 +76,16 @@ def read_labels(drawn: DrawnVolume, meanings: Mapping[int, Region], table: Table
     return reading
 
 
-def _hold_against(labels: Volume, image: Volume) -> None:
+def _hold_against(labels: Volume, image: Volume, phase: int | None) -> None:
     """Refuse labels that do not lie on the pixels of their image."""
     if labels.shape[:3] != image.shape[:3]:
         sizes = [" x ".join(map(str, volume.shape[:3])) for volume in (labels, image)]
         raise UnreadableError(f"labels of {sizes[0]} pixels for an image of {sizes[1]}")
     if labels.shape[3] not in (1, image.shape[3]):
         raise UnreadableError(f"labels of {labels.shape[3]} phases for an image of {image.shape[3]}")
-    if labels.shape[3] == 1 and image.shape[3] > 1:
+    if phase is not None and image.shape[3] > 1 and phase > image.shape[3]:
+        raise UnreadableError(f"labels of phase {phase} for an image of {image.shape[3]} phases")
+    if phase is None and labels.shape[3] == 1 and image.shape[3] > 1:
         raise UnreadableError(
             f"labels of one phase for an image of {image.shape[3]}: nothing says which it is"
         )

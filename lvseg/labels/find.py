@@ -1,0 +1,114 @@
+"""All patients of all places of raw data, whatever form their labels have."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lvseg.core.archives import Item, SetAside, walk
+from lvseg.labels.layouts import Copy, PatientFiles, find_patients, of_sunnybrook
+from lvseg.labels.nifti.layouts import NiftiPatient, find_nifti
+from lvseg.labels.nifti.study import read_nifti_study
+from lvseg.labels.patient import read_study
+from lvseg.labels.sources.structures import Table
+from lvseg.labels.study import Study
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A patient as his files name him.
+
+    Attributes:
+        id: no two of one search have the same.
+        collection: the name of the place that his files come from.
+        files: all that was found of him.
+    """
+
+    id: str
+    collection: str
+    files: PatientFiles | NiftiPatient
+
+    def read(self, first_pixel: int, table: Table, all_pixels: bool) -> Study:
+        """Return what is known of the patient (see `read_study` and `read_nifti_study`)."""
+        if isinstance(self.files, NiftiPatient):
+            study = read_nifti_study(self.files, table, all_pixels)
+        else:
+            study = read_study(self.files, first_pixel, all_pixels)
+        study.id, study.collection = self.id, self.collection
+        return study
+
+
+def find_all(places: Sequence[Path], table: Table) -> tuple[list[Candidate], list[SetAside]]:
+    """Return the patients of all places, sorted by id, and the files that belong to none.
+
+    One id in two places, or in two forms, is two patients until their pixels say otherwise: hospitals count from 1.
+
+    Args:
+        places: folders and archives.
+        table: the user's own words for labels.
+    """
+    patients, aside = find_patients(places)
+    nifti = find_nifti(walk(places)[0], table)
+    used = {item.label for item in nifti.used}
+    aside = [entry for entry in aside if entry.file not in used] + nifti.aside
+    names = collections(places)
+    found: list[tuple[str, PatientFiles | NiftiPatient]] = []
+    for patient in patients:
+        found += [(_collection(names, _items(own)), own) for own in _apart(names, patient)]
+    found += [(_collection(names, _items(own)), own) for own in nifti.patients]
+    return sorted(_named(found), key=lambda candidate: candidate.id), aside
+
+
+def collections(places: Iterable[Path]) -> dict[str, str]:
+    """Return the names of places by their paths: that of the folder or archive, without the ending `.zip`."""
+    return {str(place): (place if place.name not in ("", "..") else place.resolve()).name.removesuffix(".zip")
+            for place in places}  # fmt: skip
+
+
+def _collection(names: Mapping[str, str], items: Iterable[Item]) -> str:
+    """Return the place that the first of some files lies in."""
+    for item in items:
+        within = [place for place in names if Path(item.place).is_relative_to(place) or _is_file(item, place)]
+        if within:
+            return names[max(within, key=len)]
+    return ""
+
+
+def _is_file(item: Item, place: str) -> bool:
+    """Return whether a place is this file alone."""
+    return Path(item.place, item.name) == Path(place)
+
+
+def _items(files: PatientFiles | NiftiPatient) -> list[Item]:
+    if isinstance(files, NiftiPatient):
+        return [file.item for file in files.images] + [drawn.labels for drawn in files.drawn]
+    return [item for copy in (*files.images, *files.contours) for item in copy.items]
+
+
+def _apart(names: Mapping[str, str], patient: PatientFiles) -> list[PatientFiles]:
+    """Return a patient by place, where more than one place has both images and contours of that id.
+
+    Those of the Sunnybrook data name one patient wherever they stand.
+    """
+    if of_sunnybrook(patient.id):
+        return [patient]
+    by_place: dict[str, PatientFiles] = {}
+    for kind in ("images", "contours"):
+        copies: list[Copy] = getattr(patient, kind)
+        for copy in copies:
+            own = by_place.setdefault(_collection(names, copy.items), PatientFiles(patient.id, patient.group))
+            getattr(own, kind).append(copy)
+    whole = [own for own in by_place.values() if own.images and own.contours]
+    return list(by_place.values()) if len(whole) > 1 else [patient]
+
+
+def _named(found: Sequence[tuple[str, PatientFiles | NiftiPatient]]) -> list[Candidate]:
+    """Return patients under ids of which each is one: with the place before it where it occurs again."""
+    often = Counter(files.id for _, files in found)
+    taken: Counter[str] = Counter()
+    named = []
+    for collection, files in found:
+        name = files.id if often[files.id] == 1 else f"{collection}-{files.id}"
+        taken[name] += 1
+        named.append(Candidate(name if taken[name] == 1 else f"{name}-{taken[name]}", collection, files))
+    return named

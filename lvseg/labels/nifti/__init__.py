@@ -1,0 +1,1 @@
+"""Patients whose images and labels are NIfTI files: ACDC, M&Ms, raw data of nnU-Net."""

@@ -1,0 +1,1 @@
+"""NIfTI volumes as the frames of a cine."""
