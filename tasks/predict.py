@@ -45,8 +45,8 @@ def main(
         from tracking.registry.champion import NoSuchVersionError, fetched
 
         try:
-            found = fetched(version)
-            model, facts = found.folder, model_facts(found.folder, found.version, found.tested)
+            champion = fetched(version)
+            model, facts = champion.folder, model_facts(champion.folder, champion.version, champion.tested)
         except NoSuchVersionError:
             if version != CHAMPION:
                 raise

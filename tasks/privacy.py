@@ -1,5 +1,6 @@
 """Look for patients' names, ids and dates in all that is kept."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +14,6 @@ def main(
     ] = None,
 ) -> None:
     """Look for the patients' data in all that is logged, registered and reported; fail where some is found."""
-    from pathlib import Path
 
     from lvseg.core.errors import UserError
     from lvseg.core.git import is_checkout

@@ -59,10 +59,10 @@ def remove(places: Sequence[Path], patient: Patient, traces: Traces) -> None:
                 temporary.write_bytes(content)
     for place, members in archives.items():
         _rewrite(Path(place), members, traces)
-    for place in places:
-        for folder in sorted((path for path in place.rglob("*") if path.is_dir()), reverse=True):
+    for raw in places:
+        for folder in sorted((path for path in raw.rglob("*") if path.is_dir()), reverse=True):
             with suppress(OSError):  # it holds something
-                if traces.in_path(folder.relative_to(place).as_posix()):
+                if traces.in_path(folder.relative_to(raw).as_posix()):
                     folder.rmdir()
 
 
