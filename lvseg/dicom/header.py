@@ -23,7 +23,7 @@ _KEYWORDS = [
     "BitsStored", "HighBit", "PixelRepresentation", "SliceLocation", "FrameOfReferenceUID", "ModalityLUTSequence",
     "StudyInstanceUID", "Modality", "ProtocolName", "RescaleSlope",
     "RescaleIntercept", "NominalInterval", "AcquisitionNumber", "AcquisitionTime", "InversionTime",
-    "Manufacturer", "ManufacturerModelName", "TemporalPositionIdentifier", "ContentTime",
+    "Manufacturer", "ManufacturerModelName", "BurnedInAnnotation", "TemporalPositionIdentifier", "ContentTime",
     "PixelPaddingValue", "PixelPaddingRangeLimit",
 ]  # fmt: skip
 _TAGS = {keyword: Tag(keyword) for keyword in _KEYWORDS}
@@ -180,6 +180,7 @@ def _image(item: Item, header: Dataset, found: Found) -> Image:
         acquired=_text(header, "AcquisitionTime"),
         temporal=None if temporal is None else int(temporal),
         created=_text(header, "ContentTime"),
+        drawn_into=_text(header, "BurnedInAnnotation").upper() == "YES",
         padding=stored_padding(header),
         synthetic=(_text(header, "Manufacturer"), _text(header, "ManufacturerModelName")) == PHANTOM,
     )

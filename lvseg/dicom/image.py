@@ -22,8 +22,9 @@ class Image:
     day. The scanner's value of a pixel is `slope` x what is stored + `intercept`. What is stored are `bits` bits from
     `low_bit` on (None: all), the rest is something else, such as an overlay; from the first to the second value of
     `padding` nothing was measured. `frame` counts from 0 in a file of functional groups and is None in others.
-    `synthetic`: our own phantom made it, no scanner. Texts are without the characters that cannot be printed, which
-    would move a terminal's cursor.
+    `drawn_into`: the header says that its pixels hold text, perhaps of the patient (Burned In Annotation). `synthetic`:
+    our own phantom made it, no scanner. Texts are without the characters that cannot be printed, which would move a
+    terminal's cursor.
     """
 
     item: Item
@@ -64,6 +65,7 @@ class Image:
     low_bit: int = 0
     padding: tuple[int, int] | None = None
     synthetic: bool = False
+    drawn_into: bool = False
 
     def __post_init__(self) -> None:
         """Leave out of the texts what cannot be printed."""

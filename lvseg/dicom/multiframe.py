@@ -85,6 +85,7 @@ def _frames(
         "dtype": dtype,
         "low_bit": low_bit,
         "bits": bits,
+        "drawn_into": str(whole.get("BurnedInAnnotation", "")).strip().upper() == "YES",
         "padding": stored_padding(header),
         "synthetic": (whole.get("Manufacturer"), whole.get("ManufacturerModelName")) == PHANTOM,
         "reference_uid": str(whole.get("FrameOfReferenceUID", "") or ""),
