@@ -13,22 +13,25 @@ from lvseg.labels.patient_summary import divided, summarise, summary_line
 from lvseg.labels.sources.structures import Table
 
 
-def inspect(paths: Sequence[Path], first_pixel: int, workers: int, table: Table) -> dict[str, Any]:
+def inspect(
+    paths: Sequence[Path], first_pixel: int, workers: int, table: Table | None = None
+) -> dict[str, Any]:
     """Return facts of all patients of folders and archives.
 
     Args:
         paths: folders and archives.
         first_pixel: coordinate of the centre of the first pixel in contour files.
         workers: patients that are read at the same time.
-        table: the user's own words for labels.
+        table: the user's own words for labels; None where there are none.
 
     Returns:
         `patients` (see `summarise`), `set_aside` (file and reason), `known` (the same of files that are no input, and
         need not be), and a `summary` in one line.
     """
-    found, aside = find_all(paths, table)
+    words = table or {}
+    found, aside = find_all(paths, words)
     patients: list[dict[str, Any]] = []
-    for position, result in each(partial(_facts, first_pixel, table), found, workers, "inspect"):
+    for position, result in each(partial(_facts, first_pixel, words), found, workers, "inspect"):
         if result is None:
             aside.append(SetAside(found[position].id, "its files crash a decoder: patient left out"))
         else:

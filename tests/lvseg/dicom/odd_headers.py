@@ -143,6 +143,12 @@ HEADERS: Mapping[str, Change] = {
     "two phases of one time": tags(TriggerTime=lambda _, phase: 160.0 * max(phase, 1)),
     "no times": tags(TriggerTime=None),
     "an acquisition per phase": tags(AcquisitionNumber=lambda _, phase: phase + 1),
+    "two kinds of slices": tags(
+        ImageType=lambda slice_, _: ["ORIGINAL", "PRIMARY", "M_FFE" if slice_ % 2 else "M"]
+    ),
+    "two kinds of phases": tags(
+        ImageType=lambda _, phase: ["ORIGINAL", "PRIMARY", "M_FFE" if phase % 2 else "M"]
+    ),
     "a series per slice": uid("SeriesInstanceUID", lambda slice_, _: slice_ + 1),
     "a series per phase": uid("SeriesInstanceUID", lambda _, phase: phase + 1),
     "a series per phase, no times": series_per_phase,
