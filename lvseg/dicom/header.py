@@ -172,6 +172,7 @@ def _image(item: Item, header: Dataset, found: Found) -> Image:
         acquisition=None if acquisition is None else int(acquisition),
         acquired=_text(header, "AcquisitionTime"),
         synthetic=(_text(header, "Manufacturer"), _text(header, "ManufacturerModelName")) == PHANTOM,
+        manufacturer=_text(header, "Manufacturer"),
     )
 
 

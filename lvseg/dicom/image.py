@@ -10,7 +10,7 @@ from lvseg.imaging.types import Affine
 
 _TEXTS = (
     "patient_id", "sop_uid", "series_uid", "study_uid", "reference_uid", "description", "protocol", "modality",
-    "acquired",
+    "acquired", "manufacturer",
 )  # fmt: skip
 
 
@@ -59,6 +59,7 @@ class Image:
     bits: int | None = None
     low_bit: int = 0
     synthetic: bool = False
+    manufacturer: str = ""
 
     def __post_init__(self) -> None:
         """Leave out of the texts what cannot be printed."""

@@ -79,6 +79,7 @@ def _frames(
         "low_bit": low_bit,
         "bits": bits,
         "synthetic": (whole.get("Manufacturer"), whole.get("ManufacturerModelName")) == PHANTOM,
+        "manufacturer": str(whole.get("Manufacturer", "") or ""),
         "reference_uid": str(whole.get("FrameOfReferenceUID", "") or ""),
         "study_uid": str(whole.get("StudyInstanceUID", "")),
         "modality": str(whole.get("Modality", "") or ""),
