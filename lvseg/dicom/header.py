@@ -183,6 +183,7 @@ def _image(item: Item, header: Dataset, found: Found) -> Image:
         drawn_into=_text(header, "BurnedInAnnotation").upper() == "YES",
         padding=stored_padding(header),
         synthetic=(_text(header, "Manufacturer"), _text(header, "ManufacturerModelName")) == PHANTOM,
+        manufacturer=_text(header, "Manufacturer"),
     )
 
 

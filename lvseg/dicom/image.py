@@ -10,7 +10,7 @@ from lvseg.imaging.types import Affine
 
 _TEXTS = (
     "patient_id", "sop_uid", "series_uid", "study_uid", "reference_uid", "description", "protocol", "modality",
-    "acquired", "created",
+    "acquired", "created", "manufacturer",
 )  # fmt: skip
 
 
@@ -66,6 +66,7 @@ class Image:
     padding: tuple[int, int] | None = None
     synthetic: bool = False
     drawn_into: bool = False
+    manufacturer: str = ""
 
     def __post_init__(self) -> None:
         """Leave out of the texts what cannot be printed."""

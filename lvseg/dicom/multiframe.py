@@ -88,6 +88,7 @@ def _frames(
         "drawn_into": str(whole.get("BurnedInAnnotation", "")).strip().upper() == "YES",
         "padding": stored_padding(header),
         "synthetic": (whole.get("Manufacturer"), whole.get("ManufacturerModelName")) == PHANTOM,
+        "manufacturer": str(whole.get("Manufacturer", "") or ""),
         "reference_uid": str(whole.get("FrameOfReferenceUID", "") or ""),
         "study_uid": str(whole.get("StudyInstanceUID", "")),
         "modality": str(whole.get("Modality", "") or ""),

@@ -8,7 +8,7 @@ from typing import Any
 
 from lvseg.core.archives import SetAside
 from lvseg.core.parallel import each
-from lvseg.labels.find import Candidate, find_all
+from lvseg.labels.find import Candidate, again, find_all, prints_of, told_twice
 from lvseg.labels.patient_summary import divided, summarise, summary_line
 from lvseg.labels.sources.structures import Table
 
@@ -31,13 +31,20 @@ def inspect(
     words = table or {}
     found, aside = find_all(paths, words)
     patients: list[dict[str, Any]] = []
+    prints: dict[str, list[str]] = {}
     for position, result in each(partial(_facts, first_pixel, words), found, workers, "inspect"):
         if result is None:
             aside.append(SetAside(found[position].id, "its files crash a decoder: patient left out"))
         else:
             patients.append(result[0])
             aside += result[1]
+            prints[result[0]["id"]] = result[2]
     patients.sort(key=lambda facts: facts["id"])
+    twice = told_twice(prints, {facts["id"]: sum(facts["structures"].values()) for facts in patients})
+    aside += [SetAside(name, again(kept)) for name, kept in twice.items()]
+    for facts in patients:
+        facts["duplicates"] += sorted(name for name, kept in twice.items() if kept == facts["id"])
+    patients = [facts for facts in patients if facts["id"] not in twice]
     entries = [asdict(entry) for entry in sorted(aside, key=lambda entry: (entry.file, entry.reason))]
     set_aside, known = divided(entries)
     return {
@@ -48,6 +55,9 @@ def inspect(
     }
 
 
-def _facts(first_pixel: int, table: Table, patient: Candidate) -> tuple[dict[str, Any], list[SetAside]]:
+def _facts(
+    first_pixel: int, table: Table, patient: Candidate
+) -> tuple[dict[str, Any], list[SetAside], list[str]]:
+    """Return the facts of a patient, what was set aside of his files, and what his images are recognised by."""
     study = patient.read(first_pixel, table, all_pixels=False)
-    return summarise(study), study.aside
+    return summarise(study), study.aside, prints_of(study)
