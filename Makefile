@@ -41,7 +41,7 @@ CORES := -n auto --maxprocesses 4 --no-loadscope-reorder
 test: $(READY) ## all tests, on all cores; ARGS="-k split" picks some, on one
 	@$(PYTHON_OF_VENV) -m pytest $(or $(ARGS),$(CORES))
 
-test-unit: $(READY) ## the tests that start no server, no pipeline and no long training: a minute
+test-unit: $(READY) ## the quick tests: no server, pipeline, browser or MLflow store, no seconds of computing
 	@$(PYTHON_OF_VENV) -m pytest -m "not slow" $(CORES) $(ARGS)
 
 coverage: $(READY) ## all tests, and what of lvseg/ and tracking/ they run, in all their processes

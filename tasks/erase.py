@@ -35,28 +35,21 @@ def main(
     from tracking.runs.required import required_store
 
     places, store = load().data.places, required_store()
-    tracked, found, left = [], False, False
-    for raw in places:
-        plan = erasure.plan(Path(), raw, patient, store, results or [])
-        if plan.empty and not plan.left:
-            continue
-        found, left = True, left or bool(plan.left)
-        for line in described(plan):
-            print(line, flush=True)
-        if yes:
-            erasure.erase(plan, store)
-            tracked.append(f"{plan.tracked}.dvc")
-    if not found:
+    plan = erasure.plan(Path(), places, patient, store, results or [])
+    for line in described(plan):
+        print(line, flush=True)
+    if plan.empty and not plan.left:
         where = " or ".join(map(str, places))
         raise UserError(f"there is no patient {patient} in {where}, and nothing of that name is stored")
     if not yes:
         print(f"nothing was changed: the same command with --yes does it\n{_OUT_OF_REACH}")
         return
+    erasure.erase(plan, store)
+    pointers = " and ".join(f"{path}.dvc" for path in plan.tracked)
     print(
-        f"erased. Commit {', '.join(tracked)}, then `dvc push` and `make repro`: that trains anew without him\n"
-        f"{_OUT_OF_REACH}"
+        f"erased. Commit {pointers}, then `dvc push` and `make repro`: that trains anew without him\n{_OUT_OF_REACH}"
     )
-    if left:
+    if plan.left:
         raise UserError("what is LEFT, see above, is yours to mend")
 
 
@@ -65,7 +58,7 @@ def described(plan: "Plan") -> "Iterator[str]":
     from collections import Counter
 
     yield f"{sorted(plan.patient.ids)[0]}, also stored as {', '.join(sorted(plan.patient.names - plan.patient.ids))}"
-    yield f"  {plan.raw}: {len(plan.patient.files):,} files, rows of {len(plan.tables)} tables"
+    yield f"  raw data: {len(plan.patient.files):,} files, rows of {len(plan.tables)} tables"
     for name, oids in plan.held.items():
         yield f"  DVC, {name}: {len(oids):,} objects"
     yield f"  outs on this machine: {len(plan.data.files):,} files"

@@ -48,9 +48,9 @@ def main(
         from tracking.registry.champion import NoSuchVersionError, fetched
 
         try:
-            found = fetched(version)
-            model = found.folder
-            facts = model_facts(found.folder, found.version, found.tested, found.errors)
+            champion = fetched(version)
+            model = champion.folder
+            facts = model_facts(champion.folder, champion.version, champion.tested, champion.errors)
         except NoSuchVersionError:
             if version != CHAMPION:
                 raise

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +30,7 @@ from lvseg.core import backend
 from lvseg.core.command import run
 from lvseg.core.environment import command_environment
 from lvseg.core.errors import UserError
+from lvseg.imaging.spacing import Spacing
 
 CLIENTS = 4
 START = 120.0  # seconds for the server to answer
@@ -65,8 +67,7 @@ def main(
         how = json.loads((home / "run.json").read_text(encoding="utf-8"))["prediction"]
         segmenter = load_segmenter(home / "model.keras", how)
         alone = [
-            _seconds_of(lambda frame=frame: segmenter.predict([frame.image], [frame.spacing_mm]))
-            for frame in pictures
+            _seconds_of(partial(segmenter.predict, [frame.image], [frame.spacing_mm])) for frame in pictures
         ]
         bare = float(np.median(alone[len(alone) // 4 :]))  # the first ones compile
         kinds = {
@@ -162,7 +163,7 @@ def _seconds_of(work: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
-def _dicom(image: np.ndarray, spacing_mm: np.ndarray) -> str:
+def _dicom(image: np.ndarray, spacing_mm: Spacing) -> str:
     """Return a frame as a DICOM file in base64."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID = MRImageStorage, ExplicitVRLittleEndian

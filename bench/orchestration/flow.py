@@ -72,7 +72,10 @@ class Site:
         """Return a fresh clone; its MLflow runs go to an experiment of its own."""
         settings = {"PREFECT_API_URL": self.prefect, "MLFLOW_TRACKING_URI": self.mlflow}
         # `dvc repro` does not promote: what is compared is the same work.
-        apart = {"tracking": {"experiment": name}, "promotion": {"automatic": False}}
+        apart: dict[str, dict[str, Any]] = {
+            "tracking": {"experiment": name},
+            "promotion": {"automatic": False},
+        }
         return clones.first(self.rig, name, *changes, apart, **settings)
 
 

@@ -1,6 +1,7 @@
 """The patient who is to be erased: what he is called, and which files of the raw data are his."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from lvseg.core.archives import Item, UnreadableError, walk
 from lvseg.core.errors import UserError
 from lvseg.data.pseudonyms import pseudonym
 from lvseg.dicom.multiframe import read_images
-from lvseg.labels.layouts import PatientFiles, canonical, find_patients, key_of
+from lvseg.labels.find import Candidate, find_all
+from lvseg.labels.layouts import PatientFiles, canonical, key_of
 
 
 @dataclass(frozen=True)
@@ -26,45 +28,49 @@ class Patient:
     files: tuple[Item, ...] = ()
 
 
-def find(raw: Path, given: str, known: frozenset[str] = frozenset()) -> Patient:
+def find(places: Sequence[Path], given: str, known: frozenset[str] = frozenset()) -> Patient:
     """Return the patient whom a person means by one of his ids, in any padding, or by his pseudonym.
 
     One whom the raw data does not hold, perhaps no more, has no files.
 
     Args:
-        raw: the raw data, a folder or an archive.
+        places: of the raw data, each a folder or an archive.
         given: by the person.
         known: ids of his from an erasure that was broken off: of the files that told them, some may be gone.
 
     Raises:
         UserError: the raw data is not here.
     """
-    if not raw.exists():
-        raise UserError(
-            f"data.raw: {raw} is not on this disk: run `dvc pull`, for it says what is the patient's"
-        )
-    everybody = [(files, _ids(files, raw)) for files in find_patients([raw])[0]]
+    for place in places:
+        if not place.exists():
+            raise UserError(
+                f"data.raw: {place} is not on this disk: run `dvc pull`, for it says what is the patient's"
+            )
+    everybody = [(candidate, _ids(candidate, places)) for candidate in find_all(places, {})[0]]
     count = Counter(key for _, ids in everybody for key in {key_of(one) for one in ids})
-    for files, ids in everybody:
+    for candidate, ids in everybody:
         own = frozenset(one for one in ids if count[key_of(one)] == 1)
         if {key_of(one) for one in own} & {key_of(one) for one in known | {given}} or given in _stored(own):
             own |= known
-            return Patient(own, own | _stored(own), _files(raw, files, own))
+            return Patient(own, own | _stored(own), _files(places, candidate.items, own))
     own = known or frozenset({given, canonical(given)})
-    return Patient(own, own | _stored(own), _files(raw, PatientFiles(given), own))
+    return Patient(own, own | _stored(own), _files(places, (), own))
 
 
-def _ids(files: PatientFiles, raw: Path) -> set[str]:
+def _ids(candidate: Candidate, places: Sequence[Path]) -> set[str]:
     """Return what a patient is called: his id, the folders that bear one, and what the headers say."""
-    copies = [*files.images, *files.contours]
-    ids = {files.id, *(copy.folder[-1] for copy in copies if len(copy.folder) > len(raw.parts))}
-    for copy in files.images:
-        for item in copy.items:
-            try:
-                ids.add(read_images(item)[0].patient_id.strip())
-            except UnreadableError:  # the next one may be an image
-                continue
-            break
+    ids, files = {candidate.id, candidate.files.id}, candidate.files
+    if isinstance(files, PatientFiles):
+        tops = [(place.with_suffix("") if place.suffix == ".zip" else place).parts for place in places]
+        copies = [*files.images, *files.contours]
+        ids |= {copy.folder[-1] for copy in copies if copy.folder not in tops}
+        for copy in files.images:
+            for item in copy.items:
+                try:
+                    ids.add(read_images(item)[0].patient_id.strip())
+                except UnreadableError:  # the next one may be an image
+                    continue
+                break
     return ids - {""}
 
 
@@ -73,10 +79,12 @@ def _stored(ids: frozenset[str]) -> frozenset[str]:
     return frozenset(pseudonym(one, public) for one in ids for public in (True, False))
 
 
-def _files(raw: Path, files: PatientFiles, ids: frozenset[str]) -> tuple[Item, ...]:
-    """Return his images and contours, and whatever else lies below a folder that bears his id."""
-    his = {item for copy in (*files.images, *files.contours) for item in copy.items}
-    keys = {key_of(one) for one in ids}
-    depth = len(raw.parts) - (not raw.is_dir())
-    his |= {item for item in walk([raw])[0] if keys & {key_of(folder) for folder in item.parts[depth:-1]}}
+def _files(places: Sequence[Path], found: Sequence[Item], ids: frozenset[str]) -> tuple[Item, ...]:
+    """Return the files that were found to be his, and whatever else lies below a folder that bears his id."""
+    keys, his = {key_of(one) for one in ids}, set(found)
+    for place in places:
+        depth = len(place.parts) - (not place.is_dir())
+        his |= {
+            item for item in walk([place])[0] if keys & {key_of(folder) for folder in item.parts[depth:-1]}
+        }
     return tuple(sorted(his))

@@ -3,12 +3,12 @@
 import shutil
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy
 from pathlib import Path
 
-from lvseg.core.archives import Item, walk
+from lvseg.core.archives import Item, UnreadableError, walk
 from lvseg.core.errors import UserError
 from lvseg.core.files import atomic_path
 from lvseg.erasure.patient import Patient
@@ -16,29 +16,30 @@ from lvseg.erasure.traces import Traces
 from lvseg.privacy.contents import UnopenedError
 
 
-def tables(raw: Path, patient: Patient, traces: Traces) -> list[Item]:
+def tables(places: Sequence[Path], patient: Patient, traces: Traces) -> list[Item]:
     """Return the tables that have rows of his among others'."""
     return [
         item
-        for item in _others(raw, patient)
+        for item in _others(places, patient)
         if item.name.lower().endswith(".csv") and traces.without(item.name, item.read()) is not None
     ]
 
 
-def still_naming(raw: Path, patient: Patient, traces: Traces) -> Iterator[str]:
-    """Yield what is no file of his and would name him nonetheless: somebody has to decide about it."""
-    known = set(tables(raw, patient, traces))
-    for item in _others(raw, patient):
+def others_naming(places: Sequence[Path], patient: Patient, traces: Traces) -> tuple[list[str], list[str]]:
+    """Return what is no file of his and names him nonetheless, and what cannot be looked into."""
+    known, naming, unopened = set(tables(places, patient, traces)), [], []
+    for item in _others(places, patient):
         if item in known:
             continue
         try:
             if traces.in_content(item.name, item.read()):
-                yield item.label
-        except UnopenedError:
-            yield f"{item.label} (it cannot be opened)"
+                naming.append(item.label)
+        except (UnopenedError, UnreadableError):
+            unopened.append(item.label)
+    return naming, unopened
 
 
-def remove(raw: Path, patient: Patient, traces: Traces) -> None:
+def remove(places: Sequence[Path], patient: Patient, traces: Traces) -> None:
     """Take the patient out of the raw data; every file and archive is, at any moment, the old one or the new one.
 
     Raises:
@@ -46,7 +47,7 @@ def remove(raw: Path, patient: Patient, traces: Traces) -> None:
     """
     archives: dict[str, dict[int, bytes | None]] = defaultdict(dict)
     changes: dict[Item, bytes | None] = dict.fromkeys(patient.files)
-    changes |= {item: traces.without(item.name, item.read()) for item in tables(raw, patient, traces)}
+    changes |= {item: traces.without(item.name, item.read()) for item in tables(places, patient, traces)}
     for item, content in changes.items():
         path = Path(item.place, item.name)
         if item.member >= 0:
@@ -58,16 +59,16 @@ def remove(raw: Path, patient: Patient, traces: Traces) -> None:
                 temporary.write_bytes(content)
     for place, members in archives.items():
         _rewrite(Path(place), members, traces)
-    if raw.is_dir():
+    for raw in places:
         for folder in sorted((path for path in raw.rglob("*") if path.is_dir()), reverse=True):
             with suppress(OSError):  # it holds something
                 if traces.in_path(folder.relative_to(raw).as_posix()):
                     folder.rmdir()
 
 
-def _others(raw: Path, patient: Patient) -> list[Item]:
+def _others(places: Sequence[Path], patient: Patient) -> list[Item]:
     his = set(patient.files)
-    return [item for item in walk([raw])[0] if item not in his]
+    return [item for item in walk(places)[0] if item not in his]
 
 
 def _rewrite(path: Path, members: dict[int, bytes | None], traces: Traces) -> None:

@@ -14,6 +14,7 @@ from lvseg.privacy.values import Kind, Value
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp"})
 _EMBEDDED = b"data:image/"  # in a page
+_SHORTEST_BEGINNING = 4  # letters: `P1` begins names of many
 _LARGEST_TABLE = 256 * 2**20  # bytes
 
 
@@ -31,9 +32,16 @@ class Traces:
         self.too_short = [name for name in named if Search([Value(Kind.PATIENT_ID, name)]).left_out.total()]
 
     def in_path(self, path: str) -> bool:
-        """Return whether a folder or a file of a path bears a name of his, whatever its ending."""
-        parts = PurePosixPath(path).parts
-        return any({key_of(part), key_of(part.partition(".")[0])} & self._keys for part in parts)
+        """Return whether a folder or a file of a path bears a name of his, whatever stands behind it."""
+        return any(self._bears(part) for part in PurePosixPath(path).parts)
+
+    def _bears(self, part: str) -> bool:
+        """Return whether a name is his, with its ending, or begins with his and a mark: `patient001_4d.nii.gz`."""
+        name = part.partition(".")[0]
+        if {key_of(part), key_of(name)} & self._keys:
+            return True
+        ends = [at for at, letter in enumerate(name) if letter in "_-" and at >= _SHORTEST_BEGINNING]
+        return any(key_of(name[:at]) in self._keys for at in ends)
 
     def in_file(self, path: Path, name: str) -> bool:
         """Return whether a file that is called `name` holds him; of an archive one member is in memory at a time.

@@ -15,7 +15,7 @@ from lvseg.data import shards
 from lvseg.data.pseudonyms import pseudonym
 from lvseg.extraction.assemble import index_rows, to_shard
 from lvseg.extraction.montage import draw_montage
-from lvseg.labels.find import Candidate
+from lvseg.labels.find import Candidate, prints_of
 from lvseg.labels.patient_summary import summarise
 from lvseg.labels.sources.structures import Table
 
@@ -58,7 +58,7 @@ class Job:
 
 
 def extract_patient(job: Job) -> dict[str, Any]:
-    """Write the shard and the picture of one patient, and return its `facts`, `rows` and `set_aside`.
+    """Write the shard and the picture of one patient, and return its `facts`, `rows`, `set_aside` and `prints`.
 
     A patient without a single usable frame gets no shard and no rows.
     """
@@ -86,6 +86,7 @@ def _extract(job: Job, folder: Path) -> None:
         "facts": summarise(study) | {"name": job.name},
         "rows": [],
         "set_aside": [asdict(entry) for entry in study.aside],
+        "prints": prints_of(study),
     }
     if study.frames:
         shard = to_shard(study, job.name)

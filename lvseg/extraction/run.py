@@ -18,7 +18,7 @@ from lvseg.core.places import state_home
 from lvseg.extraction.assemble import COLUMNS
 from lvseg.extraction.patient import Job, extract_patient
 from lvseg.extraction.report import write_report
-from lvseg.labels.find import find_all
+from lvseg.labels.find import again, find_all, told_twice
 from lvseg.labels.patient_summary import divided, summary_line
 from lvseg.labels.sources.structures import table_of
 
@@ -81,7 +81,7 @@ def extract(data: "DataParams", flags: "QualityParams", workers: int, module: st
                 aside.append(SetAside(found[position].id, "its files crash a decoder: patient left out"))
             else:
                 done[position] = result
-        results = [done[position] for position in sorted(done)]
+        results = _once([done[position] for position in sorted(done)], aside, shard_folder, pictures)
         rows = sorted(
             (row for result in results for row in result["rows"]),
             key=lambda row: (row["patient"], row["frame"]),
@@ -97,6 +97,24 @@ def extract(data: "DataParams", flags: "QualityParams", workers: int, module: st
         write_report(report_folder, patients, set_aside, known, summary, left_out, data.ids_public)
     _forget(cache, {job.key for job in jobs})
     return summary
+
+
+def _once(
+    results: Sequence[dict[str, Any]], aside: list[SetAside], shards: Path, pictures: Path
+) -> list[dict[str, Any]]:
+    """Return the results without the patients who are another once more, and remove what was written of these."""
+    by_id = {result["facts"]["id"]: result for result in results}
+    known = {name: sum(result["facts"]["structures"].values()) for name, result in by_id.items()}
+    twice = told_twice({name: result["prints"] for name, result in by_id.items()}, known)
+    for name, kept in twice.items():
+        aside.append(SetAside(name, again(kept)))
+        by_id[kept]["facts"]["duplicates"].append(name)
+        for path in (
+            shards / f"{by_id[name]['facts']['name']}.npz",
+            pictures / f"{by_id[name]['facts']['name']}.jpg",
+        ):
+            path.unlink(missing_ok=True)
+    return [result for name, result in by_id.items() if name not in twice]
 
 
 def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -16,7 +16,7 @@ from lvseg.imaging.outline import area
 from lvseg.imaging.spacing import Spacing
 from lvseg.imaging.structures import Structure
 from lvseg.inference.bodies import OnFirst
-from lvseg.inference.segmenter import VIEWS, Prediction, Segmenter
+from lvseg.inference.segmenter import VIEWS, Drawn, Prediction, Segmenter
 
 AT_ONCE = 16  # frames that the network is shown at once: more are no faster on a CPU
 _FEWEST_SLICES = 3  # that must be left to tell the ventricle's beat from
@@ -68,10 +68,16 @@ class Segmentation:
         """(N,) outlines of the cavity."""
         return self.outlines[Structure.CAVITY]
 
+    def drawn(self, frame: int) -> Drawn:
+        """Return what is drawn on one frame."""
+        return Drawn(
+            self.labels[frame], {structure: lines[frame] for structure, lines in self.outlines.items()}
+        )
+
     def prediction(self, frame: int) -> Prediction:
         """Return what is drawn on one frame for which margins were asked."""
-        outlines = {structure: lines[frame] for structure, lines in self.outlines.items()}
-        return Prediction(self.labels[frame], outlines, self.margins[frame])
+        drawn = self.drawn(frame)
+        return Prediction(drawn.labels, drawn.outlines, self.margins[frame])
 
 
 def segment(

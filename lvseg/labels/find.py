@@ -1,15 +1,19 @@
 """All patients of all places of raw data, whatever form their labels have."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from lvseg.core.archives import Item, SetAside, walk
 from lvseg.labels.layouts import Copy, PatientFiles, find_patients, of_sunnybrook
 from lvseg.labels.nifti.layouts import NiftiPatient, find_nifti
 from lvseg.labels.nifti.study import read_nifti_study
 from lvseg.labels.patient import read_study
+from lvseg.labels.sources.dicom_study import read_drawn_study
 from lvseg.labels.sources.structures import Table
 from lvseg.labels.study import Study
 
@@ -28,12 +32,23 @@ class Candidate:
     collection: str
     files: PatientFiles | NiftiPatient
 
+    @property
+    def items(self) -> list[Item]:
+        """All files that were found of the patient."""
+        return _items(self.files)
+
     def read(self, first_pixel: int, table: Table, all_pixels: bool) -> Study:
-        """Return what is known of the patient (see `read_study` and `read_nifti_study`)."""
+        """Return what is known of the patient (see `read_study`, `read_nifti_study`, `read_drawn_study`)."""
         if isinstance(self.files, NiftiPatient):
             study = read_nifti_study(self.files, table, all_pixels)
+        elif self.files.drawings and not self.files.contours:
+            study = Study(self.files.id, self.files.group)
+            images = [item for copy in self.files.images for item in copy.items]
+            read_drawn_study(study, images, self.files.drawings, table, all_pixels)
         else:
             study = read_study(self.files, first_pixel, all_pixels)
+            unused = "the patient has contour files, which are used"
+            study.aside += [SetAside(item.label, unused) for item in self.files.drawings]
         study.id, study.collection = self.id, self.collection
         return study
 
@@ -82,7 +97,7 @@ def _is_file(item: Item, place: str) -> bool:
 def _items(files: PatientFiles | NiftiPatient) -> list[Item]:
     if isinstance(files, NiftiPatient):
         return [file.item for file in files.images] + [drawn.labels for drawn in files.drawn]
-    return [item for copy in (*files.images, *files.contours) for item in copy.items]
+    return [item for copy in (*files.images, *files.contours) for item in copy.items] + files.drawings
 
 
 def _apart(names: Mapping[str, str], patient: PatientFiles) -> list[PatientFiles]:
@@ -98,7 +113,10 @@ def _apart(names: Mapping[str, str], patient: PatientFiles) -> list[PatientFiles
         for copy in copies:
             own = by_place.setdefault(_collection(names, copy.items), PatientFiles(patient.id, patient.group))
             getattr(own, kind).append(copy)
-    whole = [own for own in by_place.values() if own.images and own.contours]
+    for item in patient.drawings:
+        own = by_place.setdefault(_collection(names, [item]), PatientFiles(patient.id, patient.group))
+        own.drawings.append(item)
+    whole = [own for own in by_place.values() if own.images and (own.contours or own.drawings)]
     return list(by_place.values()) if len(whole) > 1 else [patient]
 
 
@@ -112,3 +130,36 @@ def _named(found: Sequence[tuple[str, PatientFiles | NiftiPatient]]) -> list[Can
         taken[name] += 1
         named.append(Candidate(name if taken[name] == 1 else f"{name}-{taken[name]}", collection, files))
     return named
+
+
+def prints_of(study: Study) -> list[str]:
+    """Return what the images that were drawn on are recognised by, in whatever file, type or orientation they come.
+
+    Images of one value are all alike and have none.
+    """
+    drawn = (study.pixels.get(frame.number) for frame in study.labelled)
+    sorts = (np.sort(pixels.ravel()).astype(np.float32) for pixels in drawn if pixels is not None)
+    return sorted({hashlib.sha256(own.tobytes()).hexdigest()[:16] for own in sorts if own[0] != own[-1]})
+
+
+def told_twice(prints: Mapping[str, Sequence[str]], known: Mapping[str, int]) -> dict[str, str]:
+    """Return the patients who are another once more, and that other.
+
+    Args:
+        prints: see `prints_of`, by id.
+        known: how much is known of each, by id: of two that are one, who has more stays, or else the first.
+    """
+    first: dict[str, str] = {}
+    twice: dict[str, str] = {}
+    for name in sorted(prints, key=lambda name: (-known[name], name)):
+        kept = next((first[one] for one in prints[name] if one in first), None)
+        if kept is not None:
+            twice[name] = kept
+        for one in prints[name]:
+            first.setdefault(one, kept or name)
+    return twice
+
+
+def again(kept: str) -> str:
+    """Return why a patient is left out who is another once more."""
+    return f"the same images as {kept}, who is kept: one patient under two names"

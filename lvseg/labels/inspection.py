@@ -8,33 +8,43 @@ from typing import Any
 
 from lvseg.core.archives import SetAside
 from lvseg.core.parallel import each
-from lvseg.labels.find import Candidate, find_all
+from lvseg.labels.find import Candidate, again, find_all, prints_of, told_twice
 from lvseg.labels.patient_summary import divided, summarise, summary_line
 from lvseg.labels.sources.structures import Table
 
 
-def inspect(paths: Sequence[Path], first_pixel: int, workers: int, table: Table) -> dict[str, Any]:
+def inspect(
+    paths: Sequence[Path], first_pixel: int, workers: int, table: Table | None = None
+) -> dict[str, Any]:
     """Return facts of all patients of folders and archives.
 
     Args:
         paths: folders and archives.
         first_pixel: coordinate of the centre of the first pixel in contour files.
         workers: patients that are read at the same time.
-        table: the user's own words for labels.
+        table: the user's own words for labels; None where there are none.
 
     Returns:
         `patients` (see `summarise`), `set_aside` (file and reason), `known` (the same of files that are no input, and
         need not be), and a `summary` in one line.
     """
-    found, aside = find_all(paths, table)
+    words = table or {}
+    found, aside = find_all(paths, words)
     patients: list[dict[str, Any]] = []
-    for position, result in each(partial(_facts, first_pixel, table), found, workers, "inspect"):
+    prints: dict[str, list[str]] = {}
+    for position, result in each(partial(_facts, first_pixel, words), found, workers, "inspect"):
         if result is None:
             aside.append(SetAside(found[position].id, "its files crash a decoder: patient left out"))
         else:
             patients.append(result[0])
             aside += result[1]
+            prints[result[0]["id"]] = result[2]
     patients.sort(key=lambda facts: facts["id"])
+    twice = told_twice(prints, {facts["id"]: sum(facts["structures"].values()) for facts in patients})
+    aside += [SetAside(name, again(kept)) for name, kept in twice.items()]
+    for facts in patients:
+        facts["duplicates"] += sorted(name for name, kept in twice.items() if kept == facts["id"])
+    patients = [facts for facts in patients if facts["id"] not in twice]
     entries = [asdict(entry) for entry in sorted(aside, key=lambda entry: (entry.file, entry.reason))]
     set_aside, known = divided(entries)
     return {
@@ -45,6 +55,9 @@ def inspect(paths: Sequence[Path], first_pixel: int, workers: int, table: Table)
     }
 
 
-def _facts(first_pixel: int, table: Table, patient: Candidate) -> tuple[dict[str, Any], list[SetAside]]:
+def _facts(
+    first_pixel: int, table: Table, patient: Candidate
+) -> tuple[dict[str, Any], list[SetAside], list[str]]:
+    """Return the facts of a patient, what was set aside of his files, and what his images are recognised by."""
     study = patient.read(first_pixel, table, all_pixels=False)
-    return summarise(study), study.aside
+    return summarise(study), study.aside, prints_of(study)

@@ -9,14 +9,18 @@ there are any. Images below no such folder are grouped by the patient id in thei
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
+
+import pydicom
 
 from lvseg.core.archives import Item, SetAside, UnreadableError, walk
 from lvseg.core.texts import shown
 from lvseg.dicom.multiframe import read_images
 from lvseg.labels import sunnybrook_text
+from lvseg.labels.sources.kinds import kind_of
 
 GROUPS = ("HF-NI", "HF-I", "HYP", "N")
 _PATHOLOGY = {
@@ -30,12 +34,16 @@ _ORIGINAL_ID = ("originalid",)
 _TRAILING_NUMBER = re.compile(r"(?<=[-_ ])0*(\d+)$")
 _SUNNYBROOK = re.compile(r"SC-(HF-NI|HF-I|HYP|N)-0*(\d+)$", re.IGNORECASE)
 _ATLAS = re.compile(r"SCD\d{7}$", re.IGNORECASE)
+_OWNERLESS = (
+    "a drawing beside the images of several patients, or of none: put it into the folder of its patient"
+)
 TRUTH = "true values of the phantom, to hold results against: no input"  # reason that is no complaint
 _TRUTH = {"patient", "edvml", "esvml", "efpercent"}  # columns
 _LARGEST_TABLE = 4 * 2**20  # bytes
 _ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z"}
 _NIFTI = (".nii", ".nii.gz")
 _NO_IMAGES = {".pdf", ".md", ".html", ".json", ".xml", ".dvc"}
+_NO_DRAWINGS = {".csv", ".txt", ".gz", ".nii", ".pdf", ".html"}
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,7 @@ class PatientFiles:
     group: str = ""
     images: list[Copy] = field(default_factory=list)
     contours: list[Copy] = field(default_factory=list)
+    drawings: list[Item] = field(default_factory=list)  # SEG, RTSTRUCT, workspaces of cvi42
 
 
 def key_of(patient: str) -> str:
@@ -90,10 +99,12 @@ def find_patients(paths: Iterable[Path]) -> tuple[list[PatientFiles], list[SetAs
     Among those is the phantom's own table of true values, for the reason `TRUTH`.
     """
     items, aside = walk(paths)
-    tables, texts, rest = [], [], []
+    tables, texts, rest, drawings = [], [], [], []
     for item in items:
         suffix = PurePosixPath(item.name).suffix.lower()
-        if suffix in _NO_IMAGES or item.parts[-1].startswith(".") or "__MACOSX" in item.parts:
+        if suffix not in _NO_DRAWINGS and kind_of(item):
+            drawings.append(item)
+        elif suffix in _NO_IMAGES or item.parts[-1].startswith(".") or "__MACOSX" in item.parts:
             aside.append(SetAside(item.label, "neither an image, a contour nor a table"))
         elif suffix == ".csv":
             tables.append(item)
@@ -116,6 +127,12 @@ def find_patients(paths: Iterable[Path]) -> tuple[list[PatientFiles], list[SetAs
         known.add(key_of(folder[-1]))
     for (name, folder), files in _images(rest, known, aside).items():
         _patient(patients, links, name).images.append(Copy(folder, tuple(files)))
+    for item in drawings:
+        owner = _owner(item, [patient for patient in patients.values() if patient.images])
+        if owner is None:
+            aside.append(SetAside(item.label, _OWNERLESS))
+        else:
+            owner.drawings.append(item)
     return sorted(patients.values(), key=lambda patient: patient.id), aside
 
 
@@ -197,6 +214,31 @@ def _images(
         name = header.patient_id.strip() or folders[-1]
         found.setdefault((name, (item.place,)), []).append(item)
     return found
+
+
+def _owner(item: Item, patients: Sequence[PatientFiles]) -> PatientFiles | None:
+    """Return the patient beside whose images a drawing lies; where several are as near, the one that it names."""
+    folders = item.parts[:-1]
+    near = {
+        patient.id: max(shared(folders, one.parts[:-1]) for copy in patient.images for one in copy.items)
+        for patient in patients
+    }
+    nearest = [patient for patient in patients if near[patient.id] == max(near.values())]
+    if len(nearest) == 1:
+        return nearest[0]
+    try:
+        header = pydicom.dcmread(
+            io.BytesIO(item.read()), stop_before_pixels=True, specific_tags=["PatientID"]
+        )
+        name = key_of(str(header.get("PatientID", "")))
+    except Exception:  # a workspace, or whatever a parser makes of damaged bytes
+        return None
+    return next((patient for patient in nearest if key_of(patient.id) == name), None)
+
+
+def shared(one: Sequence[str], other: Sequence[str]) -> int:
+    """Return how many folders two paths have in common from the top."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _is_id(folder: str, known: set[str]) -> bool:

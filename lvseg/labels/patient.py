@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 
 import numpy as np
 import shapely
@@ -17,7 +16,7 @@ from lvseg.dicom.stacks.alignment import placements
 from lvseg.dicom.stacks.arrangement import arranged
 from lvseg.dicom.stacks.consistency import of_one_geometry
 from lvseg.labels import counting, drawn_series, sunnybrook_text
-from lvseg.labels.layouts import Copy, PatientFiles
+from lvseg.labels.layouts import Copy, PatientFiles, shared
 from lvseg.labels.study import Study, find_cycle, raise_flags
 from lvseg.labels.sunnybrook_text import ENDO, EPI
 
@@ -118,6 +117,7 @@ def read_study(files: PatientFiles, first_pixel: int, all_pixels: bool) -> Study
         study.series, study.why = best.choice.series.name, best.choice.why
         study.source, study.rescaled = best.images.label, not best.deep
         study.other_series = best.others
+        study.vendor = next(iter(best.choice.series.images.values())).manufacturer
         _take_frames(study, best.choice.series.images, all_pixels)
         for (number, kind), lines in sorted(best.drawn.lines.items()):
             study.flag(
@@ -164,7 +164,7 @@ def _candidate(
             aside.append(SetAside(item.label, str(error)))
     nearest = max(
         drawn,
-        key=lambda other: (len(contours[other.folder].endo), _shared(copy.folder, other.folder)),
+        key=lambda other: (len(contours[other.folder].endo), shared(copy.folder, other.folder)),
         default=None,
     )
     nearest_drawn = contours[nearest.folder] if nearest else _Drawn()
@@ -186,11 +186,6 @@ def _candidate(
         others[one.name] += sum(id(image) not in chosen for image in one.images.values())
     deep = _is_deep(choice.series.images.values())
     return _Candidate(copy, nearest, own, choice, doubt, dict(+others), deep, tuple(completing))
-
-
-def _shared(one: Sequence[str], other: Sequence[str]) -> int:
-    """Return how many folders two paths have in common from the top."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _is_deep(images: Iterable[Image]) -> bool:

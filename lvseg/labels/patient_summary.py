@@ -1,13 +1,18 @@
 """A study in numbers and words: what `inspect` prints and the quality report keeps."""
 
+import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from lvseg.imaging.structures import Structure
 from lvseg.labels.layouts import TRUTH
+from lvseg.labels.sources.structures import Region
 from lvseg.labels.study import Study
 from lvseg.labels.sunnybrook_text import ENDO
+
+_WORDS = ", ".join(region.value for region in Region)  # of the user's table
 
 
 def summarise(study: Study) -> dict[str, Any]:
@@ -39,6 +44,7 @@ def summarise(study: Study) -> dict[str, Any]:
         },
         "duplicates": study.duplicates,
         "vendor": study.vendor,
+        "collection": study.collection,
         "structures": {structure.key: known[structure] for structure in Structure},
         "phases_drawn": sorted({frame.phase for frame in study.labelled}),
         "unmapped": study.unmapped,
@@ -55,6 +61,7 @@ def describe(facts: dict[str, Any]) -> str:
         size += f", {spacing[0]:.4g} x {spacing[1]:.4g} mm"
     lines = [
         ("", size + (", pixels rescaled to 8 bit" if facts["rescaled_to_8_bit"] else "")),
+        ("source", facts["collection"] + (f", {facts['vendor']}" if facts["vendor"] else "")),
         ("series", f"{facts['series'] or '-'}: {facts['why']}"),
         (
             "contours",
@@ -72,10 +79,22 @@ def describe(facts: dict[str, Any]) -> str:
         shown = ", ".join(map(str, numbers[:6])) + (", ..." if len(numbers) > 6 else "")
         lines.append((name, f"image {shown}: {facts['evidence'][name][str(numbers[0])]}"))
     lines += [("also in", place) for place in facts["duplicates"]]
-    lines += [("unmapped", f"label {label}: {count}") for label, count in facts["unmapped"].items()]
+    lines += [
+        (
+            "unmapped",
+            f"label {label}, {count} times: `data: labels: {{{_key(label)}: ...}}` in params.yaml, with {_WORDS}",
+        )
+        for label, count in facts["unmapped"].items()
+    ]
     lines += [("note", note) for note in facts["notes"]]
     head = f"{facts['id']}  {facts['group']}".rstrip()
     return "\n".join([head, *(f"  {name:<11} {text}" for name, text in lines)])
+
+
+def _key(label: str) -> str:
+    """Return what names a reported label in the user's table: `3 (Kammer)` by its number, `RV wall` by its name."""
+    number = re.match(r"(\d+)( \(.*\))?$", label)
+    return number[1] if number else json.dumps(re.sub(r" \(segment \d+\)$", "", label), ensure_ascii=False)
 
 
 def divided(entries: Sequence[dict[str, str]]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:

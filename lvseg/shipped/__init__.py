@@ -11,6 +11,7 @@ from pathlib import Path
 from lvseg.core.errors import UserError
 
 VERSION = "sunnybrook-1"
+MOST_BYTES = 12 * 2**20  # of a model: it lies in git
 
 
 @dataclass(frozen=True)

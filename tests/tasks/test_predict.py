@@ -14,6 +14,7 @@ import pytest
 
 from lvseg.core.hashes import tree_hash
 from lvseg.core.places import ROOT
+from lvseg.shipped import VERSION
 from tests.lvseg.studies.hearts import Heart, bright_model, classic, enhanced
 from tests.modes import others_may_read
 
@@ -226,7 +227,7 @@ def test_a_folder_that_cannot_be_written_ends_the_run_with_one_line(lab: Lab) ->
     assert not list((lab.folder / "full").glob("[!p]*")), "nothing is left half-written"
 
 
-def test_without_a_champion_the_way_to_one_is_said(lab: Lab) -> None:
+def test_without_a_champion_the_model_that_comes_along_is_taken_and_named(lab: Lab) -> None:
     command = [
         sys.executable,
         "-m",
@@ -238,6 +239,10 @@ def test_without_a_champion_the_way_to_one_is_said(lab: Lab) -> None:
     store = f"sqlite:///{lab.folder / 'empty.db'}"
     surroundings = {**lab.environment, "MLFLOW_TRACKING_URI": store}
     done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=120)
+    assert "no champion is registered here" in done.stdout and VERSION in done.stdout, done.stderr
+    assert len(list((lab.folder / "none").glob("S*/report.html"))) == 1
+    asked = [*command, "--version", "7"]
+    done = subprocess.run(asked, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert "lvseg promote" in done.stderr and "--model models/unet" in done.stderr, done.stderr
     wrong = lab.run("wrong", "--model", lab.folder / "empty", lab.folder / "study-1")

@@ -1,6 +1,6 @@
 """What DVC keeps, and what lies in worktrees, of one patient."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,8 +35,9 @@ class Survey:
         kept: what was found so far.
     """
 
-    def __init__(self, root: Path, raw: str, objects: Objects, traces: Traces) -> None:
-        self._root, self._raw, self._objects, self._traces = root, raw.rstrip("/"), objects, traces
+    def __init__(self, root: Path, raw: Sequence[Path], objects: Objects, traces: Traces) -> None:
+        self._root, self._objects, self._traces = root, objects, traces
+        self._raw = [root.resolve() / place for place in raw]
         self._named: dict[str, bool] = {}
         self.kept = Kept()
 
@@ -112,11 +113,12 @@ class Survey:
         for tree in worktrees(self._root):
             state = state_of(tree)
             about_him = self.about_him(state)
-            own = tree.resolve() == self._root.resolve()
-            for place in {entry.path for entry in state if not (own and entry.path == self._raw)}:
-                top = tree / place
+            own = self._raw if tree.resolve() == self._root.resolve() else []
+            for top in {tree / entry.path for entry in state}:
                 for file in (path for path in (top, *top.rglob("*")) if path.is_file() or path.is_symlink()):
                     name = file.relative_to(tree).as_posix()
+                    if any(file.parent.resolve().is_relative_to(place) or file == place for place in own):
+                        continue
                     if self._traces.in_path(name) or self._in_tree(file, name, about_him):
                         yield file
 

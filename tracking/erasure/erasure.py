@@ -44,8 +44,8 @@ class Plan:
 
     Attributes:
         root: of the checkout.
-        raw: its raw data, relative to it.
-        tracked: what `dvc add` was called with: the raw data or a folder around it.
+        raw: the places of its raw data, relative to it.
+        tracked: what `dvc add` was called with: those places or folders around them.
         patient: who.
         traces: what he is recognised by.
         tables: of the raw data, those with rows of his among others'.
@@ -60,8 +60,8 @@ class Plan:
     """
 
     root: Path
-    raw: Path
-    tracked: Path
+    raw: Sequence[Path]
+    tracked: Sequence[Path]
     patient: Patient
     traces: Traces
     tables: list[Item] = field(default_factory=list)
@@ -82,12 +82,12 @@ class Plan:
         ) and all(trace.kind == "left" for trace in self.mlflow)
 
 
-def plan(root: Path, raw: Path, given: str, store: Store, results: Sequence[Path]) -> Plan:
+def plan(root: Path, raw: Sequence[Path], given: str, store: Store, results: Sequence[Path]) -> Plan:
     """Look for a patient in all that is stored; nothing is changed.
 
     Args:
         root: of the checkout, which is the current folder.
-        raw: `data.raw` of params.yaml.
+        raw: the places of `data.raw`.
         given: an id of his, or his pseudonym.
         store: the tracking store.
         results: folders of `lvseg predict` beside the usual ones.
@@ -95,12 +95,12 @@ def plan(root: Path, raw: Path, given: str, store: Store, results: Sequence[Path
     Raises:
         UserError: the raw data cannot be written anew, files of others name him, or a store keeps something back.
     """
-    tracked = _tracked(root, raw)
+    tracked = sorted({_tracked(root, place) for place in raw})
     kept = _kept(given)
     known = frozenset(kept.get("ids", ()))
     patient = patients.find(raw, given, known)
     made = Plan(root, raw, tracked, patient, Traces(patient.names))
-    others = list(raw_files.still_naming(raw, patient, made.traces))
+    others, unopened = raw_files.others_naming(raw, patient, made.traces)
     if others:
         raise UserError(
             "these files of the raw data are not the patient's and name him, nothing was erased: remove them or the "
@@ -108,7 +108,7 @@ def plan(root: Path, raw: Path, given: str, store: Store, results: Sequence[Path
         )
     made.tables = raw_files.tables(raw, patient, made.traces)
     objects = Objects(root)
-    survey = Survey(root, raw.as_posix(), objects, made.traces)
+    survey = Survey(root, raw, objects, made.traces)
     everything = runs.every_run(store)
     made.data = survey.look({data_state(run) for run in everything})
     made.data.oids |= set(kept.get("oids", ()))
@@ -124,10 +124,8 @@ def plan(root: Path, raw: Path, given: str, store: Store, results: Sequence[Path
     made.left += [
         f"{trace.run_id or 'MLflow'}: {trace.place}" for trace in made.mlflow if trace.kind == "left"
     ]
-    made.left += [
-        f"the remote {name} keeps versions by itself: remove {raw} there" for name in objects.by_hand
-    ]
-    made.left += [f"{what}: not known what it holds" for what in sorted(made.data.unopened)]
+    made.left += [f"the remote {name} keeps versions by itself: remove him there" for name in objects.by_hand]
+    made.left += [f"{what}: not known what it holds" for what in sorted({*made.data.unopened, *unopened})]
     return made
 
 
@@ -142,7 +140,7 @@ def erase(made: Plan, store: Store) -> None:
     for path in made.data.files:
         path.unlink(missing_ok=True)
     raw_files.remove(made.raw, made.patient, made.traces)
-    dvc("add", "--quiet", str(made.tracked), root=made.root)
+    dvc("add", "--quiet", *map(str, made.tracked), root=made.root)
     Objects(made.root).remove(made.data.oids)
     keep.unlink()
 

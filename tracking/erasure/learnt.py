@@ -26,7 +26,10 @@ def data_state(run: "Run") -> State:
     """Return the data that a run recorded, by DVC's hashes."""
     tags = run.data.tags
     return frozenset(
-        Entry(path, tags[f"lvseg.dvc.{name}"]) for name, path in _DATA.items() if f"lvseg.dvc.{name}" in tags
+        Entry(path, oid)
+        for name, path in _DATA.items()
+        for oid in tags.get(f"lvseg.dvc.{name}", "").split(",")  # raw data may lie in several places
+        if oid
     )
 
 

@@ -11,9 +11,9 @@ from lvseg.core.errors import UserError
 from lvseg.core.files import atomic_path
 from lvseg.core.places import state_home
 from lvseg.studies.analysis.result import KnownError
-from tracking.registry import manifest
 from tracking.registry.living_run import required_run
-from tracking.registry.recorded import recorded
+from tracking.registry.trust import manifest
+from tracking.registry.trust.recorded import recorded
 from tracking.registry.versions import CHAMPION, MODEL, number_of, version_of
 from tracking.runs.required import required_store
 from tracking.runs.store import Store, reason
@@ -83,10 +83,10 @@ def fetched(wanted: str = CHAMPION) -> Fetched:
 
         with tempfile.TemporaryDirectory() as temporary, atomic_path(home) as folder:
             try:
-                found = downloaded(source, Path(temporary))
+                files = downloaded(source, Path(temporary))
                 folder.mkdir()
                 for file in manifest.FILES:
-                    shutil.copyfile(found / file, folder / file)
+                    shutil.copyfile(files / file, folder / file)
             except Exception as error:
                 raise UserError(f"{name} cannot be fetched ({reason(error)}); {_GET_ONE}") from None
             _check(version, folder, weights)

@@ -83,7 +83,12 @@ def of_one_geometry(images: Sequence[Image], notes: list[str]) -> tuple[list[Ima
     ]
     if others:
         notes.append(f"{_counted(len(others))} of another matrix or pixel size left out.")
-    return [image for image in images if alike(image)], aside
+    kept = [image for image in images if alike(image)]
+    if told := sum(image.drawn_into for image in kept):
+        notes.append(
+            f"{_counted(told)} with text in their pixels (Burned In Annotation): it may name the patient."
+        )
+    return kept, aside
 
 
 def _most_frequent(images: Sequence[Image]) -> Image:

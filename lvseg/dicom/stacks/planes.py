@@ -7,7 +7,7 @@ A series that is a stack by itself is not mixed with others, so that a stack tha
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lvseg.dicom.image import Image
@@ -47,7 +47,7 @@ def stacks_of(images: Sequence[Image]) -> list[Stack]:
     for alike in _planes(images):
         whole: list[list[Image]] = []
         parts: list[Image] = []
-        for own in _by_series(alike).values():
+        for own in _kinds_joined(_by_series(alike)):
             if len(stack_of(own).counts) >= limits.LEAST_SLICES:
                 whole.append(own)
             else:
@@ -143,6 +143,30 @@ def _is_across(one: Image, other: Image) -> bool:
     if one.normal is None or other.normal is None:
         return False
     return abs(float(one.normal @ other.normal)) < limits.ACROSS
+
+
+def _kinds_joined(series: Mapping[tuple[object, ...], list[Image]]) -> list[list[Image]]:
+    """Return series, the kinds of one joined that show no place at one time twice: some scanners call slices otherwise.
+
+    Where they do, as magnitude and real part or an image and its filtered copy, each kind is a series.
+    """
+    kinds: dict[tuple[object, ...], list[list[Image]]] = defaultdict(list)
+    for key, own in series.items():
+        kinds[key[:-1]].append(own)
+    joined: list[list[Image]] = []
+    for of_series in kinds.values():
+        together = [image for own in of_series for image in own]
+        joined += [together] if len(of_series) > 1 and _once_each(together) else of_series
+    return joined
+
+
+def _once_each(images: Sequence[Image]) -> bool:
+    """Return whether no place is shown twice at one time, as far as places and times are known."""
+    depths = depths_mm(images)
+    if depths is None:
+        return False
+    shown = {(place, image.trigger_time) for place, image in zip(places(depths), images, strict=True)}
+    return len(shown) == len(images)
 
 
 def _phases_joined(series: list[list[Image]]) -> list[list[Image]]:

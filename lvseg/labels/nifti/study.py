@@ -3,8 +3,8 @@
 from pathlib import PurePosixPath
 
 from lvseg.core.archives import SetAside, UnreadableError
-from lvseg.labels.drawn_maps import take_maps
 from lvseg.labels.nifti.layouts import NiftiPatient
+from lvseg.labels.sources.contours import take_maps
 from lvseg.labels.sources.label_map import LabelMap
 from lvseg.labels.sources.structures import Table
 from lvseg.labels.study import Study, find_cycle, raise_flags

@@ -13,11 +13,11 @@ from lvseg.dicom.image import Image
 from lvseg.dicom.tolerance import tolerant
 from lvseg.imaging.types import Affine, Contour
 from lvseg.labels.sources.contours import checked, filled
+from lvseg.labels.sources.kinds import RTSTRUCT
 from lvseg.labels.sources.label_map import Reading
 from lvseg.labels.sources.matching import Drawings, Images, pixels_of
 from lvseg.labels.sources.structures import Region, Table, region_of
 
-STORAGE = "1.2.840.10008.5.1.4.1.1.481.3"
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 _MOST_CONTOURS = 100_000
 
@@ -37,7 +37,7 @@ def read_rtstruct(item: Item, images: Images, table: Table) -> Reading:
     reading, drawings = Reading(), Drawings()
     with reading.or_set_aside(item, "RT Structure Set"):
         whole = pydicom.dcmread(io.BytesIO(content.kept(item)), force=True)
-        if str(whole.get("SOPClassUID", "")) != STORAGE:
+        if str(whole.get("SOPClassUID", "")) not in RTSTRUCT:
             raise UnreadableError("no RT Structure Set")
         names = {
             int(roi.ROINumber): str(roi.get("ROIName", "") or "") for roi in whole.StructureSetROISequence

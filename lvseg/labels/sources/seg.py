@@ -14,14 +14,11 @@ from lvseg.core.archives import Item, UnreadableError
 from lvseg.dicom import content
 from lvseg.dicom.tolerance import tolerant
 from lvseg.imaging.types import Affine
+from lvseg.labels.sources.kinds import SEG
 from lvseg.labels.sources.label_map import Reading
 from lvseg.labels.sources.matching import Drawings, Images, onto
 from lvseg.labels.sources.structures import Region, Table, region_of
 
-STORAGE = (
-    "1.2.840.10008.5.1.4.1.1.66.4",
-    "1.2.840.10008.5.1.4.1.1.66.7",
-)  # Segmentation, Label Map Segmentation
 _KINDS = ("BINARY", "FRACTIONAL", "LABELMAP")
 _LARGEST = 512 * 2**20  # pixels of one object, unpacked
 
@@ -55,7 +52,7 @@ def read_seg(item: Item, images: Images, table: Table, threshold: float = 0.5) -
 
 def _regions(whole: Dataset, table: Table, reading: Reading, file: str) -> dict[int, Region]:
     """Return what each segment covers, and report those of which nothing says it."""
-    if str(whole.get("SOPClassUID", "")) not in STORAGE or whole.get("SegmentationType") not in _KINDS:
+    if str(whole.get("SOPClassUID", "")) not in SEG or whole.get("SegmentationType") not in _KINDS:
         raise UnreadableError("no Segmentation object of a kind that is read (BINARY, FRACTIONAL, LABELMAP)")
     frames: Counter[int] = Counter()
     for n in range(int(whole.get("NumberOfFrames") or 1)):

@@ -85,7 +85,7 @@ def test_one_more_patient_is_the_only_one_read(
     raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(raw, tmp_path / "before")
-    write_layout(raw, "A", Cine("SC-HYP-3", "SCD0003101"))
+    write_layout(raw, "A", Cine("SC-HYP-3", "SCD0003101", (33.0, 30.0)))
     read = []
     monkeypatch.setattr(patient, "_extract", _recording(read, patient._extract))
     monkeypatch.setattr("lvseg.extraction.run.each", _in_this_process)

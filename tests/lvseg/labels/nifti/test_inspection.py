@@ -26,7 +26,9 @@ def test_nifti_and_dicom_side_by_side_in_an_archive_and_a_folder(tmp_path: Path)
         assert set(facts["structures"].values()) == {2 * SLICES}
     assert (acdc["frames"], mnms["frames"], acdc["group"]) == (2 * SLICES, 9 * SLICES, "DCM")
     assert (nnunet["phases_drawn"], list(nnunet["unmapped"])) == ([], ["1 (Kammer)"])
-    assert "unmapped    label 1 (Kammer): " in describe(nnunet)
+    assert "unmapped    label 1 (Kammer), " in describe(nnunet)
+    assert "`data: labels: {1: ...}` in params.yaml, with cavity, myocardium" in describe(nnunet)
+    assert "Siemens" in describe(mnms)
     assert [entry["reason"].partition(":")[0][-22:] for entry in found["set_aside"]] == [
         "mapped to no structure"
     ] * 2

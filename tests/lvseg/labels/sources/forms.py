@@ -93,6 +93,18 @@ def volume(form: Form, phase: int, numbers: tuple[int, int, int] = (1, 2, 3)) ->
     return np.stack([table[form.truth[index, phase]].T for index in range(SLICES)], axis=-1)
 
 
+def grey(form: Form, index: int, phase: int) -> np.ndarray:
+    """What a scanner would show of a slice: bright blood, dark muscle, noise."""
+    own = sum(int(labels.sum()) for labels in form.truth.values())  # else two hearts would share empty slices
+    noise = np.random.default_rng([own, index, phase]).integers(0, 60, (SIZE, SIZE))
+    return (np.array([300, 900, 150, 800])[form.truth[index, phase]] + noise).astype(np.int16)
+
+
+def picture(form: Form, phase: int) -> np.ndarray:
+    """Grey values (columns, rows, slices) of a phase."""
+    return np.stack([grey(form, index, phase).T for index in range(SLICES)], axis=-1)
+
+
 def write_nifti(path: Path, values: np.ndarray, affine: np.ndarray, code: int = 1, how: str = "LPS") -> None:
     """Write values whose affine counts as DICOM does; `how` reorders axes as programs do, or adds none."""
     image = nibabel.Nifti1Image(values, np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine)
@@ -113,7 +125,7 @@ def write_acdc(root: Path, form: Form, how: str = "LPS", code: int = 1) -> None:
         name = root / "patient101" / f"patient101_frame{frame:02d}"
         write_nifti(
             name.with_name(f"{name.name}.nii.gz"),
-            np.zeros((SIZE, SIZE, SLICES), np.int16),
+            picture(form, phase),
             form.affine,
             code,
             how,
@@ -127,7 +139,8 @@ def write_mnms(root: Path, form: Form) -> None:
     labels = np.zeros((SIZE, SIZE, SLICES, 9), np.uint8)
     labels[..., 2], labels[..., 6] = volume(form, 0), volume(form, 1)
     write_nifti(root / "Training/A0S9V9/A0S9V9_sa_gt.nii.gz", labels, form.affine)
-    write_nifti(root / "Training/A0S9V9/A0S9V9_sa.nii.gz", np.zeros(labels.shape, np.int16), form.affine)
+    cine = np.stack([picture(form, int(n >= 4)) + n for n in range(9)], axis=-1)
+    write_nifti(root / "Training/A0S9V9/A0S9V9_sa.nii.gz", cine, form.affine)
     header = ",External code,VendorName,Vendor,Centre,ED,ES,Pathology"
     (root / "dataset.csv").write_text(f"{header}\n0,A0S9V9,Siemens,A,1,2,6,HCM\n")
 
@@ -137,9 +150,7 @@ def write_nnunet(root: Path, form: Form, names: dict[str, int] | None = None) ->
     for phase, frame in enumerate((1, 7)):
         case = f"patient101_frame{frame:02d}"
         write_nifti(root / f"labelsTr/{case}.nii.gz", volume(form, phase, (3, 2, 1)), form.affine)
-        write_nifti(
-            root / f"imagesTr/{case}_0000.nii.gz", np.zeros((SIZE, SIZE, SLICES), np.int16), form.affine
-        )
+        write_nifti(root / f"imagesTr/{case}_0000.nii.gz", picture(form, phase), form.affine)
     labels = names or {"background": 0, "RV": 1, "MLV": 2, "LVC": 3}
     content = {"labels": labels, "channel_names": {"0": "cineMRI"}, "file_ending": ".nii.gz"}
     (root / "dataset.json").write_text(json.dumps(content))
@@ -168,7 +179,7 @@ def write_images(root: Path, form: Form) -> list[Dataset]:
             image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
             image.BitsAllocated = image.BitsStored = 16
             image.HighBit, image.PixelRepresentation = 15, 0
-            image.PixelData = np.zeros((SIZE, SIZE), "<u2").tobytes()
+            image.PixelData = grey(form, index, phase).astype("<u2").tobytes()
             image["PixelData"].VR = "OW"
             save(root / f"images/{index}-{phase}.dcm", image)
             written.append(image)
@@ -299,6 +310,26 @@ def workspace(form: Form, resolution: int = 4, head: str = "") -> str:
         f'<Hash:item Hash:key="StudyMapStates"><List:item><Hash:item Hash:key="ImageStates">{states}</Hash:item>'
         "</List:item></Hash:item></Hash:root>"
     )
+
+
+FORMS = ["ACDC", "ACDC RAS", "ACDC flipped", "ACDC turned", "M&Ms", "nnU-Net", "SEG BINARY", "SEG FRACTIONAL",
+         "SEG LABELMAP", "RTSTRUCT", "cvi42"]  # fmt: skip
+
+
+def write(form: str, root: Path, heart: Form) -> None:
+    """Write images and labels in one of `FORMS`."""
+    if form.startswith("ACDC"):
+        write_acdc(root, heart, form.partition(" ")[2] or "LPS")
+    elif form in ("M&Ms", "nnU-Net"):
+        {"M&Ms": write_mnms, "nnU-Net": write_nnunet}[form](root, heart)
+    else:
+        sources = write_images(root, heart)
+        for phase in (0, 1) if form.startswith("SEG") else ():
+            save(root / f"drawn/{phase}.dcm", seg(heart, sources, form.split()[1], phase))
+        if form == "RTSTRUCT":
+            save(root / "drawn/structures", rtstruct(heart))
+        if form == "cvi42":
+            (root / "drawn.xml").write_text(workspace(heart))
 
 
 def reread(path: Path) -> Dataset:

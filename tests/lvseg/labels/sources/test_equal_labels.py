@@ -63,11 +63,7 @@ def by_frame(reading: Reading, heart: Form) -> dict[Frame, LabelMap]:
     return maps
 
 
-FORMS = ["ACDC", "ACDC RAS", "ACDC flipped", "ACDC turned", "M&Ms", "nnU-Net", "SEG BINARY", "SEG FRACTIONAL",
-         "SEG LABELMAP", "RTSTRUCT", "cvi42"]  # fmt: skip
-
-
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", forms.FORMS)
 def test_equal_labels_come_out_of_every_form(tmp_path: Path, heart: Form, form: str) -> None:
     reading = read(form, tmp_path, heart)
     assert (reading.aside, reading.unmapped) == ([], {})
