@@ -9,8 +9,8 @@ LOCKS := requirements/dev.lock requirements/gpu.lock requirements/uv.lock
 READY := .venv/ready
 DOCS_READY := .venv-docs/ready
 
-.PHONY: help repro mlflow ui setup test test-unit coverage lint format docs wheel licences lock \
-	bench bench-train bench-predict bench-robust bench-serve bench-flow fleet chaos
+.PHONY: help repro demo mlflow ui setup test test-unit coverage lint format docs wheel licences lock \
+	bench bench-train bench-predict bench-robust bench-serve bench-flow gpu-check fleet chaos
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
@@ -20,6 +20,9 @@ help: ## list these commands
 
 repro: $(READY) ## from raw data to compared models; redoes only what changed
 	@$(PYTHON_OF_VENV) -m tasks.repro
+
+demo: $(READY) ## one synthetic study to its report, with the model that comes along
+	@$(PYTHON_OF_VENV) -m tasks.demo
 
 mlflow: $(READY) ## the tracking server's pages on this machine (Ctrl-C ends it)
 	@sh mlflow/serve
@@ -38,7 +41,7 @@ CORES := -n auto --maxprocesses 4 --no-loadscope-reorder
 test: $(READY) ## all tests, on all cores; ARGS="-k split" picks some, on one
 	@$(PYTHON_OF_VENV) -m pytest $(or $(ARGS),$(CORES))
 
-test-unit: $(READY) ## the tests that start no server, no pipeline and no long training: a minute
+test-unit: $(READY) ## the quick tests: no server, pipeline, browser or MLflow store, no seconds of computing
 	@$(PYTHON_OF_VENV) -m pytest -m "not slow" $(CORES) $(ARGS)
 
 coverage: $(READY) ## all tests, and what of lvseg/ and tracking/ they run, in all their processes
@@ -86,6 +89,7 @@ lock: $(READY) ## renew the lock files to the newest versions that pyproject.tom
 	@$(COMPILE) --upgrade $(PIPELINE) --extra gpu -c requirements/dev.lock -o requirements/gpu.lock
 	@echo uv | $(COMPILE) --upgrade - -o requirements/uv.lock
 	@$(COMPILE) --upgrade --group docs -o requirements/docs.lock
+	@$(COMPILE) -c requirements/dev.lock bench/peers/requirements.txt -o bench/peers/requirements.lock
 
 ##@ Measure it
 
@@ -103,6 +107,9 @@ bench-robust: $(READY) ## what other framings and pixels cost the U-Net; ARGS="-
 
 bench-serve: $(READY) ## the best model served on loopback: requests a second, and broken ones; needs make repro
 	@$(PYTHON_OF_VENV) -m bench.models.serving $(ARGS)
+
+gpu-check: $(READY) ## a GPU with our trainings and predictions, on one page; needs make repro; runs on a CPU too
+	@$(PYTHON_OF_VENV) -m bench.models.gpu
 
 bench-flow: $(READY) ## what Prefect costs on top of DVC, and what two workers bring; ARGS=--help
 	@$(PYTHON_OF_VENV) -m bench.orchestration.flow $(ARGS)

@@ -9,6 +9,7 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows.pipeline.end_states import EndState, errors_to_states
+from flows.pipeline.end_states import EndState, errors_to_states, foreseen
 from flows.pipeline.pool_runs import PoolRuns
 from flows.process import leashed
 from flows.process.children import Children
@@ -138,6 +139,16 @@ def _predict_parts(lists: list[str], order: dict[str, Any], runs: PoolRuns) -> N
         runs.end()
 
 
+def _why(tail: str, studies: Sequence[Path]) -> str:
+    """Return the reason of a command that failed, without paths of studies; nothing where it is no sentence of ours."""
+    last = (tail.strip().splitlines() or [""])[-1]
+    if not last.startswith("error: "):
+        return ""
+    for path in sorted(map(str, studies), key=len, reverse=True):
+        last = last.replace(path, "(a study)")
+    return last.removeprefix("error: ")
+
+
 def _word(version: str) -> str:
     """Return the number or alias of a version.
 
@@ -161,6 +172,7 @@ def _create_artifact(out: Path, words: str) -> None:
     create_markdown_artifact(f"{words}\n\n{table}\n", key="cohort", description="What the run came to")
 
 
+@foreseen
 def _predict(studies: str, out: str, model: str | None, version: str) -> str:
     """Run `lvseg predict` on a list, on a leash, and return the line that sums it up.
 
@@ -170,7 +182,8 @@ def _predict(studies: str, out: str, model: str | None, version: str) -> str:
     """
     log, children, summaries = get_run_logger(), Children(), [""]
     order = lists(studies)
-    for path in inputs([order]):  # what another worker may read, this one may not
+    paths = inputs([order])
+    for path in paths:  # what another worker may read, this one may not
         reads(path, "studies")
     target, chosen = writes(out, "out"), ["--version", _word(version)]
     if model:
@@ -192,6 +205,5 @@ def _predict(studies: str, out: str, model: str | None, version: str) -> str:
         stop=threading.Event(),
     )
     if ended.status not in (0, _SOME_FAILED):
-        last = ended.tail.strip().splitlines()[-1:] or [f"ended with status {ended.status}"]
-        raise StageError(last[0].removeprefix("error: "))
+        raise StageError(_why(ended.tail, paths) or f"predict ended with status {ended.status}")
     return summaries[-1]

@@ -9,6 +9,8 @@ import typer
 from lvseg.cli import predict
 from lvseg.core.command import run
 
+CHAMPION = "champion"  # alias of the registered model in use
+
 
 def main(
     studies: predict.Studies,
@@ -17,12 +19,13 @@ def main(
         Path | None,
         typer.Option(help="Folder of a model, such as models/unet, instead of the registered one."),
     ] = None,
-    version: Annotated[str, typer.Option(help="Number or alias of the registered model.")] = "champion",
+    version: Annotated[str, typer.Option(help="Number or alias of the registered model.")] = CHAMPION,
     series: predict.Series = None,
     phases: predict.Drawn = predict.Phases.ALL,
     nifti: predict.Nifti = False,
     contours: predict.Contours = False,
     with_ids: predict.WithIds = False,
+    deidentify: predict.Deidentify = False,
     workers: predict.Workers = 1,
     track: Annotated[bool, typer.Option("--track", help="Log a summary without patients in MLflow.")] = False,
 ) -> None:
@@ -33,16 +36,24 @@ def main(
     from lvseg.studies.cohort.order import Order, model_facts
     from lvseg.studies.outputs.study_folder import Outputs
 
-    paths, outputs = inputs(studies), Outputs(phases is predict.Phases.ALL, nifti, contours)
+    paths, outputs = inputs(studies), Outputs(phases is predict.Phases.ALL, nifti, contours, deidentify)
     # Studies lie anywhere, and so may the caller.
     threads = params.load(ROOT / "params.yaml").evaluate.threads
     if model:
         facts = model_facts(model)
     else:
-        from tracking.registry.champion import fetched
+        from tracking.registry.champion import NoSuchVersionError, fetched
 
-        found = fetched(version)
-        model, facts = found.folder, model_facts(found.folder, found.version, found.tested)
+        try:
+            champion = fetched(version)
+            model, facts = champion.folder, model_facts(champion.folder, champion.version, champion.tested)
+        except NoSuchVersionError:
+            if version != CHAMPION:
+                raise
+            print(
+                "no champion is registered here: the model that comes with the program is taken", flush=True
+            )
+            model, facts = predict.start_model()
     order = Order(out.resolve(), model.resolve(), facts, threads, series, outputs, with_ids)
     status = predict.run(paths, order, out, workers)
     if track:

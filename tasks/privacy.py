@@ -1,5 +1,6 @@
 """Look for patients' names, ids and dates in all that is kept."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ def main(
     """Look for the patients' data in all that is logged, registered and reported; fail where some is found."""
 
     from lvseg.core.errors import UserError
+    from lvseg.core.git import is_checkout
     from lvseg.params import load
     from lvseg.privacy.raw import read_values
     from lvseg.privacy.scan import Scan, files_below
@@ -22,7 +24,7 @@ def main(
     from lvseg.privacy.values import Kind
     from tracking.runs.required import required_store
     from tracking.scores.results import find_run
-    from tracking.server.contents import days_of, local_paths, shown_in
+    from tracking.server.contents import days_of, every_experiment, in_git, local_paths, shown_in
 
     params = load()
     for folder in params.data.places:
@@ -37,14 +39,19 @@ def main(
     print(f"read {raw_values.files:,} files of {raw}, {raw_values.unread:,} cannot be read", flush=True)
     store = required_store()
     one = find_run(store, name) if name else None
-    days = days_of(store, one)
+    stores = [store] if one else every_experiment(store)
+    days = {day for each in stores for day in days_of(each, one)}
     public = raw_values.of_kind(Kind.PATIENT_ID) if params.data.ids_public else set()
     values = [value for value in raw_values.values if value.kind != Kind.DATE or value.text not in days]
     scan = Scan(Search(values, allowed=public))
     for path in (file for place in local_paths() for file in files_below(place)):
-        scan.look("files on this machine", path.as_posix(), path.read_bytes())
-    for place, content in shown_in(store, one):
-        scan.look(f"MLflow, run {name}" if name else "MLflow, all runs", place, content)
+        scan.look_at("files on this machine", path)
+    if is_checkout(Path()):
+        for place, content in in_git(Path()):
+            scan.look("git, all refs", f"git: {place}", content)
+    for each in stores:
+        for place, content in shown_in(each, one):
+            scan.look(f"MLflow, run {name}" if name else "MLflow, all runs", place, content)
     for line in scan.report():
         print(line)
     if not scan.clean:
@@ -53,8 +60,8 @@ def main(
             "above and make it anew (docs/privacy.md)"
         )
     print(
-        "not looked at: pixels, results/ of predict, workspaces, refs and other branches of git, DVC's cache, "
-        "Prefect's database (docs/privacy.md)"
+        "not looked at: pixels, what is private in results/ and .lvseg, program and pages in git, DVC's cache and "
+        "remotes, Prefect's database but that of `make ui`, other ways of writing (docs/privacy.md)"
     )
     print(f"nothing found in {scan.contents.total():,} contents")
 

@@ -48,6 +48,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for name in SHARED.keys() & fixtures:
             assert group_of(item.nodeid) == name, f"{item.nodeid} asks for {name}: add its file to SHARED"
             item.add_marker("slow")
+        if "empty_database" in fixtures:  # of an MLflow store: each of its runs takes a second or two
+            item.add_marker("slow")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     groups = list(SHARED)
 

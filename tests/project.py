@@ -52,7 +52,7 @@ class Project:
         """Run a command, check how it ended, and return what it said."""
         surroundings = self.environment(**extra)
         done = subprocess.run(
-            command, cwd=self.root, env=surroundings, capture_output=True, text=True, input=input
+            command, cwd=self.root, env=surroundings, capture_output=True, text=True, input=input, umask=0o022
         )
         said = done.stdout + done.stderr
         assert (done.returncode != 0) == fails, f"{' '.join(command)}\n{said[-6000:]}"

@@ -10,11 +10,14 @@ import yaml
 
 from lvseg.cli.commands import TOOLS, commands
 from lvseg.core.closure import PACKAGES, computing_closure
+from lvseg.shipped import MOST_BYTES
 
 ROOT = Path(__file__).parent.parent
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 COMMANDS = {
     "compare",
+    "demo",
+    "erase",
     "lineage",
     "log",
     "predict",
@@ -23,6 +26,7 @@ COMMANDS = {
     "repro",
     "reproduce",
     "rollback",
+    "ship",
 }  # tasks that are no stage
 TASKS = [path.stem for path in sorted((ROOT / "tasks").glob("[!_]*.py"))]
 HEAVY = ("tensorflow", "keras", "mlflow", "prefect", "dvc", "matplotlib", "pandas", "scipy", "skimage")
@@ -43,6 +47,8 @@ def test_tasks_start_light() -> None:
         "    importlib.import_module(name)\n"
         f"    heavy = [module for module in {HEAVY} if module in sys.modules]\n"
         "    assert not heavy, f'{name} imports {heavy} before it is used'\n"
+        "import lvseg.comparison.write_page, lvseg.evaluation.scores, lvseg.studies.analysis.analyse\n"
+        "assert not {'tensorflow', 'keras'} & sys.modules.keys(), 'what asks no network loads none'\n"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -97,7 +103,9 @@ def test_stages_tasks_and_commands_are_the_same() -> None:
 
 
 def test_git_holds_no_data_and_locks_name_no_index() -> None:
-    large = [str(path) for path in tracked() if path.stat().st_size > 1_000_000]
+    models = set((ROOT / "lvseg/shipped").glob("*/model.keras"))
+    large = [str(path) for path in set(tracked()) - models if path.stat().st_size > 1_000_000]
+    assert all(path.stat().st_size <= MOST_BYTES for path in models)
     assert not large, f"more than 1 MB, does data sit in git? {large}"
     for lock in (ROOT / "requirements").glob("*.lock"):
         assert "://" not in lock.read_text(encoding="utf-8"), lock

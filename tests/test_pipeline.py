@@ -8,6 +8,7 @@ import re
 import shutil
 from pathlib import Path
 
+from tests.modes import others_may_read
 from tests.project import RAW, Project
 
 
@@ -43,6 +44,23 @@ def test_nothing_that_is_stored_or_shown_tells_of_a_patient(trained: Project) ->
     values, kinds = re.search(r"looked for ([\d,]+) values \((.*)\)", said).groups()  # type: ignore[union-attr]
     assert int(values.replace(",", "")) > 150 and len(kinds.split(", ")) == 9  # all kinds of values
     assert "FOUND" not in said and "MLflow, all runs: " in said
+
+
+def test_what_a_run_leaves_is_its_owners_alone(trained: Project) -> None:
+    """Whatever umask it was started with: outs, kept state, the tracking store; DVC's cache has that of `dvc add`."""
+    for name in (
+        "data/shards",
+        "data/quality",
+        "models",
+        "training",
+        "reports",
+        "scores",
+        ".lvseg",
+        "mlflow/artifacts",
+    ):
+        assert others_may_read(trained.root / name) == [], name
+    single = ("data/index.csv", "data/split.csv", "dvc.lock", "mlflow/mlflow.db", ".lvseg")
+    assert [name for name in single if (trained.root / name).stat().st_mode & 0o077] == []
 
 
 def test_second_run_does_nothing_and_imports_little(trained: Project) -> None:

@@ -80,8 +80,8 @@ def ours(stack: Path, folder: Path, model: Any, repeats: int) -> dict[str, float
 
     def write() -> None:
         place = folder / f"written-{next(number)}"
-        place.mkdir()
-        study_folder.write(place, result, kinds)
+        (place / "private").mkdir(parents=True)
+        study_folder.write(place, place / "private", result, kinds)
 
     segmenter = model.segmenter
     batch = np.stack([segmenter.grid.image(image, cine.spacing_mm) for image in cine.pixels])

@@ -82,6 +82,7 @@ def export(path: Path, learning: list[Example], test: list[Example], settings: A
 
 def train_ours(learning: list[Example], slices: Path, settings: Any, marks: list[float]) -> dict[str, Any]:
     """Return images per second, Dice at each mark, and operations per image."""
+    from lvseg.imaging.structures import Structure
     from lvseg.models import unet
     from lvseg.training.unet import RECIPE
 
@@ -90,7 +91,11 @@ def train_ours(learning: list[Example], slices: Path, settings: Any, marks: list
     def fit(model: Any, number: int, steps: int) -> float:
         planned = settings.model_copy(update={"images_per_epoch": steps * batch})
         began = time.perf_counter()
-        model.fit(RECIPE.learn(learning, planned).shuffled(settings.seed, number), verbose=0, shuffle=False)
+        model.fit(
+            RECIPE.learn(learning, planned, (Structure.CAVITY,)).shuffled(settings.seed, number),
+            verbose=0,
+            shuffle=False,
+        )
         return time.perf_counter() - began
 
     trial = unet.build(settings)
@@ -191,10 +196,10 @@ def matmul_peak() -> float:
 
 def input_speed(learning: list[Example], settings: Any) -> float:
     """Return the images per second that one thread prepares."""
-
+    from lvseg.imaging.structures import Structure
     from lvseg.training.unet import RECIPE
 
-    data = RECIPE.learn(learning, settings).shuffled(settings.seed, 1)
+    data = RECIPE.learn(learning, settings, (Structure.CAVITY,)).shuffled(settings.seed, 1)
     began = time.perf_counter()
     count = sum(len(data[number][0]) for number in range(TRIAL))
     return count / (time.perf_counter() - began)

@@ -30,7 +30,8 @@ def run_peer(script: str, *arguments: object) -> dict[str, Any]:
     if not python.exists():
         print(f"making an environment for MONAI in {home} (about 1 GB)", flush=True)
         subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-    pip = [str(python), "-m", "pip", "install", "--quiet", "-r", str(HERE / "requirements.txt")]
+    lock = str(HERE / "requirements.lock")
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", lock]
     if subprocess.run(pip).returncode:
         raise UserError(f"MONAI could not be installed into {home}: see above")
     command = [str(python), str(HERE / script), *map(str, arguments)]

@@ -114,8 +114,15 @@ def _allowed(own: Any) -> str:
     """Return in words what a part of a JSON schema allows."""
     if "enum" in own:
         return ", ".join(f"`{value}`" for value in own["enum"])
+    if "anyOf" in own:
+        return " or ".join(_allowed(one) for one in own["anyOf"])
     if own["type"] == "array":
         return f"any of {_allowed(own['items'])}"
+    if own["type"] == "object":
+        values = own.get("additionalProperties")
+        names = own.get("propertyNames", {}).get("enum", ["name"])
+        held = _allowed(values) if isinstance(values, dict) and values else "value"
+        return f"{{{' or '.join(names)}: {held}}}"
     names = {"integer": "whole number", "number": "number", "boolean": "`true`, `false`", "string": "text"}
     bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     words = [names[own["type"]], *(f"{said} {own[key]:,.10g}" for key, said in bounds.items() if key in own)]

@@ -9,7 +9,8 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import CrashedRun, FailedRun
 from prefect.states import Completed, Crashed, Failed
 
-from flows.process.failures import InfrastructureError, StageError
+from flows.process.failures import InfrastructureError, RunEndsError, StageError
+from flows.process.known_lines import fault
 from lvseg.core.errors import UserError
 
 Parameters = ParamSpec("Parameters")
@@ -19,7 +20,8 @@ EndState = State[Any] | None  # what the body of a flow returns; Prefect takes N
 def errors_to_states(body: Callable[Parameters, EndState]) -> Callable[Parameters, EndState]:
     """Decorate the body of a flow: an error that people can mend ends it with its message, not with a traceback.
 
-    Failed stands for what somebody must change first, Crashed for faults from outside: another try may succeed.
+    Failed stands for what somebody must change first, Crashed for faults from outside: another try may succeed. What
+    nobody foresaw ends it as well with its type alone: its words may name patients.
     """
 
     @functools.wraps(body)
@@ -31,6 +33,23 @@ def errors_to_states(body: Callable[Parameters, EndState]) -> Callable[Parameter
             return Failed(message=str(error))
         except InfrastructureError as error:
             return Crashed(message=str(error))
+        except Exception as error:
+            return Failed(message=fault(error))
+
+    return guarded
+
+
+def foreseen(body: Callable[Parameters, Any]) -> Callable[Parameters, Any]:
+    """Decorate the body of a task: of an exception that nobody foresaw, Prefect hears the type alone."""
+
+    @functools.wraps(body)
+    def guarded(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Any:
+        try:
+            return body(*args, **kwargs)
+        except (UserError, StageError, InfrastructureError, RunEndsError):
+            raise
+        except Exception as error:
+            raise StageError(fault(error)) from None
 
     return guarded
 

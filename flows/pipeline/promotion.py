@@ -7,7 +7,7 @@ from prefect import get_run_logger, task
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
-from flows.pipeline.end_states import cached, failed_from_outside
+from flows.pipeline.end_states import cached, failed_from_outside, foreseen
 from flows.process.commands import Dvc
 from flows.process.failures import RunEndsError
 from lvseg import params
@@ -41,6 +41,7 @@ def step(dvc: Dvc, states: Mapping[str, State[Any]], changed: Collection[str]) -
         retry_delay_seconds=RETRY_AFTER,
         retry_condition_fn=failed_from_outside,
     )
+    @foreseen
     def promote() -> State[Any]:
         if not changed and (before := confirmed_decision(dvc.workspace)):
             return cached(before.words)

@@ -9,7 +9,7 @@ from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
-from flows.pipeline.end_states import cached
+from flows.pipeline.end_states import cached, foreseen
 from flows.pipeline.graph import Node
 from flows.process.commands import Dvc, Log
 from flows.process.failures import RunEndsError, StageError
@@ -21,6 +21,7 @@ UNCHANGED = "didn't change, skipping"
 RESTORED = "is cached - skipping run"
 
 
+@foreseen
 def repro(dvc: Dvc, node: Node, *options: str) -> tuple[State[Any], bool]:
     """Bring one stage up to date.
 

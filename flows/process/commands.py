@@ -1,7 +1,6 @@
 """DVC and tasks in a workspace: on a leash, into a log, without the names of patients."""
 
 import logging
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from filelock import FileLock
 from flows.process import leashed
 from flows.process.children import Children
 from flows.process.failures import failure, is_error
+from flows.process.known_lines import KeptLines, known_forms
 from lvseg import params
 from lvseg.core.environment import command_environment
 from lvseg.core.places import state_home
@@ -26,11 +26,6 @@ _ADVICE = (
     "To enable auto staging",
     "dvc config core.autostage",
     "Use `dvc push`",
-)
-_NOT_SHOWN = "... (not shown, for data.ids_public is false)"
-# How Python ends a traceback: the type of the exception and what it says; within a group of exceptions behind a bar.
-_RAISED = re.compile(
-    r"^([\s|+-]*[A-Za-z_][\w.]*(?:Error|Exception|Group|Warning|Exit|Interrupt|Expired|Died): ).*"
 )
 
 
@@ -97,35 +92,41 @@ class Dvc:
         on_tick: Callable[[], None] = lambda: None,
     ) -> str:
         """Run a module with its arguments; `title` is what an error calls it."""
-        conceal = concealment(self.workspace)
-        with self.children.counted():
+        shown = what_is_shown(self.workspace)
+        with self.children.counted(), KeptLines(title) as kept:
+
+            def take(line: str) -> None:
+                if not line.lstrip().startswith(_ADVICE):
+                    known = shown(line)
+                    kept.take(line, known is not None)
+                    if known is not None:
+                        _log(log, known)
+
             ended = leashed.run(
                 [sys.executable, "-m", *module],
                 cwd=self.workspace,
                 env=self.environment(),
-                on_line=lambda line: _log(log, conceal(line)),
+                on_line=take,
                 stop=self.children.ending,
                 timeout=timeout,
                 on_tick=on_tick,
             )
-        ended = ended._replace(tail="\n".join(map(conceal, ended.tail.splitlines())))
+        if kept.held_back:
+            log.info("%s", kept.words)
+        known_tail = [known for line in ended.tail.splitlines() if (known := shown(line)) is not None]
+        ended = ended._replace(tail="\n".join(known_tail))
         if ended.status:
             raise failure(title, ended, timeout)
         return ended.tail
 
 
-def concealment(workspace: Path) -> Callable[[str], str]:
-    """Return the function that a line of output goes through before anything stores it.
+def what_is_shown(workspace: Path) -> Callable[[str], str | None]:
+    """Return the function that says what of a line of output anything else may store; None for nothing.
 
-    Names of raw files may be those of patients: unless their ids are public, a line is cut off after the folder. What
-    an unexpected exception says may hold anything that was read: of the last line of a traceback its type is shown.
+    Where the ids of patients are public, that is all of it, and else what is of a known form.
     """
     data = params.load(workspace / "params.yaml").data
-    if data.ids_public:
-        return lambda line: line
-    places = "|".join(re.escape(str(place)) for place in data.places)
-    below = re.compile(rf"((?:{places})[/.]).*")
-    return lambda line: _RAISED.sub(rf"\1{_NOT_SHOWN}", below.sub(rf"\1{_NOT_SHOWN}", line))
+    return (lambda line: line) if data.ids_public else known_forms(data.places)
 
 
 def _log(log: Log, line: str) -> None:
@@ -134,7 +135,7 @@ def _log(log: Log, line: str) -> None:
         log.error("%s", line)
     elif line.lower().startswith("warning"):
         log.warning("%s", line)
-    elif not line.lstrip().startswith(_ADVICE):
+    else:
         log.info("%s", line)
 
 

@@ -12,6 +12,7 @@ from lvseg.evaluation import tables
 from lvseg.metrics.fewest import FEWEST
 from lvseg.metrics.statistics import Interval, interval
 from lvseg.pages.numbers import number
+from lvseg.pages.score_names import APD, DICE, DM, EF_ERROR, GOOD, HD95
 
 WORST = 5  # slices to name
 _ORDER = ("ED", "ES", "base", "mid", "apex")
@@ -48,29 +49,7 @@ class Facts:
     licence: str | None = None
 
 
-@dataclass(frozen=True)
-class Measure:
-    """A column of the table of scores: what it is, its unit, and where its values are, one per patient."""
-
-    name: str
-    unit: str
-    decimals: int
-    column: str
-
-    @property
-    def title(self) -> str:
-        """Return the head of its column."""
-        return f"{self.name}, {self.unit}" if self.unit else self.name
-
-
-MEASURES = (
-    Measure("Dice", "", 3, "dice_mean"),
-    Measure("DM", "", 3, "dm"),
-    Measure("APD", "mm", 2, "apd_mm"),
-    Measure("good contours", "%", 1, "good_percent"),
-    Measure("hd95", "mm", 1, "hd95_mm"),
-    Measure("EF error", "points", 1, "ef_error"),
-)
+MEASURES = (DICE, DM, APD, GOOD, HD95, EF_ERROR)
 
 
 @dataclass(frozen=True)
@@ -92,7 +71,7 @@ def scores(facts: Facts) -> list[Row]:
     groups = sorted(patients.groupby("group"), key=lambda item: str(item[0]))
     return [
         _row("all", patients),
-        *(_row(tables.NAMES.get(str(name), str(name) or "unknown"), own) for name, own in groups),
+        *(_row(tables.NAMES.get(str(name), str(name) or "unknown"), of_group) for name, of_group in groups),
     ]
 
 
@@ -116,10 +95,10 @@ def divisions(facts: Facts) -> list[dict[str, Any]]:
 
 def worst(facts: Facts) -> list[dict[str, Any]]:
     """Return the slices with the lowest Dice; of equal ones those with the larger cavity first."""
-    found = facts.slices.dropna(subset="dice").sort_values(
+    hardest = facts.slices.dropna(subset="dice").sort_values(
         ["dice", "manual_pixels"], ascending=[True, False], kind="stable"
     )
-    return [{str(name): value for name, value in row.items()} for row in found[:WORST].to_dict("records")]
+    return [{str(name): value for name, value in row.items()} for row in hardest[:WORST].to_dict("records")]
 
 
 def source(facts: Facts) -> str:

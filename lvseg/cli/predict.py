@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lvseg.core.errors import UserError
-
 if TYPE_CHECKING:
+    from lvseg.studies.analysis.result import ModelFacts
     from lvseg.studies.cohort.order import Order
 
 SOME_FAILED = 3  # exit status: a study failed or lacks a file; 1 is a run that could not go on
@@ -43,6 +42,9 @@ Contours = Annotated[
 WithIds = Annotated[
     bool, typer.Option("--with-ids", help="Begin the names of outputs with the patient's id.")
 ]
+Deidentify = Annotated[
+    bool, typer.Option("--deidentify", help="segmentation.dcm says nothing of the patient: for research.")
+]
 Workers = Annotated[int, typer.Option(min=1, help="Processes; changes the speed, never the result.")]
 
 
@@ -50,13 +52,17 @@ def main(
     studies: Studies,
     out: Out,
     model: Annotated[
-        Path | None, typer.Option(help="Folder of a model: model.keras and run.json of one training.")
+        Path | None,
+        typer.Option(
+            help="Folder of a model, with model.keras and run.json, instead of the one that comes along."
+        ),
     ] = None,
     series: Series = None,
     phases: Drawn = Phases.ALL,
     nifti: Nifti = False,
     contours: Contours = False,
     with_ids: WithIds = False,
+    deidentify: Deidentify = False,
     workers: Workers = 1,
 ) -> None:
     """Find the short-axis cine of each study, segment it with a model, and write what is measured."""
@@ -65,14 +71,21 @@ def main(
     from lvseg.studies.outputs.study_folder import Outputs
     from lvseg.studies.python_api import THREADS
 
-    if model is None:
-        raise UserError(
-            "no model is named: add --model FOLDER, where model.keras and run.json of a training lie; "
-            "only in a clone of the repository is there a champion to take instead"
-        )
-    paths, outputs = inputs(studies), Outputs(phases is Phases.ALL, nifti, contours)
-    order = Order(out.resolve(), model.resolve(), model_facts(model), THREADS, series, outputs, with_ids)
+    facts = model_facts(model) if model else None
+    if model is None or facts is None:
+        model, facts = start_model()
+    paths, outputs = inputs(studies), Outputs(phases is Phases.ALL, nifti, contours, deidentify)
+    order = Order(out.resolve(), model.resolve(), facts, THREADS, series, outputs, with_ids)
     sys.exit(run(paths, order, out, workers))
+
+
+def start_model() -> "tuple[Path, ModelFacts]":
+    """Return the folder of the model that comes with the program, and what is known of it."""
+    from lvseg.shipped import shipped_model
+    from lvseg.studies.cohort.order import model_facts
+
+    shipped = shipped_model()
+    return shipped.folder, model_facts(shipped.folder, shipped.version, shipped.tested)
 
 
 def run(paths: Sequence[Path], order: "Order", shown: Path, workers: int) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from lvseg.metrics.statistics import Difference, Interval, difference, interval
+from lvseg.pages.score_names import APD, DICE, DM, EDV_ERROR, EF_ERROR, GOOD, HD95
 
 
 @dataclass(frozen=True)
@@ -92,16 +93,7 @@ class Comparison:
     patients: tuple[PatientDice, ...]
 
 
-# Of each measure, by its column: label, decimals, and whether more of it is better.
-_MEASURES = {
-    "dice_mean": ("Dice", 3, True),
-    "dm": ("DM", 3, True),
-    "apd_mm": ("APD, mm", 2, False),
-    "good_percent": ("good contours, %", 1, True),
-    "hd95_mm": ("95th percentile of distances, mm", 1, False),
-    "ef_error": ("EF error, points", 1, False),
-    "edv_error": ("EDV error, ml", 1, False),
-}
+_MEASURES = (DICE, DM, APD, GOOD, HD95, EF_ERROR, EDV_ERROR)
 _SLICE = ["patient", "slice", "phase", "cycle"]
 
 
@@ -121,13 +113,15 @@ def compare(models: Sequence[ComparedModel], synthetic: int = 0) -> Comparison:
         synthetic=synthetic,
         measures=tuple(
             ComparedMeasure(
-                *words,
-                means=tuple(interval(table[column].tolist()) for table in tables),
+                score.title,
+                score.decimals,
+                score.rises,
+                means=tuple(interval(table[score.column].tolist()) for table in tables),
                 differences=tuple(
-                    difference(table[column].tolist(), first[column].tolist()) for table in others
+                    difference(table[score.column].tolist(), first[score.column].tolist()) for table in others
                 ),
             )
-            for column, words in _MEASURES.items()
+            for score in _MEASURES
         ),
         groups=_groups(tables),
         params=differing_params([model.params for model in models]),

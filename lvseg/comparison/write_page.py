@@ -49,23 +49,29 @@ def write_page(
 
 
 def _overlays(
-    compared: Sequence[ComparedModel], models: Sequence[TrainedModel], examples: Sequence[Example]
+    compared: Sequence[ComparedModel],
+    models: Sequence[TrainedModel],
+    examples: Sequence[Example],
 ) -> dict[str, list[Overlay]]:
     """Return a row of overlays for each model, on the slices on which they differ most."""
     by_place = {(example.patient, example.slice, example.phase): example for example in examples}
     widest = disagreements(compared, _MOST_SLICES)
     rows: dict[str, list[Overlay]] = {}
+    shown = [
+        (row, by_place[row["patient"], row["slice"], row["phase"]])
+        for row in widest[widest["apart"] > 0].to_dict("records")
+    ]
+    asked = sorted((example for _, example in shown), key=lambda example: example.shard)
     for number, (entry, model) in enumerate(zip(compared, models, strict=True)):
         segmenter = model.load()
         rows[entry.title] = []
-        for row in widest[widest["apart"] > 0].to_dict("records"):
-            example = by_place[row["patient"], row["slice"], row["phase"]]
+        predictions = dict(scores.predicted(segmenter, asked))
+        for row, example in shown:
             frame = drawn_frames.load(example)
-            (prediction,) = scores.predicted(segmenter, [example], [frame])
             overlay = Overlay(
                 image=frame.image,
                 reference=frame.endo,
-                predicted=prediction.mask,
+                predicted=predictions[example].mask,
                 pixel_width_mm=frame.spacing_mm.columns_mm,
                 dice=float(row[f"dice_{number}"]),
                 caption=caption(example),

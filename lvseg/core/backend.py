@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from lvseg.core import kernels
 from lvseg.core.errors import UserError
@@ -54,6 +55,23 @@ def _no_keras_json() -> Iterator[None]:
                 os.environ["KERAS_HOME"] = home
 
 
+# What Keras and TensorFlow import if it happens to be installed, for functions that nobody here calls: wrappers for
+# scikit-learn, galleries in Matplotlib, tables of pandas as input, TensorFlow Lite's converter of JAX programs.
+_NOT_NEEDED = ("jax", "matplotlib", "pandas", "sklearn")
+
+
+@contextmanager
+def _without(names: tuple[str, ...]) -> Iterator[None]:
+    """Let what is imported meanwhile find none of some libraries; those that are there already stay."""
+    absent: dict[str, Any] = {name: None for name in names if name not in sys.modules}
+    sys.modules.update(absent)
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
 def _leave_out_choices() -> list[str]:
     """Take the variables that choose kernels out of the environment; return those that TensorFlow has read already."""
     _, chosen = kernels.without_choices(os.environ)
@@ -77,7 +95,8 @@ if os.environ["KERAS_BACKEND"] == "jax":
     # Before JAX starts: its fastest kernels on a GPU add in an order that changes from run to run.
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true".strip()
 
-with _quiet(), _no_keras_json():
+# They take half of the seconds in which every command that asks a network is otherwise ready.
+with _quiet(), _no_keras_json(), _without(tuple(set(_NOT_NEEDED) - {os.environ["KERAS_BACKEND"]})):
     import keras
 
     if keras.backend.backend() == "tensorflow":  # where only JAX is installed there is none to import

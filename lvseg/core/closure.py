@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -84,7 +85,8 @@ def _source(module: str, root: Path) -> Path | None:
     return next((path for path in candidates if (root / path).is_file()), None)
 
 
-def _imports(source: str) -> list[str]:
+@cache  # by the text itself: closures overlap, and to parse one takes a quarter of a second
+def _imports(source: str) -> tuple[str, ...]:
     """Return the modules that a source text may import, anywhere in it, other than for the type checker alone."""
     names: list[str] = []
     waiting: list[ast.AST] = [ast.parse(source)]
@@ -98,4 +100,4 @@ def _imports(source: str) -> list[str]:
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return names
+    return tuple(names)

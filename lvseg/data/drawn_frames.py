@@ -28,12 +28,12 @@ class FrameImage:
 
 @dataclass(frozen=True)
 class DrawnFrame(FrameImage):
-    """A contoured frame and what an expert drew on it.
+    """A frame with a label map: what an expert drew on it.
 
     Attributes:
         labels: (H, W) uint8, the numbers of `Structure`.
         known: (3,) bool, the structures that were drawn here, or are stated to be absent.
-        contour: (n, 2) float64, the endocardium: x (column) and y (row) in pixels.
+        contour: (n, 2) float64, the endocardium: x (column) and y (row) in pixels; without points where there is none.
         epi_contour: (m, 2) float64, the epicardium, or None where it was not drawn.
         slice_distance_mm: from slice to slice, thickness and gap together; NaN where the source does not say.
     """
@@ -50,17 +50,13 @@ class DrawnFrame(FrameImage):
         return np.asarray(self.labels == Structure.CAVITY, np.uint8)
 
 
-def load_image(example: Example) -> FrameImage:
-    """Read the image of one example, contoured or not."""
-    shard = shards.read(example.shard)
-    return FrameImage(np.asarray(shard.pixels[example.frame]), shard.spacing)
-
-
 def load(example: Example) -> DrawnFrame:
     """Read one example."""
     shard = shards.read(example.shard)
     epi = _contour(shard, example.frame, "ocontour")
     endo = _contour(shard, example.frame, "icontour")
+    if endo is None and not example.cavity:
+        endo = np.zeros((0, 2))
     if endo is None:
         raise UserError(
             f"{example.shard}, frame {example.frame}: a mask without contour: run `dvc repro extract`"

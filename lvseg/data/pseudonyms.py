@@ -31,8 +31,17 @@ def study_name(uid: str, shown: str = "") -> str:
     return (f"{beginning}-" if beginning else "") + "S" + _keyed(uid)
 
 
+def keyed_uid(uid: str) -> str:
+    """Return a UID under 2.25 (PS3.5 B.2) that stands for another one: always the same, to nobody without the key."""
+    return f"2.25.{int(_digest(f'UID {uid}')[:32], 16)}"
+
+
 def _keyed(text: str) -> str:
-    return hmac.new(_pseudonym_key(), text.encode(errors="surrogateescape"), hashlib.sha256).hexdigest()[:12]
+    return _digest(text)[:12]
+
+
+def _digest(text: str) -> str:
+    return hmac.new(_pseudonym_key(), text.encode(errors="surrogateescape"), hashlib.sha256).hexdigest()
 
 
 def _pseudonym_key() -> bytes:

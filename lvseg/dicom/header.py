@@ -23,12 +23,14 @@ _KEYWORDS = [
     "BitsStored", "HighBit", "PixelRepresentation", "SliceLocation", "FrameOfReferenceUID", "ModalityLUTSequence",
     "StudyInstanceUID", "Modality", "ProtocolName", "RescaleSlope",
     "RescaleIntercept", "NominalInterval", "AcquisitionNumber", "AcquisitionTime", "InversionTime",
-    "Manufacturer", "ManufacturerModelName",
+    "Manufacturer", "ManufacturerModelName", "BurnedInAnnotation", "TemporalPositionIdentifier", "ContentTime",
+    "PixelPaddingValue", "PixelPaddingRangeLimit",
 ]  # fmt: skip
 _TAGS = {keyword: Tag(keyword) for keyword in _KEYWORDS}
 PHANTOM = "LVSEG", "PHANTOM"  # manufacturer and model that the stage `phantom` writes
 _FLOAT_TAGS = {0x7FE00008: 32, 0x7FE00009: 64}  # Float and Double Float Pixel Data, and their bits
 _PIXEL_TAGS = {*_FLOAT_TAGS, 0x7FE00010}
+_PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")  # how zip, gzip, 7z and RAR begin
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _IMPLICIT = "1.2.840.10008.1.2"
 _LITTLE_ENDIAN = {_IMPLICIT, "1.2.840.10008.1.2.1"}
@@ -83,6 +85,8 @@ def locate(item: Item) -> tuple[Dataset, Found]:
     header, found = _parse(head)
     if found is None and size > len(head) and (named or content.may_be_dataset(head)):
         header, found = _parse(content.whole(item))
+    if header is None and head.startswith(_PACKED):
+        raise UnreadableError("a packed file, such as an archive inside an archive: unpack it")
     if header is None or not (named or "Rows" in header):
         raise UnreadableError("not a DICOM file")
     if "Rows" not in header and found is None and "SOPClassUID" not in header:
@@ -136,7 +140,10 @@ def _image(item: Item, header: Dataset, found: Found) -> Image:
     if dtype:
         check_length(found.length, (1, rows, columns), np.dtype(dtype).itemsize)
     number, series = _number(header, "InstanceNumber"), _number(header, "SeriesNumber")
-    acquisition = _number(header, "AcquisitionNumber")
+    acquisition, temporal = (
+        _number(header, "AcquisitionNumber"),
+        _number(header, "TemporalPositionIdentifier"),
+    )
     return Image(
         item=item,
         rows=rows,
@@ -171,6 +178,10 @@ def _image(item: Item, header: Dataset, found: Found) -> Image:
         inversion_time=_number(header, "InversionTime"),
         acquisition=None if acquisition is None else int(acquisition),
         acquired=_text(header, "AcquisitionTime"),
+        temporal=None if temporal is None else int(temporal),
+        created=_text(header, "ContentTime"),
+        drawn_into=_text(header, "BurnedInAnnotation").upper() == "YES",
+        padding=stored_padding(header),
         synthetic=(_text(header, "Manufacturer"), _text(header, "ManufacturerModelName")) == PHANTOM,
         manufacturer=_text(header, "Manufacturer"),
     )
@@ -207,6 +218,18 @@ def stored_pixels(header: Dataset, found: Found) -> tuple[str | None, int, int |
         )
     dtype = f"<{'i' if sign else 'u'}{allocated // 8}" if plain and allocated in (8, 16, 32) else None
     return dtype, high + 1 - stored, None if stored == allocated else stored
+
+
+def stored_padding(header: Dataset) -> tuple[int, int] | None:
+    """Return the lowest and highest stored value that fill an image up where nothing was measured (PS3.3 C.7.5.1.1.2).
+
+    None where the header names none.
+    """
+    signed = _short(header, "PixelRepresentation") == 1
+    little = "little" if header.original_encoding[1] is not False else "big"
+    values = [_bytes(header, name) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
+    known = [int.from_bytes(value, little, signed=signed) for value in values if len(value) == 2]  # type: ignore[arg-type]
+    return (min(known), max(known)) if len(values[0]) == 2 else None
 
 
 def check_length(length: int, shape: tuple[int, int, int], itemsize: int) -> None:
@@ -252,9 +275,9 @@ def _number(header: Dataset, keyword: str) -> float | None:
 
 
 def _numbers(header: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
-    """Return exactly `count` finite numbers, or None."""
+    """Return exactly `count` finite numbers, or None; a decimal comma, as some exporters write, is one."""
     try:
-        numbers = tuple(map(float, _text(header, keyword).split("\\")))
+        numbers = tuple(float(part.replace(",", ".")) for part in _text(header, keyword).split("\\"))
     except ValueError:
         return None
     plausible = len(numbers) == count and all(abs(number) < 1e9 for number in numbers)  # False for NaN

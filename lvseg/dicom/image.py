@@ -10,7 +10,7 @@ from lvseg.imaging.types import Affine
 
 _TEXTS = (
     "patient_id", "sop_uid", "series_uid", "study_uid", "reference_uid", "description", "protocol", "modality",
-    "acquired", "manufacturer",
+    "acquired", "created", "manufacturer",
 )  # fmt: skip
 
 
@@ -18,10 +18,13 @@ _TEXTS = (
 class Image:
     """The header of one image; lengths in mm, times in ms, None where not said.
 
-    Most of it is for telling series apart. The scanner's value of a pixel is `slope` x what is stored + `intercept`.
-    What is stored are `bits` bits from `low_bit` on (None: all), the rest is something else, such as an overlay.
-    `frame` counts from 0 in a file of functional groups and is None in others. `synthetic`: our own phantom made it,
-    no scanner. Texts are without the characters that cannot be printed, which would move a terminal's cursor.
+    Most of it is for telling series apart. `temporal` is the phase by number; `acquired` and `created` are times of
+    day. The scanner's value of a pixel is `slope` x what is stored + `intercept`. What is stored are `bits` bits from
+    `low_bit` on (None: all), the rest is something else, such as an overlay; from the first to the second value of
+    `padding` nothing was measured. `frame` counts from 0 in a file of functional groups and is None in others.
+    `drawn_into`: the header says that its pixels hold text, perhaps of the patient (Burned In Annotation). `synthetic`:
+    our own phantom made it, no scanner. Texts are without the characters that cannot be printed, which would move a
+    terminal's cursor.
     """
 
     item: Item
@@ -56,10 +59,14 @@ class Image:
     acquired: str = ""
     location: float | None = None
     reference_uid: str = ""
+    temporal: int | None = None
+    created: str = ""
     bits: int | None = None
     low_bit: int = 0
+    padding: tuple[int, int] | None = None
     synthetic: bool = False
     manufacturer: str = ""
+    drawn_into: bool = False
 
     def __post_init__(self) -> None:
         """Leave out of the texts what cannot be printed."""

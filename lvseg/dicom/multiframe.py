@@ -18,6 +18,7 @@ from lvseg.dicom.header import (
     check_length,
     locate,
     read_image,
+    stored_padding,
     stored_pixels,
 )
 from lvseg.dicom.image import Image
@@ -39,7 +40,7 @@ def read_images(item: Item) -> list[Image]:
     header, found = locate(item)
     try:
         whole = pydicom.dcmread(io.BytesIO(content.kept(item)), stop_before_pixels=True, force=True)
-        return _frames(item, whole, found, *stored_pixels(header, found))
+        return _frames(item, header, whole, found, *stored_pixels(header, found))
     except UnreadableError:
         raise
     except MemoryError:
@@ -49,7 +50,13 @@ def read_images(item: Item) -> list[Image]:
 
 
 def _frames(
-    item: Item, whole: Dataset, found: Found, dtype: str | None, low_bit: int, bits: int | None
+    item: Item,
+    header: Dataset,
+    whole: Dataset,
+    found: Found,
+    dtype: str | None,
+    low_bit: int,
+    bits: int | None,
 ) -> list[Image]:
     """Return an image for each frame."""
     count, rows, columns = int(whole.get("NumberOfFrames") or 1), int(whole.Rows), int(whole.Columns)
@@ -78,6 +85,8 @@ def _frames(
         "dtype": dtype,
         "low_bit": low_bit,
         "bits": bits,
+        "drawn_into": str(whole.get("BurnedInAnnotation", "")).strip().upper() == "YES",
+        "padding": stored_padding(header),
         "synthetic": (whole.get("Manufacturer"), whole.get("ManufacturerModelName")) == PHANTOM,
         "manufacturer": str(whole.get("Manufacturer", "") or ""),
         "reference_uid": str(whole.get("FrameOfReferenceUID", "") or ""),
@@ -125,6 +134,7 @@ def _own(whole: Dataset, shared: Dataset, group: Dataset) -> dict[str, Any]:
         "inversion_time": _number(part("MRModifierSequence"), "InversionTimes"),
         "acquisition": acquisition,
         "acquired": str(content.get("FrameAcquisitionDateTime", "") or ""),
+        "temporal": _whole_number(content, "TemporalPositionIndex"),
     }
 
 

@@ -22,14 +22,18 @@ def read_pixels(image: Image) -> Pixels:
     """Return the (rows, columns) values of an image in the scanner's scale; high is bright.
 
     They keep their original type where the header states no rescale slope and intercept, and are float32 otherwise.
-    MONOCHROME1 is turned.
+    MONOCHROME1 is turned. Padding, where nothing was measured, gets the lowest value of the rest: whatever the file
+    holds there, it is as dark as air.
 
     Raises:
         UnreadableError: the pixels cannot be read or decoded, have another size than the header says, or hold NaN or
             infinity.
     """
-    stored = _of_image(_as_stored(image), image)
-    values = stored if (image.slope, image.intercept) == (1.0, 0.0) else _rescaled(stored, image)
+    stored = _own_bits(_as_stored(image), image)
+    turned = _turned(stored, image.bits) if image.inverted else stored
+    values = turned if (image.slope, image.intercept) == (1.0, 0.0) else _rescaled(turned, image)
+    if image.padding is not None:
+        values = _filled(values, (stored >= image.padding[0]) & (stored <= image.padding[1]))
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise UnreadableError("its pixels hold NaN or infinity")
     return values
@@ -63,10 +67,10 @@ def _decoded(image: Image) -> Pixels:
     return pixels
 
 
-def _of_image(pixels: Pixels, image: Image) -> Pixels:
-    """Return pixels without the bits that are not theirs (PS3.5 8.1.1), turned where low is bright."""
+def _own_bits(pixels: Pixels, image: Image) -> Pixels:
+    """Return pixels without the bits that are not theirs (PS3.5 8.1.1)."""
     if pixels.dtype.kind == "f":
-        return -pixels if image.inverted else pixels
+        return pixels
     width = 8 * pixels.dtype.itemsize
     bits = image.bits or width
     above = width - bits - image.low_bit
@@ -75,10 +79,25 @@ def _of_image(pixels: Pixels, image: Image) -> Pixels:
     if above > 0 or (image.low_bit and image.dtype):
         below = width - bits
         pixels = (pixels << above) >> below  # keeps the sign where the type has one
-    if not image.inverted:
-        return pixels
+    return pixels
+
+
+def _turned(pixels: Pixels, bits: int | None) -> Pixels:
+    """Return pixels whose low values are bright the other way round, within their bits."""
+    if pixels.dtype.kind == "f":
+        return -pixels
     turned = np.invert(pixels)
-    return turned if pixels.dtype.kind == "i" else turned & pixels.dtype.type(2**bits - 1)
+    if pixels.dtype.kind == "i":
+        return turned
+    own: Pixels = turned & pixels.dtype.type(2 ** (bits or 8 * pixels.dtype.itemsize) - 1)
+    return own
+
+
+def _filled(values: Pixels, padding: NDArray[np.bool_]) -> Pixels:
+    """Return values with the lowest of the rest where padding is; as they are where there is none, or nothing else."""
+    if not padding.any() or padding.all():
+        return values
+    return np.where(padding, values[~padding].min(), values)
 
 
 def _rescaled(stored: Pixels, image: Image) -> NDArray[np.float32]:

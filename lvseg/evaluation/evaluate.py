@@ -10,8 +10,12 @@ from lvseg.core.files import atomic_path
 from lvseg.data import shards
 from lvseg.data.testset import hash_of_test_set
 from lvseg.evaluation import kept, summaries, tables
-from lvseg.evaluation.scores import SliceScore, drawn_on_empty, scored_predictions, table, trained_models
+from lvseg.evaluation.cine import agreements
+from lvseg.evaluation.plain_json import plain
+from lvseg.evaluation.scored import score_model
+from lvseg.evaluation.scores import trained_models
 from lvseg.evaluation.sources import Sources
+from lvseg.evaluation.structures import in_short
 
 if TYPE_CHECKING:
     from lvseg.params import Params
@@ -21,8 +25,8 @@ def evaluate(reports: Path, scores: Path, sources: Sources, params: "Params") ->
     """Score every trained model on the test patients.
 
     Args:
-        reports: folder that gets `metrics.json`, `per_slice.csv`, `per_patient.csv`, `by_group.csv` and
-            `plots/dice_by_rank.csv`.
+        reports: folder that gets `metrics.json`, `per_slice.csv`, `per_patient.csv`, `per_structure.csv`, `cine.csv`,
+            `by_group.csv` and `plots/dice_by_rank.csv`.
         scores: folder for what the report is made from; see `lvseg.evaluation.kept`.
         sources: where models, shards and split lie.
         params: all parameters.
@@ -35,36 +39,31 @@ def evaluate(reports: Path, scores: Path, sources: Sources, params: "Params") ->
     """
     models = trained_models(sources.models)
     drop, batch_size = params.quality.drop_from_test, params.evaluate.batch_size
-    every, test = sources.select("test", ()).examples, sources.select("test", drop)
+    test = sources.select("test", drop)
     if not test.examples:
         raise UserError(
             f"{sources.split} leaves no test slice (left out by flag: {test.left_out or 'none'}): add patients, "
             "raise split.test_fraction or drop fewer flags in quality.drop_from_test"
         )
-    empty = sources.empty("test", drop)
-    by_model: list[pd.DataFrame] = []
-    facts: dict[str, dict[str, int]] = {}
     with atomic_path(scores) as folder:
         folder.mkdir()
+        scored = []
         for model in models:
-            segmenter = model.load()
-            scores_of_slices: list[SliceScore] = []
-            masks: list[kept.PackedMask] = []
-            for score, prediction in scored_predictions(model.name, segmenter, every, batch_size):
-                scores_of_slices.append(score)
-                masks.append(kept.PackedMask.of(prediction.mask))
-            by_model.append(table(scores_of_slices))
-            kept.write_masks(folder, model.name, masks)
-            facts[model.name] = {
-                "parameters": model.run["parameters"],
-                "drawn_on_empty": drawn_on_empty(segmenter, empty, batch_size),
-            }
-        with_flagged = pd.concat(by_model, ignore_index=True)
+            results = score_model(model, sources, drop, batch_size)
+            kept.write_masks(folder, model.name, results.masks)
+            scored.append(results)
+        with_flagged = pd.concat([results.slices() for results in scored], ignore_index=True)
         kept.write_slices(folder, with_flagged)
+    facts = {
+        model.name: {"parameters": model.run["parameters"], "drawn_on_empty": results.drawn_on_empty}
+        for model, results in zip(models, scored, strict=True)
+    }
     slices = summaries.without_flags(with_flagged, drop)
-    patients = summaries.per_patient(slices)
+    patients = pd.concat([results.patients() for results in scored], ignore_index=True)
+    structures = pd.concat([results.structures() for results in scored], ignore_index=True)
+    cines = pd.DataFrame([row for results in scored for row in results.cines])
     about_test = {
-        "empty_slices": len(empty),
+        "empty_slices": len(sources.empty("test", drop)),
         "hash": hash_of_test_set(test.examples),
         "left_out": test.left_out,
         "synthetic": sum(
@@ -72,9 +71,14 @@ def evaluate(reports: Path, scores: Path, sources: Sources, params: "Params") ->
         ),
     }
     metrics = tables.metrics(slices, patients, with_flagged, facts, about_test)
+    for name, of_model in metrics["models"].items():
+        of_model["cine"] = plain(agreements(cines[cines["model"] == name]), tables.DECIMALS)
+        of_model["structures"] = plain(in_short(structures[structures["model"] == name]), tables.DECIMALS)
     for name, rows in {
         "per_slice.csv": slices,
         "per_patient.csv": patients,
+        "per_structure.csv": structures,
+        "cine.csv": cines,
         "by_group.csv": tables.by_division(slices),
         "plots/dice_by_rank.csv": tables.dice_by_rank(slices),
     }.items():

@@ -9,6 +9,7 @@ import pandas as pd
 
 from lvseg.evaluation.plain_json import plain
 from lvseg.evaluation.promotion_params import PromotionParams
+from lvseg.imaging.structures import Structure
 from lvseg.metrics.statistics import CONFIDENCE, Difference, difference
 
 
@@ -112,11 +113,24 @@ def _gates(patients: pd.DataFrame, rules: PromotionParams) -> tuple[Gate, ...]:
     # Where the expert has an ejection fraction and the model none, that is a failure, not a patient to leave out.
     known = patients[patients["manual_ef_percent"].notna()]
     error = float((known["ef_percent"] - known["manual_ef_percent"]).abs().mean(skipna=False))
+    structures = tuple(
+        _structure_gate(patients, structure, limit) for structure, limit in sorted(rules.min_dice.items())
+    )
     return (
         Gate(
             "good contours, %", good, f"at least {rules.min_good_percent:g}", good >= rules.min_good_percent
         ),
         Gate("EF error, points", error, f"at most {rules.max_ef_error:g}", error <= rules.max_ef_error),
+        *structures,
+    )
+
+
+def _structure_gate(patients: pd.DataFrame, structure: str, limit: float) -> Gate:
+    """Return the limit of one structure's Dice, mean over the patients in whom experts drew it."""
+    column = "dice_mean" if structure == Structure.CAVITY.key else f"dice_{structure}"
+    value = float(patients[column].mean()) if column in patients else math.nan
+    return Gate(
+        f"Dice of the {Structure[structure.upper()].words}", value, f"at least {limit:g}", value >= limit
     )
 
 
@@ -139,7 +153,7 @@ def _interval(dice: Difference) -> str:
 
 def _told(value: float) -> str:
     """Return the value of a gate as people read it."""
-    return "undefined" if math.isnan(value) else f"{value:.1f}"
+    return "undefined" if math.isnan(value) else f"{value:.1f}" if value > 1 else f"{value:.3f}"
 
 
 def in_words(title: str, champion: str | None, decision: Decision) -> str:

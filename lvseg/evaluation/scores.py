@@ -4,18 +4,23 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lvseg.core.errors import UserError
-from lvseg.data.drawn_frames import DrawnFrame, FrameImage, load, load_image
+from lvseg.data import shards
+from lvseg.data.drawn_frames import DrawnFrame, load
 from lvseg.data.examples import Example
 from lvseg.imaging.outline import area
 from lvseg.imaging.raster import rasterise, with_border
 from lvseg.inference.segmenter import Prediction, Segmenter, load_segmenter
+from lvseg.inference.stack_of import stack_of_shard
+from lvseg.inference.stacks import AT_ONCE, Segmentation, Stack, segment
 from lvseg.metrics import challenge2009, overlap
 from lvseg.metrics.surfaces import surface_distances
 
@@ -122,37 +127,23 @@ def score_slices(
     Raises:
         UserError: an image cannot be used.
     """
-    return (score for score, _ in scored_predictions(name, segmenter, examples, batch_size))
+    predictions = predicted(segmenter, examples, batch_size)
+    return (score_of(name, example, load(example), prediction) for example, prediction in predictions)
 
 
-def scored_predictions(
-    name: str, segmenter: Segmenter, examples: Sequence[Example], batch_size: int
-) -> Iterator[tuple[SliceScore, Prediction]]:
-    """Yield the score of a model on every example, in order, with the prediction that is scored.
-
-    One batch of images is in memory at a time.
-
-    Raises:
-        UserError: an image cannot be used.
-    """
-    for start in range(0, len(examples), batch_size):
-        batch = examples[start : start + batch_size]
-        frames = [load(example) for example in batch]
-        for example, frame, prediction in zip(
-            batch, frames, predicted(segmenter, batch, frames), strict=True
-        ):
-            score = SliceScore(
-                model=name,
-                patient=example.patient,
-                group=example.group,
-                slice=example.slice,
-                phase=example.phase,
-                cycle=example.cycle,
-                image_number=example.image_number,
-                flags=" ".join(example.flags),
-                **scored(frame, prediction),
-            )
-            yield score, prediction
+def score_of(name: str, example: Example, frame: DrawnFrame, prediction: Prediction) -> SliceScore:
+    """Return the score of a model's prediction for one example."""
+    return SliceScore(
+        model=name,
+        patient=example.patient,
+        group=example.group,
+        slice=example.slice,
+        phase=example.phase,
+        cycle=example.cycle,
+        image_number=example.image_number,
+        flags=" ".join(example.flags),
+        **scored(frame, prediction),
+    )
 
 
 def scored(frame: DrawnFrame, prediction: Prediction) -> dict[str, Any]:
@@ -160,33 +151,60 @@ def scored(frame: DrawnFrame, prediction: Prediction) -> dict[str, Any]:
     return _overlap(frame, prediction) | _contours(frame, prediction)
 
 
-def predicted(
-    segmenter: Segmenter, examples: Sequence[Example], pictures: Sequence[FrameImage]
-) -> list[Prediction]:
-    """Segment some examples whose images were loaded as `pictures`.
+@dataclass(frozen=True)
+class SegmentedPatient:
+    """What a model draws in the stack of one patient, as it draws it in a study.
+
+    Attributes:
+        shard: the patient.
+        stack: all his frames.
+        segmentation: of all of them.
+        examples: the slices that were asked for.
+    """
+
+    shard: shards.Shard
+    stack: Stack
+    segmentation: Segmentation
+    examples: list[Example]
+
+    def predictions(self) -> Iterator[tuple[Example, Prediction]]:
+        """Yield the examples with what the model draws on each."""
+        return ((example, self.segmentation.prediction(example.frame)) for example in self.examples)
+
+
+def segmented(
+    segmenter: Segmenter, examples: Sequence[Example], batch_size: int = AT_ONCE
+) -> Iterator[SegmentedPatient]:
+    """Yield the patients of some examples, each with what a model draws in his whole stack.
+
+    One patient's frames are in memory at a time; the examples of each follow one another.
 
     Raises:
         UserError: an image cannot be used; the message names it.
     """
-    try:
-        return segmenter.predict(
-            [picture.image for picture in pictures], [picture.spacing_mm for picture in pictures]
-        )
-    except ValueError as error:
-        for example, picture in zip(examples, pictures, strict=True):
-            if not np.isfinite(picture.image.astype(np.float32)).all():
-                raise UserError(f"{example.shard}, frame {example.frame}: {error}") from None
-        raise
+    for path, of_patient in groupby(examples, key=lambda example: example.shard):
+        asked = list(of_patient)
+        shard = shards.read(path)
+        stack = stack_of_shard(shard)
+        frames = {example.frame for example in asked}
+        try:
+            segmentation = segment(segmenter, stack, margins_of=frames, batch_size=batch_size)
+        except ValueError as error:
+            unusable = [n for n, image in enumerate(stack.pixels) if not _finite(image)]
+            raise UserError(f"{path}, frame {(unusable or [0])[0]}: {error}") from None
+        yield SegmentedPatient(shard, stack, segmentation, asked)
 
 
-def drawn_on_empty(segmenter: Segmenter, examples: Sequence[Example], batch_size: int) -> int:
-    """Return on how many slices that hold no ventricle a model draws one."""
-    count = 0
-    for start in range(0, len(examples), batch_size):
-        batch = examples[start : start + batch_size]
-        predictions = predicted(segmenter, batch, [load_image(example) for example in batch])
-        count += sum(bool(prediction.mask.any()) for prediction in predictions)
-    return count
+def predicted(
+    segmenter: Segmenter, examples: Sequence[Example], batch_size: int = AT_ONCE
+) -> Iterator[tuple[Example, Prediction]]:
+    """Yield what a model draws on every example, in order; as `segmented`."""
+    for patient in segmented(segmenter, examples, batch_size):
+        yield from patient.predictions()
+
+
+def _finite(image: NDArray[np.generic]) -> bool:
+    return bool(np.isfinite(image.astype(np.float32)).all())
 
 
 def _overlap(frame: DrawnFrame, prediction: Prediction) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import pandas as pd
 from lvseg.evaluation import summaries
 from lvseg.evaluation.plain_json import plain
 
-_DECIMALS = 6
+DECIMALS = 6
 _DIVISIONS = {"by_group": "group", "by_phase": "cycle", "by_level": "level"}
 NAMES = {
     "HF-I": "HF-I: heart failure with infarct",
@@ -110,7 +110,7 @@ def metrics(
                 **test,
             },
         },
-        _DECIMALS,
+        DECIMALS,
     )
     return content
 
@@ -157,7 +157,7 @@ def write_json(path: Path, content: Any) -> None:
 def write_csv(path: Path, rows: pd.DataFrame) -> None:
     """Write a table without index; undefined numbers are empty."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows.to_csv(path, index=False, float_format=f"%.{_DECIMALS}f", lineterminator="\n")
+    rows.to_csv(path, index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
 
 
 def dice_by_rank(slices: pd.DataFrame) -> pd.DataFrame:

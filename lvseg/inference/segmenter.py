@@ -1,47 +1,68 @@
-"""From frames to masks on the frames' own grid, with a trained network."""
+"""From frames to label maps on the frames' own grid, with a trained network.
+
+A margin is what a network says of a point for a region against all else: the largest logit of what belongs to the
+region minus the largest of the rest, above 0 where it takes the point for the region. With the cavity alone it is the
+logit of the cavity minus that of the background.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lvseg.core.backend import keras
 from lvseg.core.errors import UserError
 from lvseg.imaging.boxes import Box
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.outline import outline
 from lvseg.imaging.spacing import Spacing
+from lvseg.imaging.structures import Structure
+from lvseg.inference.bodies import OnFirst, heart_regions
+
+if TYPE_CHECKING:
+    import keras
 
 _SURELY_OUTSIDE = -20.0  # the margin of pixels that the network was not shown
+_BORDER = 8  # grid points kept around a region: more than a pixel of any frame measures
+# A margin that says no more than its sign: of points that the choice of one region takes away or fills.
+_SIGN_ONLY = np.float32(1e-3)
 VIEWS = tuple((turns, flip) for flip in (False, True) for turns in range(4))  # quarter turns, mirrored or not
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """What a network says of one frame, on the frame's own grid.
+class Drawn:
+    """What is drawn on one frame of H x W pixels.
 
     Attributes:
-        mask: (H, W) uint8, 1 in the cavity.
-        margin: (H, W) float32, logit of the cavity minus logit of the background.
+        labels: (H, W) uint8, the numbers of `Structure`.
+        outlines: of the largest region of each structure that the network knows, (n, 2), x (column) and y (row) in
+            pixels whose first centre is (0, 0); None where there is none. That of the myocardium is its outer border.
     """
 
-    mask: NDArray[np.uint8]
-    margin: NDArray[np.float32]
+    labels: NDArray[np.uint8]
+    outlines: Mapping[Structure, NDArray[np.float64] | None]
+
+    @property
+    def mask(self) -> NDArray[np.uint8]:
+        """(H, W) uint8, 1 in the cavity."""
+        return np.asarray(self.labels == Structure.CAVITY, np.uint8)
 
     def contour(self) -> NDArray[np.float64] | None:
-        """Return the outline (n, 2) of the largest region, x and y in pixels; None where nothing is drawn."""
-        box = Box.of_mask(self.mask)
-        if box is None:
-            return None
-        box = box.widened(1).clipped(self.mask.shape)  # by a border of what is outside
-        part = box.slices
-        # Regions that the mask leaves out lie outside, holes that it fills inside.
-        inside, margin, nothing = self.mask[part].astype(bool), self.margin[part], np.float32(1e-3)
-        line = outline(np.where(inside, np.maximum(margin, nothing), np.minimum(margin, -nothing)))
-        return None if line is None else line + np.array([box.left, box.top])
+        """Return the outline of the cavity."""
+        return self.outlines[Structure.CAVITY]
+
+
+@dataclass(frozen=True)
+class Prediction(Drawn):
+    """What is drawn on one frame, and how sure the network is of the cavity.
+
+    Attributes:
+        margin: (H, W) float32, of the cavity, wherever the network looked.
+    """
+
+    margin: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -49,26 +70,26 @@ class Segmenter:
     """A trained network and how it is asked.
 
     Attributes:
-        network: images (batch, size, size, 1) to logits (batch, size, size, 2) of background and cavity.
+        network: images (batch, size, size, 1) to logits (batch, size, size, 1 + C) of background and C structures.
         grid: the square that the network looks at.
         views: of test-time augmentation: how many of the eight turned and mirrored views of a frame are averaged.
-        one_region: keep one region, without holes: a ventricle has one cavity. It is the one with the largest sum
-            of squared margins: fat and air far from the heart give larger regions at times, and a spot of them
-            surer ones, hardly ever both.
+        one_region: keep one region of each structure, without holes, as `lvseg.inference.bodies` chooses it.
+        structures: that the network tells from the background, in the order of its logits, the cavity first.
     """
 
-    network: keras.Model
+    network: "keras.Model"
     grid: Grid
     views: int = 1
     one_region: bool = False
+    structures: tuple[Structure, ...] = (Structure.CAVITY,)
 
     def predict(
         self, images: Sequence[NDArray[np.generic]], spacings_mm: Sequence[Spacing]
     ) -> list[Prediction]:
-        """Segment one batch of frames, each (H, W) in its original type; their sizes may differ.
+        """Segment one batch of frames that know nothing of one another: each is a stack of one.
 
         Args:
-            images: the frames.
+            images: the frames, each (H, W) in its original type; their sizes may differ.
             spacings_mm: of each frame, between rows and between columns.
 
         Raises:
@@ -77,10 +98,72 @@ class Segmenter:
         predictions = []
         margins = self.margins(self.batch(images, spacings_mm), VIEWS[: self.views])
         for image, spacing, on_grid in zip(images, spacings_mm, margins, strict=True):
-            margin = self.grid.restored(on_grid, image.shape, spacing, beyond=_SURELY_OUTSIDE)
-            mask = _strongest(margin) if self.one_region else margin > 0
-            predictions.append(Prediction(mask.astype(np.uint8), margin))
+            regions = self.regions(on_grid[np.newaxis], np.ones(1, np.int64))[0]
+            shape = (image.shape[0], image.shape[1])
+            drawn = self.drawn(on_grid, regions, shape, spacing)
+            margin = self.on_pixels(on_grid[0], shape, spacing)
+            predictions.append(Prediction(drawn.labels, drawn.outlines, margin))
         return predictions
+
+    def on_pixels(
+        self, margin: NDArray[np.float32], shape: tuple[int, int], spacing: Spacing
+    ) -> NDArray[np.float32]:
+        """Return a margin (size, size) on a frame's own pixels (H, W)."""
+        return self.grid.restored(margin, shape, spacing, beyond=_SURELY_OUTSIDE)
+
+    def regions(
+        self,
+        margins: NDArray[np.float32],
+        slices: NDArray[np.int64],
+        placed: Sequence[OnFirst] | None = None,
+    ) -> NDArray[np.bool_]:
+        """Return where the structures are on N frames of one stack, (N, C, size, size); see `heart_regions`."""
+        if self.one_region:
+            return heart_regions(margins, self.structures, slices, placed)
+        return np.asarray(margins > 0)
+
+    def drawn(
+        self,
+        margins: NDArray[np.float32],
+        regions: NDArray[np.bool_],
+        shape: tuple[int, int],
+        spacing: Spacing,
+    ) -> Drawn:
+        """Return what is drawn on one frame of H x W pixels.
+
+        Args:
+            margins: (C, size, size) on the grid.
+            regions: (C, size, size) where the structures are.
+            shape: H and W.
+            spacing: of the pixels.
+        """
+        labels = np.zeros(shape, np.uint8)
+        outlines: dict[Structure, NDArray[np.float64] | None] = {}
+        for structure, margin, region in reversed(list(zip(self.structures, margins, regions, strict=True))):
+            on_frame = self._on_frame(margin, region, shape, spacing)
+            labels[on_frame > 0] = structure
+            outlines[structure] = _outline(on_frame) if region.any() else None
+        return Drawn(labels, {structure: outlines[structure] for structure in self.structures})
+
+    def _on_frame(
+        self,
+        margin: NDArray[np.float32],
+        region: NDArray[np.bool_],
+        shape: tuple[int, int],
+        spacing: Spacing,
+    ) -> NDArray[np.float32]:
+        """Return a margin on a frame's own pixels (H, W), above 0 in one region only, its holes included."""
+        box = Box.of_mask(region)
+        if box is None:
+            return np.full(shape, -_SIGN_ONLY)
+        box = box.widened(_BORDER).clipped(region.shape)
+        part = box.slices
+        chosen = np.where(
+            region[part], np.maximum(margin[part], _SIGN_ONLY), np.minimum(margin[part], -_SIGN_ONLY)
+        )
+        return self.grid.restored(
+            chosen, shape, spacing, beyond=-float(_SIGN_ONLY), corner=(box.top, box.left)
+        )
 
     def batch(
         self, images: Sequence[NDArray[np.generic]], spacings_mm: Sequence[Spacing]
@@ -93,26 +176,40 @@ class Segmenter:
         return np.stack([self.grid.image(*frame) for frame in zip(images, spacings_mm, strict=True)])
 
     def margins(self, batch: NDArray[np.float32], views: Sequence[tuple[int, bool]]) -> NDArray[np.float32]:
-        """Return the mean margin over some of `VIEWS` on the square grid, (batch, size, size) float32."""
-        total = np.zeros(batch.shape[:3], np.float32)
+        """Return mean margins over some of `VIEWS` on the square grid, (batch, C, size, size) float32.
+
+        The first channel is of the cavity. That of the myocardium is of all within its outer border, cavity included: a
+        wall is the difference of two bodies. That of the right ventricle is its own.
+        """
+        total = np.zeros((len(batch), len(self.structures), *batch.shape[1:3]), np.float32)
         for turns, flip in views:
             seen = np.rot90(batch, turns, axes=(1, 2))
             turned = np.ascontiguousarray(seen[:, :, ::-1] if flip else seen)
-            scores = np.asarray(self.network.predict_on_batch(turned))
-            margin = scores[..., 1] - scores[..., 0]
-            total += np.rot90(margin[:, :, ::-1] if flip else margin, -turns, axes=(1, 2))
+            margins = self._margins(np.asarray(self.network.predict_on_batch(turned)))
+            total += np.rot90(margins[..., ::-1] if flip else margins, -turns, axes=(2, 3))
         return np.asarray(total / len(views), np.float32)
 
+    def _margins(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return margins (batch, C, n, n) of logits (batch, n, n, 1 + C)."""
+        places = {structure: place for place, structure in enumerate(self.structures, start=1)}
+        margins = []
+        for structure in self.structures:
+            part = [places[structure]]
+            if structure is Structure.MYOCARDIUM:
+                part.append(places[Structure.CAVITY])
+            rest = [place for place in range(logits.shape[-1]) if place not in part]
+            margins.append(logits[..., part].max(axis=-1) - logits[..., rest].max(axis=-1))
+        return np.stack(margins, axis=1)
 
-def _strongest(margin: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return the connected region above 0 with the largest sum of squared margins (H, W), its holes filled."""
-    from scipy import ndimage
 
-    labels, _ = ndimage.label(margin > 0)
-    strength = np.bincount(labels.ravel(), margin.ravel().astype(np.float64) ** 2)
-    strength[0] = 0  # the outside
-    chosen = int(np.argmax(strength))
-    return np.asarray(ndimage.binary_fill_holes((labels == chosen) & (chosen > 0)))
+def _outline(margin: NDArray[np.float32]) -> NDArray[np.float64] | None:
+    """Return the outline (n, 2) of the largest region above 0 of a margin (H, W); None where there is none."""
+    box = Box.of_mask(margin > 0)
+    if box is None:
+        return None
+    box = box.widened(1).clipped(margin.shape)  # by a border of what is outside
+    line = outline(margin[box.slices])
+    return None if line is None else line + np.array([box.left, box.top])
 
 
 def load_segmenter(path: Path, how: Mapping[str, Any]) -> Segmenter:
@@ -120,11 +217,14 @@ def load_segmenter(path: Path, how: Mapping[str, Any]) -> Segmenter:
 
     Args:
         path: of the model.
-        how: `prediction` of its `run.json`: size, spacing_mm, views, one_region.
+        how: `prediction` of its `run.json`: size, spacing_mm, views, one_region, structures; a model of an early
+            version, without the last, tells the cavity.
 
     Raises:
         UserError: the file is missing, damaged, or not a Keras model.
     """
+    from lvseg.core.backend import keras
+
     try:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -133,4 +233,5 @@ def load_segmenter(path: Path, how: Mapping[str, Any]) -> Segmenter:
             f"{path} is not a readable model ({reason}): run `dvc repro` to train it again"
         ) from None
     grid = Grid(how["size"], how["spacing_mm"])
-    return Segmenter(network, grid, how["views"], how["one_region"])
+    structures = tuple(Structure[key.upper()] for key in how.get("structures", ["cavity"]))
+    return Segmenter(network, grid, how["views"], how["one_region"], structures)

@@ -1,4 +1,4 @@
-"""One frame per request: the forms in which it may come, and the answer."""
+"""Frames by request, alone or as a study: the forms in which they may come, and the answer."""
 
 import base64
 import binascii
@@ -15,10 +15,14 @@ from lvseg.core.errors import UserError
 from lvseg.dicom.sandbox import LARGEST, Decoder
 from lvseg.imaging.outline import area
 from lvseg.imaging.spacing import UNKNOWN, Spacing
-from lvseg.inference.segmenter import Prediction, Segmenter
+from lvseg.imaging.structures import Structure
+from lvseg.inference.segmenter import Drawn, Segmenter
+from lvseg.inference.stacks import Stack
+from lvseg.inference.stacks import segment as segment_stack
 
 AT_ONCE = 16  # frames in a batch
 SPACINGS_MM = (0.01, 100.0)  # outside, resampling would take hours, or all memory
+_PLACE = ("slice", "phase")
 _DECODER = Decoder()
 
 RequestedFrame = tuple[NDArray[np.generic], Spacing]
@@ -30,25 +34,69 @@ def segment(segmenter: Segmenter, requests: Sequence[Mapping[Any, Any]]) -> list
     Args:
         segmenter: the trained network.
         requests: each with `dicom`, a DICOM file in base64, or with `pixels`, rows of numbers, and where it is known
-            `spacing_mm`, millimetres between rows and between columns. What is None or NaN counts as absent.
+            `spacing_mm`, millimetres between rows and between columns. Those with `slice` and `phase`, whole numbers,
+            are frames of one study, which are segmented as one stack; all others stand alone. What is None or NaN
+            counts as absent.
 
     Returns:
         Of each frame `rows` and `columns`; `found`, whether there is a ventricle; `contour`, its outline as [x, y] in
         pixels whose first centre is (0, 0); `area_mm2`, of that outline, None where the spacing is unknown;
-        `mask`, [start, length, ...] of the runs of cavity pixels, counted row by row from 0.
+        `mask`, [start, length, ...] of the runs of cavity pixels, counted row by row from 0; `others`, the mask of each
+        other structure that the network draws, by its key.
 
     Raises:
         UserError: a request cannot be understood; the message says which, and why.
     """
     if not requests:
         raise UserError("no frame: each is a row with `dicom` or `pixels`")
+    places = [_place(number, request) for number, request in enumerate(requests)]
     frames = (_frame(number, request) for number, request in enumerate(requests))
+    if all(place is not None for place in places):
+        return _study(segmenter, list(frames), [place for place in places if place is not None])
+    if any(place is not None for place in places):
+        raise UserError("frames of a study, with `slice` and `phase`, and frames without: send them apart")
     answers: list[dict[str, Any]] = []
     while batch := list(islice(frames, AT_ONCE)):  # small files may hold large frames: never all at once
         predictions = segmenter.predict([image for image, _ in batch], [spacing for _, spacing in batch])
         answers += [
             _answer(prediction, spacing) for prediction, (_, spacing) in zip(predictions, batch, strict=True)
         ]
+    return answers
+
+
+def _place(number: int, request: Mapping[Any, Any]) -> tuple[int, int] | None:
+    """Return slice and phase of a frame of a study; None for a frame that stands alone."""
+    given = [request.get(name) for name in _PLACE]
+    if all(_absent(value) for value in given):
+        return None
+    try:
+        slice_, phase = (int(value) for value in given)  # type: ignore[arg-type] # that is what is tried
+        if (slice_, phase) == tuple(given):
+            return slice_, phase
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise UserError(f"frame {number}: `slice` and `phase` must both be whole numbers")
+
+
+def _study(
+    segmenter: Segmenter, frames: Sequence[RequestedFrame], places: Sequence[tuple[int, int]]
+) -> list[dict[str, Any]]:
+    """Return the answers for the frames of one study."""
+    if len({(image.shape, spacing) for image, spacing in frames}) > 1:
+        raise UserError("the frames of a study must have one size and one spacing")
+    if len(set(places)) < len(places):
+        raise UserError("two frames of a study have the same `slice` and `phase`")
+    order = sorted(range(len(frames)), key=lambda number: places[number])
+    numbers = np.array([places[number] for number in order])
+    (slices, s), (phases, p) = (np.unique(column, return_inverse=True) for column in numbers.T)
+    at = np.full((len(slices), len(phases)), -1, np.int64)
+    at[s, p] = np.arange(len(order))
+    spacing = frames[0][1]
+    stack = Stack(np.stack([frames[number][0] for number in order]), spacing, s.astype(np.int64) + 1, at)
+    segmentation = segment_stack(segmenter, stack)
+    answers: list[dict[str, Any]] = [{}] * len(frames)
+    for index, number in enumerate(order):
+        answers[number] = _answer(segmentation.drawn(index), spacing)
     return answers
 
 
@@ -59,24 +107,30 @@ def runs(mask: NDArray[np.uint8]) -> list[int]:
     return [int(edge) for edge in edges]
 
 
-def _answer(prediction: Prediction, spacing: Spacing) -> dict[str, Any]:
+def _answer(prediction: Drawn, spacing: Spacing) -> dict[str, Any]:
     """Return what is said of one frame."""
     contour = prediction.contour()
     pixel = spacing.pixel_mm2
     mm2 = 0.0 if contour is None else abs(area(contour)) * pixel
+    rows, columns = prediction.labels.shape
     return {
-        "rows": prediction.mask.shape[0],
-        "columns": prediction.mask.shape[1],
+        "rows": rows,
+        "columns": columns,
         "found": contour is not None,
         "contour": [] if contour is None else contour.round(2).tolist(),
         "area_mm2": None if math.isnan(pixel) else round(mm2, 2),
         "mask": runs(prediction.mask),
+        "others": {
+            structure.key: runs(np.asarray(prediction.labels == structure, np.uint8))
+            for structure in prediction.outlines
+            if structure is not Structure.CAVITY
+        },
     }
 
 
 def _frame(number: int, request: Mapping[Any, Any]) -> RequestedFrame:
     """Return the image (H, W) and the spacing of one request."""
-    given = {name: value for name, value in request.items() if not _absent(value)}
+    given = {name: value for name, value in request.items() if not _absent(value) and name not in _PLACE}
     if not given.keys() <= {"pixels", "spacing_mm", "dicom"} or ("dicom" in given) == ("pixels" in given):
         raise UserError(
             f"frame {number}: give either `dicom` or `pixels` (with `spacing_mm` where it is known), "

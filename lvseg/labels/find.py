@@ -32,6 +32,11 @@ class Candidate:
     collection: str
     files: PatientFiles | NiftiPatient
 
+    @property
+    def items(self) -> list[Item]:
+        """All files that were found of the patient."""
+        return _items(self.files)
+
     def read(self, first_pixel: int, table: Table, all_pixels: bool) -> Study:
         """Return what is known of the patient (see `read_study`, `read_nifti_study`, `read_drawn_study`)."""
         if isinstance(self.files, NiftiPatient):

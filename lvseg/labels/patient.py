@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import shapely
 
 from lvseg.core.archives import Item, SetAside, UnreadableError
 from lvseg.dicom.image import Image
 from lvseg.dicom.multiframe import read_images
 from lvseg.dicom.numbering import number_in_name, series_in_name
 from lvseg.dicom.pixels import read_pixels
+from lvseg.dicom.stacks.alignment import placements
 from lvseg.dicom.stacks.arrangement import arranged
 from lvseg.dicom.stacks.consistency import of_one_geometry
 from lvseg.labels import counting, drawn_series, sunnybrook_text
@@ -19,6 +21,8 @@ from lvseg.labels.study import Study, find_cycle, raise_flags
 from lvseg.labels.sunnybrook_text import ENDO, EPI
 
 _EIGHT_BIT = 255
+_ENOUGH = 3  # endocardia that two copies share, to tell whether both count images alike
+_SAME_HEART = 0.9  # Dice of two renderings of one contour; neighbouring slices of a stack have less
 
 
 @dataclass
@@ -38,10 +42,35 @@ class _Drawn:
         """Endocardial contours by image number."""
         return {number: line for (number, kind), line in self.points.items() if kind == ENDO}
 
+    def completed_by(self, other: "_Drawn") -> bool:
+        """Take contours of kinds that are missing here from another copy that numbers the same images alike.
+
+        Returns:
+            Whether the other copy had any, and its endocardia are those of this copy.
+        """
+        missing = {kind for _, kind in other.points} - {kind for _, kind in self.points}
+        shared = [(line, other.endo[number]) for number, line in self.endo.items() if number in other.endo]
+        if (
+            not missing
+            or len(shared) < _ENOUGH
+            or np.median([_overlap(*pair) for pair in shared]) < _SAME_HEART
+        ):
+            return False
+        self.points |= {key: line for key, line in other.points.items() if key[1] in missing}
+        self.lines |= {key: count for key, count in other.lines.items() if key[1] in missing}
+        return True
+
+
+def _overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the Dice of the areas within two contours."""
+    first, second = (shapely.Polygon(line).buffer(0) for line in (one, other))
+    total = first.area + second.area
+    return 2 * first.intersection(second).area / total if total else 0.0
+
 
 @dataclass(frozen=True)
 class _Candidate:
-    """One copy of the images with the contours that lie nearest to it."""
+    """One copy of the images with the contours that lie nearest to it, and copies that gave kinds that those lack."""
 
     images: Copy
     contours: Copy | None
@@ -50,6 +79,7 @@ class _Candidate:
     doubt: str
     others: dict[str, int]
     deep: bool
+    completing: tuple[Copy, ...] = ()
 
     @property
     def rank(self) -> tuple[float, bool, int]:
@@ -78,7 +108,11 @@ def read_study(files: PatientFiles, first_pixel: int, all_pixels: bool) -> Study
         _report_duplicates(study, sets, [fullest])
     else:
         best = max(candidates, key=lambda candidate: candidate.rank)
-        _report_duplicates(study, [*copies, *sets], [best.images, best.contours])
+        _report_duplicates(study, [*copies, *sets], [best.images, best.contours, *best.completing])
+        for copy in best.completing:
+            study.notes.append(
+                f"Contours of kinds that {best.contours.label if best.contours else ''} lacks: {copy.label}."
+            )
         study.points = best.drawn.points
         study.series, study.why = best.choice.series.name, best.choice.why
         study.source, study.rescaled = best.images.label, not best.deep
@@ -133,7 +167,11 @@ def _candidate(
         key=lambda other: (len(contours[other.folder].endo), shared(copy.folder, other.folder)),
         default=None,
     )
-    own = contours[nearest.folder] if nearest else _Drawn()
+    nearest_drawn = contours[nearest.folder] if nearest else _Drawn()
+    own = _Drawn(dict(nearest_drawn.points), dict(nearest_drawn.lines))
+    completing = [
+        other for other in drawn if other is not nearest and own.completed_by(contours[other.folder])
+    ]
     counted = {sunnybrook_text.series_in_name(item) for item in nearest.items} if nearest else set()
     found, doubles = drawn_series.group(images, counted - {""})
     aside += doubles
@@ -146,9 +184,8 @@ def _candidate(
     others: Counter[str] = Counter()
     for one in found:
         others[one.name] += sum(id(image) not in chosen for image in one.images.values())
-    return _Candidate(
-        copy, nearest, own, choice, doubt, dict(+others), _is_deep(choice.series.images.values())
-    )
+    deep = _is_deep(choice.series.images.values())
+    return _Candidate(copy, nearest, own, choice, doubt, dict(+others), deep, tuple(completing))
 
 
 def _is_deep(images: Iterable[Image]) -> bool:
@@ -207,4 +244,6 @@ def _take_frames(study: Study, images: Mapping[int, Image], all_pixels: bool) ->
     study.frames = sorted(order.frames, key=lambda frame: frame.number)
     study.phases, study.distance_mm = order.phases, order.distance_mm
     study.notes += order.notes
+    slices = {frame.slice: frame.image for frame in order.frames}
+    study.notes += placements([slices[number] for number in sorted(slices)])[1]
     study.aside += order.set_aside

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lvseg.imaging.types import Floats
 from lvseg.metrics.fewest import FEWEST
 
 MUSCLE_G_PER_ML = 1.05
@@ -31,6 +32,19 @@ def ejection_fraction(edv_ml: float, esv_ml: float) -> float:
         60.0
     """
     return 100 * stroke_volume(edv_ml, esv_ml) / edv_ml if edv_ml > 0 else math.nan
+
+
+def end_phases(curve: Floats) -> tuple[int, int] | None:
+    """Return end-diastole and end-systole of a volume curve (T,), in any unit, as indices of its ends.
+
+    The curve is not smoothed: systole is steeper than diastole, so that smoothing would shift both.
+
+    Returns:
+        None where there is one phase only, nothing in any, or a volume is unknown.
+    """
+    if len(curve) < 2 or not np.isfinite(curve).all() or not np.any(curve):
+        return None
+    return int(np.argmax(curve)), int(np.argmin(curve))
 
 
 @dataclass(frozen=True)

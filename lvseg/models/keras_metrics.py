@@ -1,4 +1,4 @@
-"""Dice and accuracy as Keras metrics, on the arg max of the scores, for any Keras backend.
+"""Dice and accuracy of the cavity as Keras metrics, on the arg max of the scores, for any Keras backend.
 
 `lvseg.metrics.overlap` holds the same measures in NumPy, for evaluation.
 """
@@ -6,30 +6,43 @@
 from typing import Any
 
 from lvseg.core.backend import keras
+from lvseg.models.targets import UNKNOWN
 
 ops = keras.ops
 
 
-def _areas(truth: Any, scores: Any) -> tuple[Any, Any]:
-    """Return intersection and sum of areas in pixels, both (batch,), of the class 1."""
-    predicted = ops.cast(ops.argmax(scores, axis=-1), "float32")
+def _cavity(truth: Any, scores: Any) -> tuple[Any, Any, Any]:
+    """Return the drawn and the predicted cavity, (batch, H, W) float32, and where it is known, (batch,) float32."""
+    predicted = ops.cast(ops.equal(ops.argmax(scores, axis=-1), 1), "float32")
+    truth = ops.cast(truth, "float32")
+    truth = truth[..., 0] if len(truth.shape) > len(predicted.shape) else truth
+    known = ops.cast(truth[:, 0, 0] > UNKNOWN, "float32")
     # A mask that tells how far each grid point is covered counts where that is half or more.
-    drawn = ops.cast(ops.cast(ops.reshape(truth, ops.shape(predicted)), "float32") >= 0.5, "float32")
+    return ops.cast(truth >= 0.5, "float32"), predicted, known
+
+
+def _areas(drawn: Any, predicted: Any) -> tuple[Any, Any]:
+    """Return intersection and sum of areas in pixels, both (batch,)."""
     return ops.sum(predicted * drawn, axis=(1, 2)), ops.sum(predicted + drawn, axis=(1, 2))
+
+
+def _weight(known: Any, sample_weight: Any) -> Any:
+    """Return what an image counts: nothing where the cavity is unknown."""
+    return known if sample_weight is None else known * ops.cast(sample_weight, "float32")
 
 
 @keras.saving.register_keras_serializable(package="lvseg")
 class Accuracy(keras.metrics.Mean):
-    """Share of grid points with the right class."""
+    """Share of grid points that are rightly said to be in the cavity, or not."""
 
     def __init__(self, name: str = "accuracy", dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take in masks (batch, H, W) and scores (batch, H, W, 2)."""
-        inside = ops.cast(ops.cast(y_true, "float32") >= 0.5, "int32")
-        right = ops.equal(ops.cast(ops.argmax(y_pred, axis=-1), "int32"), inside)
-        super().update_state(ops.mean(ops.cast(right, "float32"), (1, 2)), sample_weight)
+        """Take in masks (batch, H, W, C) and scores (batch, H, W, 1 + C), the cavity first."""
+        drawn, predicted, known = _cavity(y_true, y_pred)
+        right = ops.mean(ops.cast(ops.equal(drawn, predicted), "float32"), (1, 2))
+        super().update_state(right, _weight(known, sample_weight))
 
 
 @keras.saving.register_keras_serializable(package="lvseg")
@@ -43,9 +56,10 @@ class SmoothedDice(keras.metrics.Mean):
         super().__init__(name=name, dtype=dtype)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take in masks (batch, H, W) or (batch, H, W, 1) and scores (batch, H, W, 2)."""
-        shared, total = _areas(y_true, y_pred)
-        super().update_state((2 * shared + 1) / (total + 1), sample_weight)
+        """Take in masks (batch, H, W) or (batch, H, W, C) and scores (batch, H, W, 1 + C), the cavity first."""
+        drawn, predicted, known = _cavity(y_true, y_pred)
+        shared, total = _areas(drawn, predicted)
+        super().update_state((2 * shared + 1) / (total + 1), _weight(known, sample_weight))
 
 
 @keras.saving.register_keras_serializable(package="lvseg")
@@ -59,11 +73,10 @@ class Dice(keras.metrics.Mean):
         super().__init__(name=name, dtype=dtype)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take in masks (batch, H, W) or (batch, H, W, 1) and scores (batch, H, W, 2)."""
-        shared, total = _areas(y_true, y_pred)
-        defined = ops.cast(total > 0, "float32")
-        if sample_weight is not None:
-            defined = defined * ops.cast(sample_weight, "float32")
+        """Take in masks (batch, H, W) or (batch, H, W, C) and scores (batch, H, W, 1 + C), the cavity first."""
+        drawn, predicted, known = _cavity(y_true, y_pred)
+        shared, total = _areas(drawn, predicted)
+        defined = ops.cast(total > 0, "float32") * _weight(known, sample_weight)
         super().update_state(2 * shared / ops.maximum(total, 1.0), defined)
 
     def result(self) -> Any:

@@ -4,10 +4,13 @@ The first layer halves the grid and the last one doubles it again: for the same 
 as wide, which finds the ventricle far sooner (docs/unet.md).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from lvseg.core.backend import keras
+from lvseg.imaging.structures import Structure
 from lvseg.models.keras_metrics import Accuracy, Dice, SmoothedDice
+from lvseg.models.targets import UNKNOWN
 from lvseg.models.unet_params import UnetSettings
 
 layers, ops = keras.layers, keras.ops
@@ -19,10 +22,11 @@ _WARM_UP = 0.1  # of all steps: the first gradients are wild
 _LAST_RATE = 0.01  # of the learning rate
 # Of the past in the batch statistics that prediction uses: a short training must not look back to its start.
 _MOMENTUM = 0.95
+_NEVER = 1e9  # below any logit: of what is no alternative
 
 
-def build(settings: UnetSettings) -> keras.Model:
-    """Return the compiled network: images (batch, n, n, 1) to logits (batch, n, n, 2) of background and cavity.
+def build(settings: UnetSettings, structures: Sequence[Structure] = (Structure.CAVITY,)) -> keras.Model:
+    """Return the compiled network: images (batch, n, n, 1) to logits (batch, n, n, 1 + C) of background and structures.
 
     Any n that 32 divides is taken.
     """
@@ -42,7 +46,7 @@ def build(settings: UnetSettings) -> keras.Model:
     x = layers.Conv2DTranspose(
         _LAST_CHANNELS, 4, strides=2, padding="same", activation="relu", name="double"
     )(x)
-    model = keras.Model(image, layers.Conv2D(2, 1, name="scores")(x), name="unet")
+    model = keras.Model(image, layers.Conv2D(1 + len(structures), 1, name="scores")(x), name="unet")
     model.compile(
         optimizer=keras.optimizers.Adam(_schedule(settings)),
         loss=OverlapLoss(),
@@ -82,16 +86,28 @@ def _schedule(settings: UnetSettings) -> keras.optimizers.schedules.LearningRate
 
 @keras.saving.register_keras_serializable(package="lvseg")
 class OverlapLoss(keras.losses.Loss):
-    """Cross-entropy per grid point plus 1 - soft Dice per image; masks may tell how far a point is covered."""
+    """Cross-entropy per grid point plus 1 - soft Dice per image, of the structures that are known there.
+
+    What an expert did not draw, he did not call background: where structures are unknown, a point outside the known
+    ones may be background or any of them, and its probability is their sum (marginal loss, Shi et al. 2021). Masks may
+    tell how far a point is covered.
+    """
 
     def __init__(self, name: str = "overlap_loss", reduction: str = "sum_over_batch_size") -> None:
         super().__init__(name=name, reduction=reduction)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss (batch,) of masks (batch, n, n) and logits (batch, n, n, 2)."""
-        margin = ops.cast(y_pred[..., 1] - y_pred[..., 0], "float32")
-        covered = ops.cast(y_true, "float32")
-        entropy = ops.softplus(margin) - margin * covered
-        probability = ops.sigmoid(margin)
-        shared, total = ops.sum(probability * covered, (1, 2)), ops.sum(probability + covered, (1, 2))
-        return ops.mean(entropy, (1, 2)) + 1 - (2 * shared + 1) / (total + 1)
+        """Return the loss (batch,) of masks (batch, n, n, C), `UNKNOWN` or not, and logits (batch, n, n, 1 + C)."""
+        logits, masks = ops.cast(y_pred, "float32"), ops.cast(y_true, "float32")
+        known, covered = ops.cast(masks > UNKNOWN, "float32"), ops.maximum(masks, 0.0)
+        every = ops.logsumexp(logits, axis=-1)
+        either = ops.concatenate([logits[..., :1], logits[..., 1:] - known * _NEVER], axis=-1)
+        outside = ops.logsumexp(either, axis=-1) - every
+        inside = logits[..., 1:] - every[..., None]
+        entropy = -ops.sum(covered * inside, -1) - (1 - ops.sum(covered, -1)) * outside
+        probability = ops.exp(inside)
+        shared = ops.sum(probability * covered, (1, 2))
+        total = ops.sum((probability + covered) * known, (1, 2))
+        counted = known[:, 0, 0]
+        apart = (1 - (2 * shared + 1) / (total + 1)) * counted
+        return ops.mean(entropy, (1, 2)) + ops.sum(apart, -1) / ops.maximum(ops.sum(counted, -1), 1.0)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lvseg.pages.numbers import number
+from lvseg.pages.score_names import APD, DICE, DM, EF_ERROR, GOOD
 from lvseg.pages.words import flag_in_words
 
 
@@ -23,12 +24,10 @@ class Headline:
 
 # What is fair first, then the challenge's measures, last what says little.
 HEADLINES = (
-    Headline("Dice, contours", "dice_slice_mean", 3),
-    Headline("Dice, patients", "dice_patient_mean", 3),
-    Headline("DM", "dm", 3),
-    Headline("APD, mm", "apd_mm", 2),
-    Headline("good, %", "good_percent", 1),
-    Headline("EF error", "ef_mae_pp", 1),
+    Headline(f"{DICE.name}, contours", "dice_slice_mean", DICE.decimals),
+    Headline(f"{DICE.name}, patients", "dice_patient_mean", DICE.decimals),
+    *(Headline(score.title, score.column, score.decimals) for score in (DM, APD, GOOD)),
+    Headline(EF_ERROR.name, "ef_mae_pp", EF_ERROR.decimals),
     Headline("accuracy", "accuracy", 4),
 )
 

@@ -1,24 +1,36 @@
-"""What lies inside a file: members of archives, texts of pictures, arrays of strings, pictures in pages."""
+"""What lies inside a file: members of archives, tables, texts of pictures and of models, what is coded as text."""
 
-import base64
 import bz2
 import gzip
 import io
 import lzma
-import re
-import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import IO, Any
 
-import numpy as np
+from lvseg.privacy import coded, tables
 
 _DEEPEST = 5  # containers within containers
-_ZIP, _GZIP = b"PK\x03\x04", b"\x1f\x8b\x08"
-_BZIP2, _XZ = re.compile(rb"BZh[1-9]1AY&SY"), b"\xfd7zXZ\0"
-_PNG = b"\x89PNG\r\n\x1a\n"
-_NUMPY = b"\x93NUMPY"
-_EMBEDDED = re.compile(rb";base64,([A-Za-z0-9+/\s]+={0,2})")
+MOST = 2**30  # bytes that one container or member may unpack to
+_ZIP, _ZIP_END = b"PK\x03\x04", b"PK\x05\x06"
+_STREAMS: dict[bytes, tuple[str, Callable[[IO[bytes]], Any]]] = {
+    b"\x1f\x8b\x08": ("gzip", gzip.open),
+    b"BZh": ("bzip2", bz2.open),
+    b"\xfd7zXZ\0": ("xz", lzma.open),
+}
+# By how they begin: what nothing here can look into.
+_CLOSED = {
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!\x1a\x07": "a RAR archive",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+    b"\x04\x22\x4d\x18": "LZ4",
+    b"\x1f\x9d": "a file of compress",
+    b"%PDF-": "a PDF file, whose pages are compressed drawings",
+    b"Salted__": "encrypted by OpenSSL",
+    b"-----BEGIN PGP MESSAGE": "encrypted by PGP",
+    b"age-encryption.org": "encrypted by age",
+}
 
 
 class UnopenedError(Exception):
@@ -34,8 +46,12 @@ def layers(place: str, content: bytes, depth: int = 0) -> Iterator[tuple[str, by
         depth: how many containers it lies in.
 
     Raises:
-        UnopenedError: a container is damaged, encrypted, or one of too many.
+        UnopenedError: a container is damaged, encrypted, of a kind that nothing here reads, too large, or one of too
+            many.
     """
+    for start, kind in _CLOSED.items():
+        if content.startswith(start):
+            raise UnopenedError(f"{place} cannot be opened ({kind})")
     if not content.startswith(_ZIP):  # its members come one by one
         yield place, content
     inside = _inside(content)
@@ -53,46 +69,47 @@ def layers(place: str, content: bytes, depth: int = 0) -> Iterator[tuple[str, by
 
 def _inside(content: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield name and bytes of each part of a container; nothing where the content is none."""
-    if content.startswith(_ZIP):
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = archive.infolist()
-            yield (
-                "comments",
-                b"\n".join([archive.comment, *(member.comment + member.extra for member in members)]),
-            )
-            for member in members:
-                yield member.filename, archive.read(member)
-    elif content.startswith(_GZIP):
-        yield "gzip", gzip.decompress(content)
-    elif _BZIP2.match(content):
-        yield "bzip2", bz2.decompress(content)
-    elif content.startswith(_XZ):
-        yield "xz", lzma.decompress(content)
-    elif content.startswith(_PNG):
-        yield from _png_texts(content)
-    elif content.startswith(_NUMPY):
-        array = np.load(io.BytesIO(content), allow_pickle=False)
-        if array.dtype.kind == "U":
-            yield "strings", "\n".join(array.ravel().tolist()).encode()
-        elif array.dtype.kind == "S":
-            yield "strings", b"\n".join(array.ravel().tolist())
-    else:
-        for number, match in enumerate(_EMBEDDED.finditer(content), start=1):
-            yield f"base64 {number}", base64.b64decode(match[1])
+    if content.startswith(_ZIP) or (
+        _ZIP_END in content[-65_557:] and zipfile.is_zipfile(io.BytesIO(content))
+    ):
+        yield from _members(content)
+        return
+    for start, (name, kind) in _STREAMS.items():
+        if content.startswith(start) and (name != "bzip2" or content[4:10] == b"1AY&SY"):
+            yield name, _read(kind(io.BytesIO(content)))
+            return
+    if coded.is_zlib(content):
+        unpacked = zlib.decompressobj()
+        try:
+            inner = unpacked.decompress(content, MOST)
+        except zlib.error:  # two bytes by chance
+            inner = b""
+        if unpacked.unconsumed_tail:
+            raise ValueError(f"it unpacks to more than {MOST:,} bytes")
+        if inner:
+            yield "zlib", inner
+            return
+    opened = tables.reader_of(content)
+    yield from opened(content) if opened else coded.parts(content)
 
 
-def _png_texts(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield keyword and text of each textual chunk of a PNG file (PNG 3rd edition, 11.3.3)."""
-    at = len(_PNG)
-    while at + 8 <= len(content):
-        size, kind = struct.unpack_from(">I4s", content, at)
-        keyword, _, text = content[at + 8 : at + 8 + size].partition(b"\0")
-        at += 12 + size
-        if kind == b"tEXt":
-            yield "tEXt", keyword + b"\n" + text
-        elif kind == b"zTXt":
-            yield "zTXt", keyword + b"\n" + zlib.decompress(text[1:])
-        elif kind == b"iTXt":
-            language, translated, said = text[2:].split(b"\0", 2)
-            said = zlib.decompress(said) if text[:1] == b"\1" else said
-            yield "iTXt", b"\n".join([keyword, language, translated, said])
+def _members(content: bytes) -> Iterator[tuple[str, bytes]]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = archive.infolist()
+        comments = [archive.comment, *(member.comment + member.extra for member in members)]
+        yield "comments", b"\n".join(comments)
+        for member in members:
+            with archive.open(member) as file:
+                yield member.filename, _read(file)
+
+
+def _read(file: IO[bytes]) -> bytes:
+    """Return what a stream unpacks to.
+
+    Raises:
+        ValueError: that is more than `MOST` bytes.
+    """
+    inner = file.read(MOST + 1)
+    if len(inner) > MOST:
+        raise ValueError(f"it unpacks to more than {MOST:,} bytes")
+    return inner

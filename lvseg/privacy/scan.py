@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lvseg.data.pseudonyms import pseudonym
-from lvseg.privacy.contents import UnopenedError, layers
+from lvseg.privacy.contents import MOST, UnopenedError, layers
 from lvseg.privacy.search import Search
 from lvseg.privacy.values import Kind, Value
 
@@ -59,6 +59,13 @@ class Scan:
                     self.finds.add(Find(self._masked(where), value.kind, _mark(value)))
         except UnopenedError as error:
             self.unopened.append(self._masked(str(error)))
+
+    def look_at(self, sort: str, path: Path) -> None:
+        """Look into a file, unless it is too large to be held in memory: then nobody knows what it holds."""
+        if path.stat().st_size > MOST:
+            self.unopened.append(self._masked(f"{path.as_posix()} has more than {MOST:,} bytes"))
+        else:
+            self.look(sort, path.as_posix(), path.read_bytes())
 
     def report(self) -> Iterator[str]:
         """Yield what was looked for, in what, and every find, line by line."""

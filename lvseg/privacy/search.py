@@ -8,19 +8,32 @@ table, however many values there are.
 
 import codecs
 import html
+import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from lvseg.privacy.values import SHORTEST_NAME, Value, spellings, words
+from lvseg.privacy.scripts import short_dates
+from lvseg.privacy.values import SHORTEST_NAME, Kind, Value, day_of, spellings, words
 
-# In bytes that are no text (weights, pixels, compressed streams), shorter words come about by chance.
+# In bytes that are no text (weights, pixels, compressed streams), shorter words come about by chance: eight letters
+# nowhere, fewer in few bytes and among few values (`Search._shortest`).
 SHORTEST_IN_BYTES = 8
+_BY_CHANCE = 1e-5  # finds in a content that random bytes may give
+_LETTERS = 128  # of 256 bytes, a letter is two: in upper and in lower case
+# In which a text may be written that says so nowhere, beside UTF-8 and Latin-1; those that could write a value count.
+_CHARSETS = (
+    "utf-16-le", "utf-16-be", "cp1250", "cp1251", "koi8-r", "iso8859-5", "cp1253", "cp1254", "gb18030", "big5",
+    "shift_jis", "euc-jp", "euc-kr",
+)  # fmt: skip
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")  # soft hyphens and their like, within words
 
 _STEP, _OVERLAP = 4 * 2**20, 4096  # bytes that are cut into words at once, and what two neighbours share
 _ASCII = bytes(byte if chr(byte).isalnum() else 32 for byte in bytes(range(128)).lower()) + b" " * 128
-_ANY = _ASCII[:128] + bytes(range(128, 256))  # letters beyond ASCII, as UTF-8 writes them, are part of words
+_BETWEEN = re.compile(r"[\W_]+")  # words of any script
+_EAST_ASIAN = re.compile("[\u2e80-\u9fff\uac00-\ud7ff]+")  # what pairs of other bytes look like in UTF-16
 _CONTROL = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b"})
 _MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # Decimal numbers: six and more digits behind a point are no id. Those of a time of day (08:17:07.271828) are kept.
@@ -48,6 +61,8 @@ class Search:
         self.allowed: Counter[str] = Counter()
         self._anchors: dict[bytes, set[tuple[int, int]]] = {}
         self._values: dict[Words, set[Value]] = {}
+        self._days: dict[str, set[Value]] = {}
+        self._charsets: list[str] = []
         free = {form for text in allowed for form in _forms(text)}
         for value in values:
             forms = {form for text in spellings(value) for form in _forms(text)}
@@ -55,6 +70,12 @@ class Search:
             count[value.kind] += 1
             for form in forms - free:
                 self._file(form, value)
+            if forms and value.kind == Kind.DATE and (day := day_of(value.text)):
+                self._days.setdefault(day, set()).add(value)
+            if forms and any(letter > "\xff" for letter in value.text):
+                self._charsets += [
+                    name for name in _CHARSETS if name not in self._charsets and _writes(name, value.text)
+                ]
 
     def _file(self, form: Words, value: Value) -> None:
         place = max(range(len(form)), key=lambda index: len(form[index]))
@@ -62,14 +83,29 @@ class Search:
         self._values.setdefault(form, set()).add(value)
 
     def find(self, content: bytes) -> set[Value]:
-        """Return the values that a content holds, in UTF-8, UTF-16, UTF-32 or Latin-1."""
+        """Return the values that a content holds, in UTF-8, UTF-16, UTF-32, Latin-1, or one of `_CHARSETS`."""
         found: set[Value] = set()
-        text = _text(content)
+        text, shortest = _text(content), self._shortest(len(content))
         for view in () if text is None else _spelled(text):
             found |= self._in_words(view, 0)
+        if text is not None and self._days:
+            found |= {value for day in short_dates(text) for value in self._days.get(day, ())}
         for view in _bytes_of(content) if text is None or content.startswith(_MARKS) else ():
-            found |= self._in_words(view, SHORTEST_IN_BYTES)
+            found |= self._in_words(view, shortest)
+        plain = text is not None and content.isascii()  # Cyrillic in UTF-16 is ASCII, and no text
+        others = (*self._charsets, "utf-8") if self._charsets and not plain else ()
+        for charset in others:
+            for said in _decoded(content, charset, apart="gb18030" not in self._charsets):
+                for view in _spelled(said):
+                    found |= self._in_words(view, shortest if text is None else 0)
         return found
+
+    def _shortest(self, size: int) -> int:
+        """Return from how many letters on a value counts in bytes that are no text."""
+        by_chance = max(size, 1) * max(len(self._values), 1)
+        return min(
+            SHORTEST_IN_BYTES, max(SHORTEST_NAME, math.ceil(math.log(by_chance / _BY_CHANCE, _LETTERS)))
+        )
 
     def _in_words(self, view: list[bytes], shortest: int) -> set[Value]:
         """Return the values that stand in a list of words and have at least `shortest` letters and digits."""
@@ -107,14 +143,42 @@ def _text(content: bytes) -> str | None:
 
 def _spelled(text: str) -> Iterator[list[bytes]]:
     """Yield the words of a text, as it stands and with its escapes resolved."""
-    plain = _DECIMALS.sub(" ", text.casefold())
-    resolved = _ESCAPES.sub(_character, html.unescape(plain)).casefold()
+    plain = _visible(_DECIMALS.sub(" ", text.casefold()))
+    resolved = _visible(_ESCAPES.sub(_character, html.unescape(plain)).casefold())
     for version in {plain, resolved}:
         for chunk in _chunks(version):
             raw = chunk.encode("utf-8", errors="replace")
             yield raw.translate(_ASCII).split()
             if not raw.isascii():
-                yield raw.translate(_ANY).split()
+                yield _BETWEEN.sub(" ", chunk).encode("utf-8", errors="replace").split()
+
+
+def _visible(text: str) -> str:
+    """Return a text without what only a typesetter sees, and with composed letters."""
+    return text if text.isascii() else unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+
+
+def _decoded(content: bytes, charset: str, apart: bool) -> Iterator[str]:
+    """Yield a content as a character set reads it; in UTF-16 from both of its first bytes on.
+
+    Args:
+        apart: letters of East Asia part words: no value has any, and other bytes beside a word look like them.
+    """
+    wide = charset.startswith("utf-16")
+    for start in (0, 1) if wide else (0,):
+        said = content[start:].decode(charset, errors="replace")
+        yield _EAST_ASIAN.sub(" ", said) if wide and apart else said
+
+
+def _writes(charset: str, text: str) -> bool:
+    """Return whether a character set has all letters of a text, and is made for them."""
+    if charset == "gb18030" and not any("\u3400" <= letter <= "\u9fff" for letter in text):
+        return False  # it has all letters there are
+    try:
+        text.encode(charset)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _character(escape: re.Match[str]) -> str:

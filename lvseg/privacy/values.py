@@ -2,6 +2,7 @@
 
 import functools
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from itertools import permutations
 
 from lvseg.core.closure import PACKAGES
 from lvseg.core.places import ROOT
+from lvseg.privacy.scripts import days_in_words, romanised
 
 # From how many bytes of UTF-8 on a value is looked for, its words joined by spaces: two Chinese letters are a name.
 SHORTEST = 6
@@ -51,8 +53,8 @@ class Value:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text in lower case: runs of letters and digits of any script."""
-    return _WORD.findall(text.casefold())
+    """Return the words of a text in lower case: runs of letters and digits of any script, letters composed."""
+    return _WORD.findall(unicodedata.normalize("NFC", text.casefold()))
 
 
 def length(parts: Iterable[str]) -> int:
@@ -78,9 +80,10 @@ def spellings(value: Value) -> set[str]:
     """Return the texts by which a value is looked for; none where it is too short or too general to tell.
 
     Names: all words in their order, in reverse, and every two parts, with and without a space; a word alone from
-    four letters on, unless it is one of `vocabulary`. Dates: with the year, the day or the month first. Times:
-    with fractions of a second or a date, for a minute of the day is common to many. Everything else as it is,
-    unless it is made of words of `vocabulary`, or is a number of fewer than eight digits and no id.
+    four letters on, unless it is one of `vocabulary`; all of it in other hands' letters too (`romanised`). Dates: with
+    the year, the day or the month first, and in words; with two digits of the year `Search` finds them. Times: with
+    fractions of a second or a date, for a minute of the day is common to many. Everything else as it is, unless it is
+    made of words of `vocabulary`, or is a number of fewer than eight digits and no id.
     """
     if value.kind == Kind.NAME:
         return _names(value.text)
@@ -125,8 +128,9 @@ def _names(text: str) -> set[str]:
         pairs = [[*one, *other] for one, other in permutations(parts, 2)]
         for order in (order for order in (found, found[::-1], *pairs) if length(order) >= SHORTEST):
             spelled |= {" ".join(order), "".join(order)} if len(order) > 1 else set()
-        spelled |= {word for word in found if length([word]) >= SHORTEST_NAME and word not in vocabulary()}
-    return spelled
+        spelled |= {word for word in found if length([word]) >= SHORTEST_NAME}
+    spelled |= {other for one in spelled for other in romanised(one) if length(words(other)) >= SHORTEST_NAME}
+    return {one for one in spelled if one not in vocabulary()}
 
 
 def _times(text: str) -> set[str]:
@@ -141,13 +145,20 @@ def _times(text: str) -> set[str]:
 
 def _dates(text: str) -> set[str]:
     """Return the spellings of a day; none where it is no day, or one that stands for an unknown one."""
+    digits = day_of(text)
+    if digits is None:
+        return set()
+    year, month, day = digits[:4], digits[4:6], digits[6:]
+    orders = ((year, month, day), (day, month, year), (month, day, year))
+    written = {digits, *(" ".join(order) for order in orders), f"{day}{month}{year}"}
+    return written | set(days_in_words(year, month, day))
+
+
+def day_of(text: str) -> str | None:
+    """Return a date of DICOM as YYYYMMDD; None where it is no day, or one that stands for an unknown one."""
     digits = text.replace(".", "").replace("-", "").strip()[:8]
     try:
         datetime.strptime(digits, "%Y%m%d")
     except ValueError:
-        return set()
-    if digits in _DATELESS or len(digits) < 8:
-        return set()
-    year, month, day = digits[:4], digits[4:6], digits[6:]
-    orders = ((year, month, day), (day, month, year), (month, day, year))
-    return {digits, *(" ".join(order) for order in orders), f"{day}{month}{year}"}
+        return None
+    return None if digits in _DATELESS or len(digits) < 8 else digits

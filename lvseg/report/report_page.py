@@ -29,6 +29,7 @@ _MEASURES = {
     "ef_percent": "EF, percentage points",
     "mass_g": "LV mass, g",
 }
+_VOLUMES = {"edv_ml": "EDV, ml", "esv_ml": "ESV, ml", "ef_percent": "EF, points", "mass_g": "mass, g"}
 
 
 def content(
@@ -60,6 +61,7 @@ def content(
         "empty": empty_mask(one_model),
         "divisions": _divisions(slices),
         "measures": _MEASURES,
+        "volume_words": _VOLUMES,
         "fewest": FEWEST,
         "patients": [
             {

@@ -16,7 +16,9 @@ THREADS = 2
 
 
 def predict(
-    study: str | PathLike[str], model: "str | PathLike[str] | LoadedModel", series: str | None = None
+    study: str | PathLike[str],
+    model: "str | PathLike[str] | LoadedModel | None" = None,
+    series: str | None = None,
 ) -> StudyResult:
     """Segment the short-axis cine of one study and measure it, as the command `lvseg predict` does; nothing is written.
 
@@ -26,7 +28,7 @@ def predict(
     Args:
         study: folder, zip archive or DICOMDIR that holds one study of one patient.
         model: folder with `model.keras` and `run.json` of a training, such as `models/unet`, or what `load_model`
-            returned for one: to be loaded once for many studies.
+            returned for one: to be loaded once for many studies; None for the one that comes with the program.
         series: number, UID or part of the description of the series to take; None lets the program choose.
 
     Returns:
@@ -38,7 +40,7 @@ def predict(
             why, and may name patients.
 
     Example:
-        >>> result = lvseg.predict("studies/0001.zip", "models/unet")
+        >>> result = lvseg.predict("studies/0001.zip")
         >>> result.measurements.ef_percent, result.assessment.verdict
         (57.3, 'ok')
     """
@@ -62,7 +64,7 @@ def predict(
         raise UserError(f"{shown(path)}: {error}") from None
 
 
-def load_model(folder: str | PathLike[str]) -> "LoadedModel":
+def load_model(folder: str | PathLike[str] | None = None) -> "LoadedModel":
     """Load a model for `predict`.
 
     Sets TensorFlow to deterministic kernels and two threads, as the command `lvseg predict` does: the same study and
@@ -70,15 +72,21 @@ def load_model(folder: str | PathLike[str]) -> "LoadedModel":
     afterwards.
 
     Args:
-        folder: with `model.keras` and `run.json` of a training, such as `models/unet`.
+        folder: with `model.keras` and `run.json` of a training, such as `models/unet`; None for the model that comes
+            with the program.
 
     Raises:
         UserError: the folder holds no model, or its two files are not of one training.
     """
+    from lvseg.shipped import shipped_model
     from lvseg.studies.cohort.order import model_facts
 
-    path = Path(folder)
-    facts = model_facts(path)  # it says what is missing before TensorFlow takes seconds to come in
+    if folder is None:
+        shipped = shipped_model()
+        path, facts = shipped.folder, model_facts(shipped.folder, shipped.version, shipped.tested)
+    else:
+        path = Path(folder)
+        facts = model_facts(path)  # it says what is missing before TensorFlow takes seconds to come in
     from lvseg.core import backend
     from lvseg.studies.analysis import loaded_model
 

@@ -8,7 +8,7 @@ from lvseg.data.examples import Example
 from lvseg.imaging.grid import Grid
 from lvseg.models.article_params import TrainParams
 from lvseg.training.batches import Batches, OnGrid
-from lvseg.training.recipe import PredictionSettings, Recipe
+from lvseg.training.recipe import PredictionSettings, Recipe, Structures
 
 if TYPE_CHECKING:
     from lvseg.params import Params
@@ -26,10 +26,14 @@ def article_recipe(name: str, build: Callable[[TrainParams], keras.Model]) -> Re
         section: TrainParams = getattr(params, f"train_{name}")
         return section
 
-    def batches(examples: list[Example], settings: TrainParams) -> Batches:
+    def network(settings: TrainParams, structures: Structures) -> keras.Model:
+        return build(settings)
+
+    def batches(examples: list[Example], settings: TrainParams, structures: Structures) -> Batches:
         return Batches(examples, OnGrid(Grid(settings.image_size)), settings.batch_size)
 
-    def prediction(settings: TrainParams) -> PredictionSettings:
-        return PredictionSettings(settings.image_size, spacing_mm=None, views=1, one_region=False)
+    def prediction(settings: TrainParams, structures: Structures) -> PredictionSettings:
+        keys = tuple(structure.key for structure in structures)
+        return PredictionSettings(settings.image_size, None, views=1, one_region=False, structures=keys)
 
-    return Recipe(name, settings, build, learn=batches, validate=batches, prediction=prediction)
+    return Recipe(name, settings, network, learn=batches, validate=batches, prediction=prediction)

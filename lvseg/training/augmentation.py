@@ -12,7 +12,7 @@ from lvseg.imaging.grid import Grid
 from lvseg.imaging.spacing import Spacing
 from lvseg.models.unet_params import Augmentation
 
-ImageAndMask = tuple[NDArray[np.float32], NDArray[np.float32]]
+ImageAndMasks = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 _NODES = 5  # in each direction, whose shifts bend a crop; between them it bends smoothly
 _BLURRED = 0.3  # of the images
@@ -23,7 +23,7 @@ _FEWER = 1.25  # a source this much finer than the crop is smoothed first, or fi
 class Augmented:
     """Patches around the ventricle: turned, mirrored, scaled, shifted, bent, with other contrast, shading and noise.
 
-    A patch and its mask come from the original pixels in one interpolation. The mask says how far each grid point is
+    A patch and its masks come from the original pixels in one interpolation. A mask says how far each grid point is
     covered, so that the network learns where between two points the border runs.
 
     Attributes:
@@ -39,11 +39,11 @@ class Augmented:
     def __call__(
         self,
         image: NDArray[np.generic],
-        mask: NDArray[np.uint8],
+        masks: NDArray[np.uint8],
         spacing_mm: Spacing,
         rng: np.random.Generator,
-    ) -> ImageAndMask:
-        """Return image (crop, crop, 1) and mask (crop, crop), both float32.
+    ) -> ImageAndMasks:
+        """Return image (crop, crop, 1) and masks (crop, crop, C), both float32.
 
         Raises:
             ValueError: the image is empty, or holds NaN or infinity.
@@ -51,19 +51,19 @@ class Augmented:
         pixels = self.grid.normalised(image, spacing_mm)
         steps = np.array(self.grid.steps(image.shape, spacing_mm))
         matrix = self._turn(rng) / steps[:, None]
-        centre = np.array(ndimage.center_of_mass(mask) if mask.any() else (np.array(mask.shape) - 1) / 2)
+        centre = _middle(masks)
         reach = self.chance.shift_mm / self._step_mm
         centre += rng.uniform(-reach, reach, 2) / steps
         places = self._places(rng) - (self.crop - 1) / 2
         sources = np.tensordot(matrix, places, 1) + centre[:, None, None]
         step = math.sqrt(abs(np.linalg.det(matrix)))
-        covered = mask.astype(np.float32)
+        covered = list(masks.astype(np.float32))
         if step > _FEWER:
             sigma = 0.5 * math.sqrt(step**2 - 1)
-            pixels, covered = (ndimage.gaussian_filter(values, sigma) for values in (pixels, covered))
+            pixels, *covered = (ndimage.gaussian_filter(values, sigma) for values in (pixels, *covered))
         seen = ndimage.map_coordinates(pixels, sources, order=1, cval=float(pixels.min()))
-        drawn = ndimage.map_coordinates(covered, sources, order=1)
-        return self._as_another_scanner(seen, rng)[..., np.newaxis], drawn
+        drawn = [ndimage.map_coordinates(values, sources, order=1) for values in covered]
+        return self._as_another_scanner(seen, rng)[..., np.newaxis], np.stack(drawn, axis=-1)
 
     @property
     def _step_mm(self) -> float:
@@ -109,6 +109,12 @@ class Augmented:
             bent = ndimage.gaussian_filter(bent, rng.uniform(0.0, self.chance.blur_mm) / self._step_mm)
         noise = rng.normal(0.0, rng.uniform(0.0, 1.0) * self.chance.noise + 1e-9, image.shape)
         return (bent + noise).astype(np.float32)
+
+
+def _middle(masks: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return where the heart is, (row, column): of the first structure that is drawn, or else of the image."""
+    drawn = next((mask for mask in masks if mask.any()), None)
+    return np.array((np.array(masks.shape[1:]) - 1) / 2 if drawn is None else ndimage.center_of_mass(drawn))
 
 
 @cache

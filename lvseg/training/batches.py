@@ -13,8 +13,9 @@ from lvseg.data.examples import Example
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.spacing import Spacing
 from lvseg.imaging.structures import Structure
+from lvseg.models.targets import UNKNOWN
 
-ImageAndMask = tuple[NDArray[np.float32], NDArray[np.float32]]
+ImageAndMasks = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 _OPEN_SHARDS = 64  # files kept open; their pixels are mapped, not loaded
 _THREADS = 2  # that prepare batches while the network learns; more than one makes Keras prepare ahead at all
@@ -26,15 +27,15 @@ class View(Protocol):
     def __call__(
         self,
         image: NDArray[np.generic],
-        mask: NDArray[np.uint8],
+        masks: NDArray[np.uint8],
         spacing_mm: Spacing,
         rng: np.random.Generator,
-    ) -> ImageAndMask:
-        """Return image (size, size, 1) and mask (size, size), both float32.
+    ) -> ImageAndMasks:
+        """Return image (size, size, 1) and masks (size, size, C), both float32.
 
         Args:
             image: (H, W), original type.
-            mask: (H, W) uint8.
+            masks: (C, H, W) uint8, of each structure.
             spacing_mm: between rows and between columns.
             rng: of this example in this epoch, for what is left to chance.
         """
@@ -49,12 +50,13 @@ class OnGrid:
     def __call__(
         self,
         image: NDArray[np.generic],
-        mask: NDArray[np.uint8],
+        masks: NDArray[np.uint8],
         spacing_mm: Spacing,
         rng: np.random.Generator,
-    ) -> ImageAndMask:
-        """Return image and mask; nothing is left to chance."""
-        return self._grid.image(image, spacing_mm), self._grid.mask(mask, spacing_mm).astype(np.float32)
+    ) -> ImageAndMasks:
+        """Return image and masks; nothing is left to chance."""
+        on_grid = [self._grid.mask(mask, spacing_mm).astype(np.float32) for mask in masks]
+        return self._grid.image(image, spacing_mm), np.stack(on_grid, axis=-1)
 
 
 class Batches:
@@ -66,10 +68,20 @@ class Batches:
     """
 
     def __init__(
-        self, examples: list[Example], view: View, batch_size: int, per_epoch: int | None = None
+        self,
+        examples: list[Example],
+        view: View,
+        batch_size: int,
+        per_epoch: int | None = None,
+        structures: tuple[Structure, ...] = (Structure.CAVITY,),
     ) -> None:
-        """Take examples for epochs of `per_epoch` images; by default each comes once in an epoch."""
+        """Take examples for epochs of `per_epoch` images; by default each comes once in an epoch.
+
+        The masks (batch, size, size, C) have a channel for each of C structures, `UNKNOWN` throughout where nothing is
+        known of it.
+        """
         self._examples = examples
+        self._structures = structures
         self._view = view
         self._batch_size = batch_size
         self._per_epoch = per_epoch or len(examples)
@@ -80,7 +92,7 @@ class Batches:
         return len(self._examples)
 
     def in_order(self) -> keras.utils.PyDataset:
-        """Return images (batch, size, size, 1) and masks (batch, size, size), both float32, in list order."""
+        """Return images (batch, size, size, 1) and masks (batch, size, size, C), both float32, in list order."""
         return _Epoch(self, np.arange(len(self._examples)), (0, 0))
 
     def shuffled(self, seed: int, epoch: int) -> keras.utils.PyDataset:
@@ -97,7 +109,7 @@ class Batches:
         start = first - rounds[0] * count
         return _Epoch(self, order[start : start + self._per_epoch], (seed, epoch))
 
-    def batch(self, indices: NDArray[np.int64], first: int, key: tuple[int, int]) -> ImageAndMask:
+    def batch(self, indices: NDArray[np.int64], first: int, key: tuple[int, int]) -> ImageAndMasks:
         """Return the images and masks of some examples; keep the reason if one cannot be read.
 
         Args:
@@ -117,17 +129,20 @@ class Batches:
         """Images in a batch; the last of an epoch may have fewer."""
         return self._batch_size
 
-    def _prepared(self, example: Example, rng: np.random.Generator) -> ImageAndMask:
-        """Return one image and mask as the network is shown them."""
+    def _prepared(self, example: Example, rng: np.random.Generator) -> ImageAndMasks:
+        """Return one image and its masks as the network is shown them."""
         try:
             shard = self._shard(example.shard)
             pixels = np.asarray(shard.pixels[example.frame])
-            drawn = (
+            drawn = [
                 np.zeros(pixels.shape, np.uint8)
                 if example.mask is None
-                else shard.mask(example.mask, Structure.CAVITY)
-            )
-            return self._view(pixels, drawn, shard.spacing, rng)
+                else shard.mask(example.mask, structure)
+                for structure in self._structures
+            ]
+            image, masks = self._view(pixels, np.stack(drawn), shard.spacing, rng)
+            masks[..., [structure not in example.known for structure in self._structures]] = UNKNOWN
+            return image, masks
         except UserError as error:
             self.failure = error
             raise
@@ -146,6 +161,6 @@ class _Epoch(keras.utils.PyDataset):
     def __len__(self) -> int:
         return -(-len(self._order) // self._source.batch_size)
 
-    def __getitem__(self, number: int) -> ImageAndMask:
+    def __getitem__(self, number: int) -> ImageAndMasks:
         first = number * self._source.batch_size
         return self._source.batch(self._order[first : first + self._source.batch_size], first, self._key)

@@ -101,13 +101,15 @@ def train(
     where = backend.prepare(settings.threads, settings.seed)
     print(f"{stage}: runs on {where}", flush=True)
     print(f"{stage}: {len(training)} slices to train on, {len(validation)} to validate on", flush=True)
-    model = recipe.build(settings)
+    structures = recipe.structures(training)
+    model = recipe.build(settings, structures)
     past = checkpoints.restore(fingerprint, model)
     resumed_from = len(past.history)
     if resumed_from:
         print(f"{stage}: goes on after epoch {resumed_from} of {settings.epochs}", flush=True)
     listener.started(resumed_from, settings.epochs)
-    batches, held_out = recipe.learn(training, settings), recipe.validate(validation, settings)
+    batches = recipe.learn(training, settings, structures)
+    held_out = recipe.validate(validation, settings, structures)
     curves = checkpoints.folder(fingerprint) / "tensorboard"
     scalars = Scalars(curves, past.history)
     progress = Progress(stage, settings.epochs, resumed_from)
@@ -130,7 +132,7 @@ def train(
         name=recipe.name,
         fingerprint=fingerprint,
         inputs=inputs,
-        prediction=asdict(recipe.prediction(settings)),
+        prediction=asdict(recipe.prediction(settings, structures)),
         model=model,
         history=past.history,
         seconds=past.seconds,

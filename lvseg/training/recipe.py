@@ -4,13 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lvseg.data.examples import Example
+from lvseg.data.examples import Example, known_structures
+from lvseg.imaging.structures import Structure
 
 if TYPE_CHECKING:
     import keras
 
     from lvseg.params import Params
     from lvseg.training.batches import Batches
+
+
+Structures = tuple[Structure, ...]
 
 
 class Settings(Protocol):
@@ -38,12 +42,14 @@ class PredictionSettings:
         spacing_mm: of the grid; None where images are scaled to fit.
         views: how many turned and mirrored views of a frame are averaged.
         one_region: whether one connected region is kept, without holes.
+        structures: what the network tells from the background, in the order of its logits.
     """
 
     size: int
     spacing_mm: float | None
     views: int
     one_region: bool
+    structures: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -53,22 +59,27 @@ class Recipe:
     Attributes:
         name: of the model, such as `cnn`; its stage is `train-cnn`, its parameters are in `train_cnn`.
         settings: returns its settings from all parameters.
-        build: returns the compiled network; all its randomness follows from the settings' seed.
+        build: returns the compiled network for some structures; all its randomness follows from the settings' seed.
         learn: returns the batches to learn from.
         validate: returns the batches to measure after each epoch.
         prediction: returns what prediction with the trained network needs.
-        learns_empty: whether it also learns from slices that are known to hold no ventricle.
+        learns_everything: whether it learns all structures that were drawn, and from slices without a cavity too; if
+            not, it learns the cavity where there is one.
         learns_from_validation: whether it learns from the validation patients as well.
     """
 
     name: str
     settings: Callable[["Params"], Any]
-    build: Callable[[Any], "keras.Model"]
-    learn: Callable[[list[Example], Any], "Batches"]
-    validate: Callable[[list[Example], Any], "Batches"]
-    prediction: Callable[[Any], PredictionSettings]
-    learns_empty: bool = False
+    build: Callable[[Any, Structures], "keras.Model"]
+    learn: Callable[[list[Example], Any, Structures], "Batches"]
+    validate: Callable[[list[Example], Any, Structures], "Batches"]
+    prediction: Callable[[Any, Structures], PredictionSettings]
+    learns_everything: bool = False
     learns_from_validation: Callable[[Any], bool] = lambda settings: False
+
+    def structures(self, examples: list[Example]) -> Structures:
+        """Return what a network that learns from these slices can tell from the background."""
+        return known_structures(examples) if self.learns_everything else (Structure.CAVITY,)
 
     @property
     def stage(self) -> str:

@@ -98,10 +98,10 @@ def train_stage(recipe: Recipe, read_params: Callable[[], "Params"], observe: Ob
 
 def _examples(recipe: Recipe, params: "Params") -> tuple[list[Example], list[Example]]:
     """Return the slices to learn from and those to validate on."""
-    drop, empty = params.quality.drop_from_training, recipe.learns_empty
-    learning = select_examples(SHARDS, SPLIT, "train", drop, empty).examples
+    drop, everything = params.quality.drop_from_training, recipe.learns_everything
+    learning = select_examples(SHARDS, SPLIT, "train", drop, everything).examples
     if recipe.learns_from_validation(recipe.settings(params)):
-        return learning + select_examples(SHARDS, SPLIT, "validation", drop, empty).examples, []
+        return learning + select_examples(SHARDS, SPLIT, "validation", drop, everything).examples, []
     return learning, select_examples(SHARDS, SPLIT, "validation", drop).examples
 
 

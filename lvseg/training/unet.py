@@ -8,21 +8,22 @@ from lvseg.models import unet
 from lvseg.models.unet_params import UnetSettings
 from lvseg.training.augmentation import Augmented
 from lvseg.training.batches import Batches, OnGrid
-from lvseg.training.recipe import PredictionSettings, Recipe
+from lvseg.training.recipe import PredictionSettings, Recipe, Structures
 
 if TYPE_CHECKING:
     from lvseg.params import Params
 
 
-def _learn(examples: list[Example], settings: UnetSettings) -> Batches:
+def _learn(examples: list[Example], settings: UnetSettings, structures: Structures) -> Batches:
     """Return augmented patches."""
     view = Augmented(Grid(settings.image_size, settings.spacing_mm), settings.crop, settings.augmentation)
-    return Batches(examples, view, settings.batch_size, settings.images_per_epoch)
+    return Batches(examples, view, settings.batch_size, settings.images_per_epoch, structures)
 
 
-def _validate(examples: list[Example], settings: UnetSettings) -> Batches:
+def _validate(examples: list[Example], settings: UnetSettings, structures: Structures) -> Batches:
     """Return whole images as prediction sees them."""
-    return Batches(examples, OnGrid(Grid(settings.image_size, settings.spacing_mm)), settings.batch_size)
+    view = OnGrid(Grid(settings.image_size, settings.spacing_mm))
+    return Batches(examples, view, settings.batch_size, structures=structures)
 
 
 def _settings(params: "Params") -> UnetSettings:
@@ -30,9 +31,10 @@ def _settings(params: "Params") -> UnetSettings:
     return params.train_unet.chosen()
 
 
-def _prediction(settings: UnetSettings) -> PredictionSettings:
+def _prediction(settings: UnetSettings, structures: Structures) -> PredictionSettings:
     """Return what prediction with the trained network needs."""
-    return PredictionSettings(settings.image_size, settings.spacing_mm, settings.views, one_region=True)
+    keys = tuple(structure.key for structure in structures)
+    return PredictionSettings(settings.image_size, settings.spacing_mm, settings.views, True, keys)
 
 
 RECIPE = Recipe(
@@ -42,6 +44,6 @@ RECIPE = Recipe(
     _learn,
     _validate,
     _prediction,
-    learns_empty=True,
+    learns_everything=True,
     learns_from_validation=lambda settings: settings.learn_from_validation,
 )

@@ -150,7 +150,7 @@ class FlowRun:
     def ended(self) -> dict[str, Any]:
         """Wait for the end and return the state."""
         final = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-        wait_for(lambda: self.state["type"] in final, f"flow run {self.id} to end")
+        wait_for(lambda: self.state["type"] in final, f"flow run {self.id} to end", pause=0.5)
         return self.state
 
     def tasks(self) -> dict[str, dict[str, Any]]:
@@ -170,11 +170,14 @@ class FlowRun:
         return "\n".join(entry["message"] for entry in self.site.call("logs/filter", wanted))
 
 
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
-    """Wait until something is so, and return what the condition returned."""
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = PATIENCE, pause: float = 0.2) -> Any:
+    """Wait until something is so, and return what the condition returned.
+
+    Whoever asks a server pauses longer: each question takes it time from the run that is waited for.
+    """
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up:
         if found := condition():
             return found
-        time.sleep(0.2)
+        time.sleep(pause)
     raise TimeoutError(f"waited {seconds:.0f} s for {what}")

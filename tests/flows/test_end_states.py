@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -48,12 +49,20 @@ def test_a_refusal_is_no_traceback(run: Callable[[Any], None], shown: list[loggi
     assert shown == []
 
 
-def test_a_fault_of_ours_is_one(run: Callable[[Any], None], shown: list[logging.LogRecord]) -> None:
+def test_a_fault_of_ours_is_told_by_its_type_and_kept_here(
+    run: Callable[[Any], None],
+    shown: list[logging.LogRecord],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LVSEG_HOME", str(tmp_path))
+
     @errors_to_states
     def faulty() -> Any:
-        raise KeyError("ours")
+        raise KeyError("LEAK^NAME")
 
-    with pytest.raises(KeyError):
+    with pytest.raises(FailedRun, match="KeyError") as failed:
         run(faulty)
-    (record,) = shown
-    assert record.exc_info and record.exc_info[0] is KeyError
+    assert "LEAK" not in f"{failed.value} {shown}"
+    (kept,) = (tmp_path / "logs").iterdir()
+    assert "LEAK^NAME" in kept.read_text()

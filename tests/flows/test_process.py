@@ -1,19 +1,26 @@
 import contextlib
+import logging
 import os
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
+from flows.pipeline.end_states import errors_to_states, foreseen
 from flows.process import leashed, output_lines
-from flows.process.commands import concealment
+from flows.process.children import Children
+from flows.process.commands import Dvc, what_is_shown
+from flows.process.failures import StageError
+from flows.process.known_lines import NOT_SHOWN
 from flows.process.leashed import Ended
 from flows.process.output_lines import OutputLines
 from lvseg.params import load
@@ -289,23 +296,83 @@ def test_a_flood_arrives_whole_and_a_huge_line_in_pieces() -> None:
     assert sum(map(len, lines[20_000:])) == 30_000
 
 
-def test_what_an_exception_says_of_a_patient_is_not_stored(tmp_path: Path) -> None:
+@pytest.fixture
+def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a workspace whose patients' ids are not public, with state of its own."""
     shipped = (REPOSITORY / "params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(shipped.replace("ids_public: true", "ids_public: false"))
-    conceal = concealment(tmp_path)
+    monkeypatch.setenv("LVSEG_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+def test_lines_of_a_known_form_are_shown_and_no_others(private: Path) -> None:
+    shown, raw = what_is_shown(private), load(REPOSITORY / "params.yaml").data.raw
+    for line in (
+        "Running stage 'train-unet':",
+        "> python -m tasks.extract",
+        "Stage 'split' didn't change, skipping",
+        "ERROR: failed to reproduce 'extract': failed to run: python -m tasks.extract, exited with 1",
+        "12 patients, 9 of 9 endocardial contours joined, flags: too-small 2, 0 patients in two places, 1 set aside",
+        "train 6 patients, validation 2 patients, test 4 patients",
+        "train-unet: runs on CPU, 2 threads",
+        "train-cnn: 96 slices to train on, 34 to validate on",
+        "epoch 1/3: loss 0.1203 val_loss nan val_dice 0.9310, 2.5 s, 5 s left",
+        f"cnn 3f2a1b: run {'a' * 32} in sqlite:///mlflow/mlflow.db",
+        "error: data.raw: nothing there",
+    ):
+        assert shown(line) == line
+    for line in (
+        "LEAK^NAME",
+        "epoch 1/3: LEAK^NAME",
+        "train-unet: runs on LEAK^NAME",
+        "1 patients, LEAK^NAME",
+        '  File "reader.py", line 3, in read',
+        "    return number(LEAK)",
+        f" 45%|####      | {raw}/LEAK^NAME/1.dcm",
+    ):
+        assert shown(line) is None, line
     for line in (
         "ValueError: LEAK^NAME is no number",
         "pydicom.errors.InvalidDicomError: LEAK^NAME",
         "  | KeyError: 'LEAK^NAME'",
-        f"cannot read {load(REPOSITORY / 'params.yaml').data.raw}/LEAK^NAME/1.dcm",
+        f"error: cannot read {raw}/LEAK^NAME/1.dcm",
     ):
-        assert "LEAK" not in conceal(line) and "not shown" in conceal(line)
-    assert conceal("ValueError: LEAK").startswith("ValueError: ..."), "what kind of fault it was is"
-    for line in (
-        "error: data.raw: nothing there",
-        "ERROR: failed to reproduce 'extract'",
-        "epoch 1/3: loss 0.1",
-    ):
-        assert conceal(line) == line
-    (tmp_path / "params.yaml").write_text(shipped)
-    assert "LEAK" in concealment(tmp_path)("ValueError: LEAK")
+        assert "LEAK" not in str(shown(line)) and str(shown(line)).endswith(NOT_SHOWN)
+    assert str(shown("ValueError: LEAK")).startswith("ValueError: ..."), "what kind of fault it was is told"
+    (private / "params.yaml").write_text((REPOSITORY / "params.yaml").read_text())
+    assert what_is_shown(private)("ValueError: LEAK") == "ValueError: LEAK", "ids are public"
+
+
+def test_what_is_held_back_is_counted_and_kept_for_its_owner_alone(
+    private: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (private / "tasks").mkdir()
+    (private / "tasks/__init__.py").touch()
+    (private / "tasks/leaky.py").write_text(
+        "print('train 6 patients, validation 2 patients')\n"
+        "print('opened by LEAK^NAME')\n"
+        "raise ValueError('LEAK^NAME\\nLEAK on a line of its own')\n"
+    )
+    log, children = logging.getLogger("leaky"), Children()
+    with caplog.at_level("INFO"), pytest.raises(StageError) as failed:
+        Dvc(private, children).task("leaky", log)
+    said = caplog.text + str(failed.value) + "".join(traceback.format_exception(failed.value))
+    assert "LEAK" not in said and "train 6 patients" in said and "ValueError: ..." in said
+    (kept,) = (private / "home/logs").glob("*.log")
+    assert re.search(rf"\d lines are not shown here.*{re.escape(str(kept))}", said)
+    assert "LEAK on a line of its own" in kept.read_text()
+    assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_a_fault_that_nobody_foresaw_tells_its_type_alone(private: Path) -> None:
+    def body() -> None:
+        raise ValueError("LEAK^NAME")
+
+    state = errors_to_states(body)()
+    assert state is not None and state.is_failed() and "ValueError" in str(state.message)
+    with pytest.raises(StageError, match="ValueError") as raised:
+        foreseen(body)()
+    told = str(state.message) + "".join(traceback.format_exception(raised.value))
+    assert "LEAK" not in told
+    kept = [path.read_text() for path in (private / "home/logs").glob("*-fault.log")]
+    assert len(kept) == 2 and all("LEAK^NAME" in text for text in kept)

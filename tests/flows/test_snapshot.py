@@ -1,7 +1,10 @@
 """Runs as git commits: real git, in a copy of this repository."""
 
+import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -89,36 +92,69 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return copy
 
 
-def ask(project: Project, code: str, fails: bool = False) -> str:
-    """Run code in the project and return what it printed, or the last line that it said if it fails."""
-    prelude = (
-        "import pathlib\n"
-        "from flows.workspace import repository, snapshot\n"
-        "from flows.workspace.worktree import Workspace\n"
-    )
-    said = project.python("-c", prelude + code, fails=fails).strip()
-    return said.splitlines()[-1] if fails else said
+# Runs each text of code that it reads, a line of JSON, and tells whether it ended well and what it printed, or raised.
+ANSWERER = """\
+import contextlib, io, json, pathlib, sys
+from flows.workspace import repository, snapshot
+from flows.workspace.worktree import Workspace
+here = dict(globals())
+for line in sys.stdin:
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said):
+            exec(json.loads(line), dict(here))
+        answer = True, said.getvalue().strip()
+    except Exception as error:
+        answer = False, f"{type(error).__name__}: {error}"
+    print(json.dumps(answer), flush=True)
+"""
+
+
+@dataclass(frozen=True)
+class Answerer:
+    """A process that runs code in the project: one for all, for to start it takes a second, with Prefect three."""
+
+    process: subprocess.Popen[str]
+
+    def __call__(self, code: str, fails: bool = False) -> str:
+        """Run code and return what it printed, or the error that it ended with."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write(json.dumps(code) + "\n")
+        self.process.stdin.flush()
+        well, said = json.loads(self.process.stdout.readline())
+        assert well != fails, said
+        return str(said)
+
+
+@pytest.fixture(scope="module")
+def ask(project: Project) -> Iterator[Answerer]:
+    command = [sys.executable, "-c", ANSWERER]
+    surroundings, pipe = project.environment(), subprocess.PIPE
+    with subprocess.Popen(
+        command, cwd=project.root, env=surroundings, stdin=pipe, stdout=pipe, text=True
+    ) as process:
+        yield Answerer(process)
 
 
 def git(project: Project, *arguments: str) -> str:
     return project.run("git", *arguments).strip()
 
 
-def test_overrides_become_a_commit_that_touches_no_checkout(project: Project) -> None:
+def test_overrides_become_a_commit_that_touches_no_checkout(project: Project, ask: Answerer) -> None:
     before = git(project, "status", "--porcelain")
     head = git(project, "rev-parse", "HEAD")
-    commit = ask(project, f"print(snapshot.with_overrides('{head}', ['train_cnn.epochs=5']))")
+    commit = ask(f"print(snapshot.with_overrides('{head}', ['train_cnn.epochs=5']))")
     assert git(project, "diff", "--name-only", head, commit) == "params.yaml"
     assert git(project, "log", "-1", "--format=%P %an %s", commit) == (
         f"{head} lvseg Parameters of a run: train_cnn.epochs=5"
     )
     assert "# not committed" not in git(project, "show", f"{commit}:params.yaml")
     same = yaml.safe_load(git(project, "show", "HEAD:params.yaml"))["train_cnn"]["epochs"]
-    assert ask(project, f"print(snapshot.with_overrides('{head}', ['train_cnn.epochs={same}']))") == head
+    assert ask(f"print(snapshot.with_overrides('{head}', ['train_cnn.epochs={same}']))") == head
     assert git(project, "status", "--porcelain") == before
 
 
-def test_run_is_kept_under_its_ref_and_on_a_branch(project: Project, tmp_path: Path) -> None:
+def test_run_is_kept_under_its_ref_and_on_a_branch(project: Project, tmp_path: Path, ask: Answerer) -> None:
     head = git(project, "rev-parse", "HEAD")
     for name in ("params.yaml", "dvc.lock"):
         (tmp_path / name).write_text(f"{name} of the run\n")
@@ -127,9 +163,9 @@ def test_run_is_kept_under_its_ref_and_on_a_branch(project: Project, tmp_path: P
         "kept = snapshot.record('{}', place, 'lvseg/retrain')\n"
         "print(snapshot.last_run() == kept.commit)"
     )
-    assert ask(project, keep.format("one")) == "True"
+    assert ask(keep.format("one")) == "True"
     (tmp_path / "dvc.lock").write_text("newer\n")
-    ask(project, keep.format("two"))
+    ask(keep.format("two"))
     assert git(project, "rev-parse", "refs/lvseg/runs/one~", "refs/lvseg/runs/two~").split() == [head] * 2
     assert git(project, "show", "refs/lvseg/runs/one:dvc.lock") == "dvc.lock of the run"
     assert git(project, "log", "--format=%s", f"{head}..lvseg/retrain").split("\n") == ["Run two", "Run one"]
@@ -150,7 +186,7 @@ def test_branch_grows_by_every_run_at_once(project: Project) -> None:
     assert made == [f"{name}-{n}" for name in "ab" for n in range(4)]
 
 
-def test_branch_that_cannot_get_a_commit_is_refused(project: Project, tmp_path: Path) -> None:
+def test_branch_that_cannot_get_a_commit_is_refused(project: Project, tmp_path: Path, ask: Answerer) -> None:
     git(project, "worktree", "add", "--quiet", "-b", "somebody", str(tmp_path / "theirs"))
     code = (
         "from lvseg.core.errors import UserError\n"
@@ -158,19 +194,19 @@ def test_branch_that_cannot_get_a_commit_is_refused(project: Project, tmp_path: 
         "    try:\n        repository.check_branch(name)\n        print(name, 'is fine')\n"
         "    except UserError as error:\n        print(error)"
     )
-    said = ask(project, code).splitlines()
+    said = ask(code).splitlines()
     assert said[0].startswith("branch: somebody is checked out; name one")
     assert said[1:4] == [f"branch: {name!r} is no name for a branch" for name in ("a..b", "-x", "@{-1}")]
     assert said[4].startswith("branch: somebody/else cannot be written (git update-ref: ")
     assert said[5:] == ["free/one is fine"]
 
 
-def test_refs_go_to_the_remote_and_come_from_it(project: Project) -> None:
+def test_refs_go_to_the_remote_and_come_from_it(project: Project, ask: Answerer) -> None:
     ref = "refs/lvseg/dispatch/one/train"
     git(project, "update-ref", ref, "HEAD")
-    ask(project, f"repository.push_ref('{ref}')")
+    ask(f"repository.push_ref('{ref}')")
     git(project, "update-ref", "-d", ref)
-    assert ask(project, f"print(repository.fetch_ref('{ref}'))") == git(project, "rev-parse", "HEAD")
+    assert ask(f"print(repository.fetch_ref('{ref}'))") == git(project, "rev-parse", "HEAD")
 
 
 @pytest.mark.parametrize(
@@ -183,26 +219,26 @@ def test_refs_go_to_the_remote_and_come_from_it(project: Project) -> None:
         "repository.check_branch({!r})",
     ],
 )
-def test_no_name_becomes_an_option_of_git(project: Project, tmp_path: Path, call: str) -> None:
+def test_no_name_becomes_an_option_of_git(project: Project, tmp_path: Path, call: str, ask: Answerer) -> None:
     """`--upload-pack` names the program that git runs as the other side."""
     trap = f"--upload-pack=touch {tmp_path}/executed; git-upload-pack"
     code = "from flows import watch\n" + call.format(trap)
-    assert "UserError: " in ask(project, code, fails=True)
+    assert "UserError: " in ask(code, fails=True)
     assert not (tmp_path / "executed").exists()
 
 
-def test_a_worker_fetches_over_no_branch(project: Project) -> None:
+def test_a_worker_fetches_over_no_branch(project: Project, ask: Answerer) -> None:
     for ref in ("refs/heads/main", "main", "refs/lvseg/../heads/main", "refs/lvseg/a:refs/heads/main", "\0"):
-        said = ask(project, f"repository.own_ref({ref!r})", fails=True)
+        said = ask(f"repository.own_ref({ref!r})", fails=True)
         assert said.endswith("is no ref below refs/lvseg/")
 
 
-def test_git_failure_says_why_without_credentials(project: Project) -> None:
+def test_git_failure_says_why_without_credentials(project: Project, ask: Answerer) -> None:
     push = "repository.push_ref('refs/heads/no-such', 'https://me:secret@127.0.0.1:9/x')"
-    assert ask(project, push, fails=True).endswith("src refspec refs/heads/no-such does not match any")
+    assert ask(push, fails=True).endswith("src refspec refs/heads/no-such does not match any")
     fetch = "repository.fetch_ref('refs/lvseg/x', 'https://me:secret@127.0.0.1:9/x')"
-    said = ask(project, fetch, fails=True)
+    said = ask(fetch, fails=True)
     assert "UserError: git fetch: fatal: unable to access 'https://127.0.0.1:9/x/': " in said
-    assert ask(project, "print(repository.read_file('HEAD', 'no-such'))") == "None"
-    text = ask(project, "print(repr(repository.read_file('HEAD', 'params.yaml')))")
+    assert ask("print(repository.read_file('HEAD', 'no-such'))") == "None"
+    text = ask("print(repr(repository.read_file('HEAD', 'params.yaml')))")
     assert text == repr(project.run("git", "show", "HEAD:params.yaml"))

@@ -14,7 +14,9 @@ import pytest
 
 from lvseg.core.hashes import tree_hash
 from lvseg.core.places import ROOT
+from lvseg.shipped import VERSION
 from tests.lvseg.studies.hearts import Heart, bright_model, classic, enhanced
+from tests.modes import others_may_read
 
 pytestmark = pytest.mark.slow
 
@@ -49,6 +51,7 @@ class Lab:
             capture_output=True,
             text=True,
             timeout=180,
+            umask=0o022,
         )
 
 
@@ -101,9 +104,15 @@ def test_the_good_are_done_and_the_bad_are_named(first: tuple[Path, str]) -> Non
     assert {Path(path).name for path in unread["input"]} == {"mixed", "empty", "gone"}
     study = next(iter(out.glob("S*")))
     assert {path.name for path in study.iterdir()} == {
-        "cine.webp", "contours", "measurements.json", "report.html", "segmentation.dcm", "segmentation.nii.gz",
+        "cine.webp", "contours", "measurements.json", "report.html", "segmentation.nii.gz",
     }  # fmt: skip
+    assert (out / "private" / study.name / "segmentation.dcm").is_file()
     assert oct((out / "private").stat().st_mode)[-3:] == "700"
+
+
+def test_nothing_that_is_written_is_for_other_users(first: tuple[Path, str]) -> None:
+    assert others_may_read(first[0]) == []
+    assert first[0].stat().st_mode & 0o777 == 0o700
 
 
 def test_a_typing_error_is_refused_before_anything_is_written(lab: Lab) -> None:
@@ -129,14 +138,10 @@ def test_a_folder_of_studies_is_told_how_to_take_them(lab: Lab) -> None:
     assert each.returncode == 0 and "2 ok" in each.stdout
 
 
-def test_nothing_but_the_dicom_object_names_a_patient(first: tuple[Path, str]) -> None:
+def test_nothing_outside_the_private_folder_names_a_patient(first: tuple[Path, str]) -> None:
     out, _ = first
     for path in out.rglob("*"):
-        if (
-            path.is_file()
-            and "private" not in path.relative_to(out).parts
-            and path.name != "segmentation.dcm"
-        ):
+        if path.is_file() and "private" not in path.relative_to(out).parts:
             assert b"LEAK" not in path.read_bytes() and "LEAK" not in str(path.relative_to(out)), path
 
 
@@ -222,7 +227,7 @@ def test_a_folder_that_cannot_be_written_ends_the_run_with_one_line(lab: Lab) ->
     assert not list((lab.folder / "full").glob("[!p]*")), "nothing is left half-written"
 
 
-def test_without_a_champion_the_way_to_one_is_said(lab: Lab) -> None:
+def test_without_a_champion_the_model_that_comes_along_is_taken_and_named(lab: Lab) -> None:
     command = [
         sys.executable,
         "-m",
@@ -234,6 +239,10 @@ def test_without_a_champion_the_way_to_one_is_said(lab: Lab) -> None:
     store = f"sqlite:///{lab.folder / 'empty.db'}"
     surroundings = {**lab.environment, "MLFLOW_TRACKING_URI": store}
     done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=120)
+    assert "no champion is registered here" in done.stdout and VERSION in done.stdout, done.stderr
+    assert len(list((lab.folder / "none").glob("S*/report.html"))) == 1
+    asked = [*command, "--version", "7"]
+    done = subprocess.run(asked, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert "lvseg promote" in done.stderr and "--model models/unet" in done.stderr, done.stderr
     wrong = lab.run("wrong", "--model", lab.folder / "empty", lab.folder / "study-1")

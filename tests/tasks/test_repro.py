@@ -34,7 +34,16 @@ def test_summary(tmp_path: Path) -> None:
     (tmp_path / "metrics.json").write_text(json.dumps(metrics))
     lines = summary(tmp_path, tmp_path).splitlines()
     cells = [line.split("  ") for line in lines[1:5]]
-    heads = ["model", "Dice, contours", "Dice, patients", "DM", "APD, mm", "good, %", "EF error", "accuracy"]
+    heads = [
+        "model",
+        "Dice, contours",
+        "Dice, patients",
+        "DM",
+        "APD, mm",
+        "good contours, %",
+        "EF error",
+        "accuracy",
+    ]
     heads += ["parameters", "training"]
     assert [[cell.strip() for cell in row if cell.strip()] for row in cells] == [
         heads,

@@ -31,7 +31,7 @@ SPREAD = np.linspace(-0.02, 0.02, len(GROUPS))
 @pytest.fixture(scope="session")
 def saved_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a tiny network as a training saves it."""
-    import keras
+    from lvseg.core.backend import keras
 
     image = keras.Input((16, 16, 1), name="image")
     path = tmp_path_factory.mktemp("model") / "model.keras"

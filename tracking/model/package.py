@@ -19,7 +19,7 @@ from mlflow.types.schema import AnyType, ColSpec, Schema
 
 from lvseg.core.closure import import_closure
 from lvseg.core.places import ROOT
-from tracking.registry.recorded import recorded
+from tracking.registry.trust.recorded import recorded
 from tracking.runs.record import Record
 from tracking.runs.store import Store
 
@@ -29,7 +29,12 @@ REQUIREMENTS = (
     "pydicom", "python-gdcm", "pylibjpeg", "pylibjpeg-openjpeg", "pebble",
 )  # fmt: skip
 SIGNATURE = ModelSignature(
-    Schema([ColSpec(AnyType(), name, required=False) for name in ("pixels", "spacing_mm", "dicom")])
+    Schema(
+        [
+            ColSpec(AnyType(), name, required=False)
+            for name in ("pixels", "spacing_mm", "dicom", "slice", "phase")
+        ]
+    )
 )
 
 
@@ -46,8 +51,8 @@ def log_model(model: Path, record: Record, store: Store, run_id: str, epochs: in
     Args:
         model: the folder with `model.keras` and `run.json`.
     """
-    found = store.client.search_logged_models([store.experiment_id], f"source_run_id = '{run_id}'")
-    ready = [own for own in found if own.status == "READY"]
+    existing = store.client.search_logged_models([store.experiment_id], f"source_run_id = '{run_id}'")
+    ready = [known for known in existing if known.status == "READY"]
     if ready:
         return ready[0]
     # Made here and not by MLflow, which would tag it with user name and paths of this machine.

@@ -11,7 +11,7 @@ from lvseg.core.hashes import canonical_json, sha256_text, weights_hash
 from lvseg.core.places import ROOT
 from tracking.provenance.raw_data import held, raw_data
 from tracking.registry.living_run import SAME, own_run, required_run
-from tracking.registry.recorded import recorded
+from tracking.registry.trust.recorded import recorded
 from tracking.registry.version_tags import tags_of
 from tracking.runs.store import Store, reason
 from tracking.scores.results import PATIENTS, summary_of
@@ -47,9 +47,9 @@ def chain(store: Store, version: "ModelVersion", root: Path = ROOT) -> list[Link
     Args:
         root: a worktree of the repository.
     """
-    run, found = _run(store, version)
+    run, run_link = _run(store, version)
     return [
-        found,
+        run_link,
         _model(version),
         _commit(version, root),
         *_data(version, root),
@@ -85,12 +85,12 @@ def _model(version: "ModelVersion") -> Link:
     value = f"{version.source}, weights {recorded}"
     try:
         with tempfile.TemporaryDirectory() as folder:
-            found = _weights(downloaded(version.source, Path(folder)) / "model.keras")
+            stored = _weights(downloaded(version.source, Path(folder)) / "model.keras")
     except Exception as error:
         remedy = f"it cannot be opened ({reason(error)}); bring back a backup of the artifact store"
         return Link(name, MISSING, value, remedy)
-    if found != recorded:
-        remedy = f"its weights are {found}, others than recorded; bring back a backup of the artifact store"
+    if stored != recorded:
+        remedy = f"its weights are {stored}, others than recorded; bring back a backup of the artifact store"
         return Link(name, MISSING, value, remedy)
     return Link(name, OK, value)
 
@@ -137,9 +137,9 @@ def _data(version: "ModelVersion", root: Path) -> list[Link]:
         maker = ""
     try:
         wanted = {name: value for name, value in hashes.items() if value and not (name == "raw" and maker)}
-        found, remedy = held(wanted, root), "in neither DVC's cache nor its default remote"
+        held_names, remedy = held(wanted, root), "in neither DVC's cache nor its default remote"
     except UserError as error:
-        found, remedy = set(), str(error)
+        held_names, remedy = set(), str(error)
     again = "where the data is, run `dvc add` and `dvc push`"
     remedies = {"raw": again, "shards": _again("extract"), "split": _again("split")}
     links = []
@@ -148,7 +148,7 @@ def _data(version: "ModelVersion", root: Path) -> list[Link]:
             links.append(Link(name, OK, value or "not recorded", maker))
         elif not value:
             links.append(Link(name, MISSING, "none", "DVC's hash was not recorded: train with `dvc repro`"))
-        elif name in found:
+        elif name in held_names:
             links.append(Link(name, OK, value))
         else:
             links.append(Link(name, MISSING, value, f"{remedy}: {remedies[name]}"))

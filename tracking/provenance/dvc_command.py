@@ -66,7 +66,8 @@ def dvc_settings(root: Path = ROOT) -> dict[str, str]:
     """
     listed = (line.partition("=") for line in dvc("config", "--list", root=root).splitlines())
     settings = {name: value for name, _, value in listed if name != "cache.type"}
-    return settings | {"cache.dir": dvc("cache", "dir", root=root).strip()}
+    usual = str(root.absolute() / ".dvc/cache")  # DVC's choice where nothing is set
+    return {"cache.dir": usual, **settings}
 
 
 def share_cache(worktree: Path, settings: Mapping[str, str]) -> None:

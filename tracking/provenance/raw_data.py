@@ -63,11 +63,11 @@ def held(hashes: Mapping[str, str], root: Path = ROOT) -> set[str]:
         for name, value in hashes.items():
             write_pointer(project / f"{name}.dvc", name, value)
         empty = {"core.remote": "empty", "remote.empty.url": str(project / "empty")}
-        found = _complete(project, settings | empty, hashes)
-        missing = hashes.keys() - found
+        complete = _complete(project, settings | empty, hashes)
+        missing = hashes.keys() - complete
         if missing and "core.remote" in settings:
-            found |= _complete(project, settings, missing)
-    return found
+            complete |= _complete(project, settings, missing)
+    return complete
 
 
 def write_pointer(path: Path, target: str, value: str) -> None:

@@ -21,7 +21,7 @@ from lvseg.data.examples import SHARDS, SPLIT
 from tracking.provenance.checkout import temporary_worktree, undisturbed
 from tracking.provenance.dvc_command import dvc, dvc_environment
 from tracking.provenance.raw_data import Raw, raw_data, write_pointer
-from tracking.registry.recorded import recorded
+from tracking.registry.trust.recorded import recorded
 from tracking.registry.version_tags import tags_of
 
 if TYPE_CHECKING:

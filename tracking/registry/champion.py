@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from lvseg.core.errors import UserError
 from lvseg.core.files import atomic_path
 from lvseg.core.places import state_home
-from tracking.registry import manifest
 from tracking.registry.living_run import required_run
-from tracking.registry.recorded import recorded
+from tracking.registry.trust import manifest
+from tracking.registry.trust.recorded import recorded
 from tracking.registry.versions import CHAMPION, MODEL, number_of, version_of
 from tracking.runs.required import required_store
 from tracking.runs.store import Store, reason
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 _FOLDER = "name the folder of a model: `--model models/unet`"
 _GET_ONE = f"`make repro` and `lvseg promote` make one; or {_FOLDER}"
+
+
+class NoSuchVersionError(UserError):
+    """The registry has no such version of the model."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,8 @@ def fetched(wanted: str = CHAMPION) -> Fetched:
         wanted: number or alias.
 
     Raises:
-        UserError: the tracking store is out of reach, or has no such version.
+        NoSuchVersionError: there is no such version.
+        UserError: the tracking store is out of reach, or the version is not what was registered.
     """
     try:
         store = required_store()
@@ -55,7 +60,7 @@ def fetched(wanted: str = CHAMPION) -> Fetched:
     try:
         version = version_of(store, wanted)
     except UserError:
-        raise UserError(f"{MODEL} has no {wanted}: {_GET_ONE}") from None
+        raise NoSuchVersionError(f"{MODEL} has no {wanted}: {_GET_ONE}") from None
     name = f"{MODEL} v{number_of(version)}"
     weights, source = recorded(version.tags, "weights_hash"), _source(store, version)
     home = state_home() / "models" / weights
@@ -64,10 +69,10 @@ def fetched(wanted: str = CHAMPION) -> Fetched:
 
         with tempfile.TemporaryDirectory() as temporary, atomic_path(home) as folder:
             try:
-                found = downloaded(source, Path(temporary))
+                files = downloaded(source, Path(temporary))
                 folder.mkdir()
                 for file in manifest.FILES:
-                    shutil.copyfile(found / file, folder / file)
+                    shutil.copyfile(files / file, folder / file)
             except Exception as error:
                 raise UserError(f"{name} cannot be fetched ({reason(error)}); {_GET_ONE}") from None
             _check(version, folder, weights)

@@ -24,10 +24,10 @@ def champion_run(store: Store) -> "tuple[Run, str] | None":
 
 def mark_champion(store: Store) -> None:
     """Let the run of the champion, and no other, bear its mark; who moved the alias does not matter."""
-    found = champion_run(store)
+    champion = champion_run(store)
     marked = store.client.search_runs([store.experiment_id], f"tags.`{MARK}` != ''")
     for run in marked:
-        if found is None or run.info.run_id != found[0].info.run_id:
+        if champion is None or run.info.run_id != champion[0].info.run_id:
             store.client.delete_tag(run.info.run_id, MARK)
-    if found and found[0].data.tags.get(MARK) != found[1]:
-        store.client.set_tag(found[0].info.run_id, MARK, found[1])
+    if champion and champion[0].data.tags.get(MARK) != champion[1]:
+        store.client.set_tag(champion[0].info.run_id, MARK, champion[1])

@@ -11,10 +11,10 @@ import pandas as pd
 from lvseg.core.errors import UserError
 from lvseg.evaluation.promotion import Contender, Decision, decide, in_words
 from lvseg.evaluation.promotion_params import PromotionParams
-from tracking.registry import manifest
 from tracking.registry.last_decision import LastDecision
 from tracking.registry.living_run import SAME, has_model, required_run, title_of
 from tracking.registry.succession import alone, crown, succeed_itself, was_rolled_back
+from tracking.registry.trust import manifest
 from tracking.registry.version_tags import version_tags
 from tracking.registry.versions import CHALLENGER, CHAMPION, DECISION, MODEL, alias_of, number_of, versions
 from tracking.runs import mlflow_runs

@@ -52,5 +52,5 @@ def alias_of(store: Store, alias: str) -> "ModelVersion | None":
 
 def versions(store: Store) -> "list[ModelVersion]":
     """Return all versions, oldest first."""
-    found = store.client.search_model_versions(f"name = '{MODEL}'", max_results=10_000)
-    return sorted(found, key=lambda version: int(version.version))
+    registered = store.client.search_model_versions(f"name = '{MODEL}'", max_results=10_000)
+    return sorted(registered, key=lambda version: int(version.version))

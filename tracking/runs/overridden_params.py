@@ -23,14 +23,14 @@ def overridden(model: str, given: Mapping[str, str]) -> dict[str, tuple[str, str
         Committed and given value by name; nothing where there is no commit, or one that does not know the model.
     """
     section = _section(model)
-    found = {}
+    differing = {}
     for name, value in given.items():
-        own: Any = section
+        committed: Any = section
         for part in name.split("."):
-            own = own.get(part) if isinstance(own, dict) else None
-        if own is not None and str(own) != value:
-            found[name] = (str(own), value)
-    return found
+            committed = committed.get(part) if isinstance(committed, dict) else None
+        if committed is not None and str(committed) != value:
+            differing[name] = (str(committed), value)
+    return differing
 
 
 def _section(model: str) -> dict[str, Any]:
@@ -39,9 +39,9 @@ def _section(model: str) -> dict[str, Any]:
         path = Path(folder, "params.yaml")
         try:
             path.write_text(read_file("HEAD", "params.yaml", main_worktree()), encoding="utf-8")
-            own = getattr(params.load(path), f"train_{model}")
+            section = getattr(params.load(path), f"train_{model}")
         except (UserError, AttributeError):  # no repository, or parameters of another version
             return {}
-    settings = own.chosen() if isinstance(own, UnetParams) else own
+    settings = section.chosen() if isinstance(section, UnetParams) else section
     dumped: dict[str, Any] = settings.model_dump(mode="json")
     return dumped

@@ -117,8 +117,8 @@ def _experiment_id(client: "MlflowClient", name: str, database: Path | None) -> 
     """Return the id of the experiment `name`, made if it is missing."""
     from mlflow.exceptions import MlflowException
 
-    found = client.get_experiment_by_name(name)
-    if found is None:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
         # Beside the database, by absolute path: MLflow's own default follows the current directory.
         artifacts = _artifacts(database) if database else None
         try:
@@ -126,11 +126,11 @@ def _experiment_id(client: "MlflowClient", name: str, database: Path | None) -> 
         except MlflowException as error:  # on a server another process may have been faster
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-            found = client.get_experiment_by_name(name)
-    if found.lifecycle_stage == "deleted":
-        restore = mlflow_command(client.tracking_uri, f"experiments restore -x {found.experiment_id}")
+            experiment = client.get_experiment_by_name(name)
+    if experiment.lifecycle_stage == "deleted":
+        restore = mlflow_command(client.tracking_uri, f"experiments restore -x {experiment.experiment_id}")
         raise RuntimeError(f"the experiment {name} was deleted; bring it back with {restore}")
-    return str(found.experiment_id)
+    return str(experiment.experiment_id)
 
 
 def _hush() -> None:

@@ -34,19 +34,19 @@ def results(store: Store, names: Sequence[str]) -> list[EvaluatedRun]:
             "a comparison needs two runs that were evaluated: name them, or run `make repro` "
             f"(found: {', '.join(run.info.run_name for run in runs) or 'none'})"
         )
-    found = [result_of(store, run) for run in runs]
-    if len({result.test_hash for result in found}) > 1:
-        tested = ", ".join(f"{result.title} on {result.test_hash[:12]}" for result in found)
+    evaluated = [result_of(store, run) for run in runs]
+    if len({result.test_hash for result in evaluated}) > 1:
+        tested = ", ".join(f"{result.title} on {result.test_hash[:12]}" for result in evaluated)
         raise UserError(
             f"these runs were tested on different slices or contours ({tested}), so their scores say nothing of each "
             "other: evaluate the models on the same data, with `make repro` at one revision, and compare again"
         )
-    return found
+    return evaluated
 
 
-def entries(store: Store, found: Sequence[EvaluatedRun]) -> list[ComparedModel]:
+def entries(store: Store, evaluated: Sequence[EvaluatedRun]) -> list[ComparedModel]:
     """Return what a comparison needs of each result."""
-    named = [result.title for result in found]
+    named = [result.title for result in evaluated]
     champion = champion_run(store)
 
     def title(result: EvaluatedRun) -> str:
@@ -65,17 +65,17 @@ def entries(store: Store, found: Sequence[EvaluatedRun]) -> list[ComparedModel]:
             {name: value for name, value in result.run.data.params.items() if name != "parameters"},
             _costs(store, result.run),
         )
-        for result in found
+        for result in evaluated
     ]
 
 
-def synthetic(found: Sequence[EvaluatedRun]) -> int:
+def synthetic(evaluated: Sequence[EvaluatedRun]) -> int:
     """Return how many of the test patients are a phantom's; runs of old say the name of their data alone."""
-    tags, patients = found[0].run.data.tags, len(found[0].patients)
+    tags, patients = evaluated[0].run.data.tags, len(evaluated[0].patients)
     return int(tags.get(SYNTHETIC, patients if tags.get("lvseg.data") == "phantom" else 0))
 
 
-def models(found: Sequence[EvaluatedRun], folder: Path) -> "list[TrainedModel]":
+def models(evaluated: Sequence[EvaluatedRun], folder: Path) -> "list[TrainedModel]":
     """Return the networks of the runs, downloaded into `folder`."""
     import json
 
@@ -83,7 +83,7 @@ def models(found: Sequence[EvaluatedRun], folder: Path) -> "list[TrainedModel]":
     from tracking.model.package import downloaded
 
     loaded = []
-    for number, result in enumerate(found):
+    for number, result in enumerate(evaluated):
         home = downloaded(result.run.data.tags["lvseg.model_uri"], folder / str(number))
         run = json.loads((home / "run.json").read_text(encoding="utf-8"))
         loaded.append(TrainedModel(result.title, home, run))

@@ -35,9 +35,8 @@ def rescored(store: Store, run: "Run", test_hash: str) -> pd.DataFrame:
 
     backend.prepare(settings.evaluate.threads, seed=0)
 
-    from lvseg.evaluation import summaries
-    from lvseg.evaluation.scores import TrainedModel, score_slices
-    from lvseg.evaluation.scores import table as slice_table
+    from lvseg.evaluation.scored import score_model
+    from lvseg.evaluation.scores import TrainedModel
     from lvseg.evaluation.sources import Sources
     from tracking.model.package import downloaded
 
@@ -51,8 +50,8 @@ def rescored(store: Store, run: "Run", test_hash: str) -> pd.DataFrame:
         home = downloaded(run.data.tags["lvseg.model_uri"], Path(temporary, "model"))
         summary = json.loads((home / "run.json").read_text(encoding="utf-8"))
         model = TrainedModel(run.data.tags["lvseg.model"], home, summary)
-        scores = score_slices(model.name, model.load(), examples, settings.evaluate.batch_size)
-        table = summaries.per_patient(slice_table(list(scores)))
+        drop, batch_size = settings.quality.drop_from_test, settings.evaluate.batch_size
+        table = score_model(model, Sources(), drop, batch_size).patients()
         table.to_csv(Path(temporary, _TABLE), index=False)
         store.client.log_artifact(run.info.run_id, str(Path(temporary, _TABLE)), folder)
     return table

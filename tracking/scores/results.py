@@ -48,13 +48,13 @@ def find_run(store: Store, text: str) -> "Run":
     """
     runs = store.client.search_runs([store.experiment_id], max_results=10_000)
     named = [run for run in runs if text in (run.info.run_id, run.info.run_name)]
-    found = named or [run for run in runs if len(text) >= 4 and run.info.run_id.startswith(text)]
-    if len(found) == 1:
-        return found[0]
-    if not found:
+    matches = named or [run for run in runs if len(text) >= 4 and run.info.run_id.startswith(text)]
+    if len(matches) == 1:
+        return matches[0]
+    if not matches:
         raise UserError(f"no run is called {text}: give its name or its id, as `make mlflow` shows them")
-    ids = ", ".join(run.info.run_id for run in found)
-    raise UserError(f"{len(found)} runs are called {text}: give an id instead ({ids})")
+    ids = ", ".join(run.info.run_id for run in matches)
+    raise UserError(f"{len(matches)} runs are called {text}: give an id instead ({ids})")
 
 
 def result_of(store: Store, run: "Run") -> EvaluatedRun:

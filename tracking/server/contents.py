@@ -2,12 +2,16 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lvseg.core.closure import PACKAGES
 from lvseg.core.errors import UserError
+from lvseg.core.git import git, git_bytes
+from lvseg.core.places import state_home
 from tracking.registry.living_run import has_model
 from tracking.registry.versions import MODEL
 from tracking.runs.record import outbox
@@ -19,17 +23,53 @@ if TYPE_CHECKING:
 
 Shown = Iterator[tuple[str, bytes]]  # place and content
 
+# Folders and files of git that hold the program, in every version.
+_PROGRAM = (*PACKAGES, "tests", "bench", "docs", "mlflow", "requirements", ".ci", ".github", ".dvc")
+_PAGES = (
+    "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "CITATION.cff", "LICENSE",
+    "Makefile", "pyproject.toml", "prefect.yaml", "dvc.yaml",
+)  # fmt: skip
+
 # What stages make on this machine, for people and for the next stage.
 _LOCAL = (
     "reports", "scores", "data/quality", "data/index.csv", "data/split.csv", "data/shards", "models", "training",
-    "dvc.lock",
-    "comparison.html",
+    "dvc.lock", "comparison.html",
 )  # fmt: skip
 
 
 def local_paths() -> list[Path]:
-    """Return the files and folders on this machine that may be shown or shared, records in waiting included."""
-    return [*map(Path, _LOCAL), outbox()]
+    """Return the files and folders on this machine that may be shown or shared, records in waiting included.
+
+    Of predicted studies what is not for their owner alone; of Prefect the database of `make ui`.
+    """
+    workspaces = (state_home() / "workspaces").glob("*/")
+    results = [path for path in Path("results").glob("*") if path.name != "private"]
+    prefect = sorted((state_home() / "prefect").glob("*.db*"))
+    in_workspaces = [folder / name for folder in sorted(workspaces) for name in _LOCAL]
+    return [*map(Path, _LOCAL), *sorted(results), outbox(), *in_workspaces, *prefect]
+
+
+def in_git(root: Path) -> Shown:
+    """Yield what git holds beside the program: names and messages of all refs and commits, data and parameters.
+
+    All versions of files below the program's own folders are code and pages of this project, and left out.
+    """
+    named = git("for-each-ref", "--format=%(refname) %(contents)", root=root)
+    yield "names and messages of refs", named.encode()
+    yield "messages of commits", git("log", "--all", "--format=%B", root=root).encode()
+    listed = git("rev-list", "--all", "--objects", "--filter=object:type=blob", root=root).splitlines()
+    blobs = dict(line.partition(" ")[::2] for line in listed if " " in line)
+    for blob, path in sorted(blobs.items(), key=lambda pair: pair[::-1]):
+        if path.partition("/")[0] not in _PROGRAM and path not in _PAGES:
+            yield f"{path} ({blob[:8]})", git_bytes("cat-file", "blob", blob, root=root)
+
+
+def every_experiment(store: Store) -> list[Store]:
+    """Return the store as seen from each of its experiments, ours first, deleted ones included."""
+    from mlflow.entities import ViewType
+
+    found = [one.experiment_id for one in store.client.search_experiments(view_type=ViewType.ALL)]
+    return [store, *(replace(store, experiment_id=one) for one in found if one != store.experiment_id)]
 
 
 def all_runs(store: Store) -> "list[Run]":

@@ -99,9 +99,9 @@ def _tables(connection: "Connection") -> "MetaData":
     """Return the tables as the database has them, in an order that suits references."""
     from sqlalchemy import MetaData
 
-    found = MetaData()
-    found.reflect(connection)
-    return found
+    tables = MetaData()
+    tables.reflect(connection)
+    return tables
 
 
 def _check(old: "Connection", new: "Connection", before: "MetaData", after: "MetaData") -> None:
@@ -127,8 +127,8 @@ def _check(old: "Connection", new: "Connection", before: "MetaData", after: "Met
 
 def _count(connection: "Connection", table: str, condition: str = "true") -> int:
     """Return the number of rows of a table that meet a condition."""
-    found = connection.exec_driver_sql(f'select count(*) from "{table}" where {condition}').scalar_one()
-    return int(found)
+    rows = connection.exec_driver_sql(f'select count(*) from "{table}" where {condition}').scalar_one()
+    return int(rows)
 
 
 def _root(old: "Connection", experiment: str) -> str:

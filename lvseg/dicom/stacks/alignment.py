@@ -64,6 +64,27 @@ def placements(slices: Sequence[Image]) -> tuple[tuple[Placement, ...] | None, l
     return (placed if moved else None), notes
 
 
+def placements_of_affines(
+    affines: NDArray[np.float64], shape: tuple[int, int]
+) -> tuple[Placement, ...] | None:
+    """Return how slices lie to the first by their affines (S, 4, 4), as `Image.affine` gives them.
+
+    Returns:
+        None where all lie straight behind the first, or an affine is unknown (NaN).
+    """
+    if not np.isfinite(affines).all():
+        return None
+    middle = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2, 0, 1])
+    centres = (affines @ middle)[:, :3]
+    steps = affines[:, :3, [1, 0]]
+    axes = np.swapaxes(steps / np.linalg.norm(steps, axis=1, keepdims=True), 1, 2)
+    placed = tuple(
+        Placement(axes[0] @ own.T, axes[0] @ (centre - centres[0]))
+        for own, centre in zip(axes, centres, strict=True)
+    )
+    return placed if any(one.moves for one in placed) else None
+
+
 def _placement(image: Image, first: Image) -> Placement:
     axes, own = _axes(first), _axes(image)
     apart = np.subtract(image.centre, first.centre)  # type: ignore[arg-type] # the caller has looked

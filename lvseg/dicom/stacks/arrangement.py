@@ -127,7 +127,7 @@ def _followed(
     for number, own in enumerate(slices.images, 1):
         drawn = any(id(image) in kept for image in own)
         if len(own) < limits.ENOUGH_PHASES * phases and not drawn and not (kept and phases <= 2):
-            slices.notes.append(
+            slices.doubts.append(
                 f"Slice {number} of {count} has {len(own)} of {phases} phases: it is left out."
             )
             set_aside += [SetAside(image.item.label, "of a slice with too few phases") for image in own]
@@ -147,13 +147,15 @@ def _by_number(images: Sequence[Image], numbers: dict[int, int]) -> Slices:
     """Divide images by their numbers, which run through the phases of the first slice, then of the next."""
     ordered = sorted(images, key=scans.acquisition_order)
     counted = [numbers.get(id(image), position) for position, image in enumerate(ordered, 1)]
-    phases = next(count for count in _candidates(ordered, None) if count >= limits.LEAST_PHASES)
+    # Times that rise and fall tell more than a tag that nothing needs.
+    told = (_beat(ordered), *_candidates(ordered, None))
+    phases = next(count for count in told if count >= limits.LEAST_PHASES)
     first = min(1, *counted)
     rows = sorted({(number - first) // phases for number in counted})
     own: list[list[Image]] = [[] for _ in rows]
     for number, image in zip(counted, ordered, strict=True):
         own[rows.index((number - first) // phases)].append(image)
-    note = "Positions of slices are unknown: their order follows the image numbers."
+    note = f"Positions of slices are unknown: their order follows the image numbers, {phases} to a slice."
     return Slices(own, None, [], [note] if len(own) > 1 else [])
 
 

@@ -63,7 +63,9 @@ class Cine:
     def times_ms(self) -> np.ndarray:
         """(T,) of the phases after the R wave; NaN where the source does not say."""
         full = next(held for held in self._held.values() if len(held) == self.phases)
-        return np.array([self.frames[i].image.trigger_time for i in full], np.float64)
+        times = np.array([self.frames[i].image.trigger_time for i in full], np.float64)
+        one = len(times) > 1 and bool((times == times[0]).all())  # as of files that say 0 throughout
+        return np.full(times.shape, np.nan) if one else times
 
     @functools.cached_property
     def at(self) -> Mapping[tuple[int, int], int]:

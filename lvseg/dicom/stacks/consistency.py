@@ -64,6 +64,9 @@ def of_one_geometry(images: Sequence[Image], notes: list[str]) -> tuple[list[Ima
     Where there are others, a sentence is added to the notes.
     """
     first = _most_frequent(images)
+    studies = {image.study_uid for image in images}
+    if len(studies) > 1:
+        notes.append(f"Its images bear {len(studies)} study UIDs: they are taken for one examination.")
 
     def alike(image: Image) -> bool:
         shape = (image.rows, image.columns) == (first.rows, first.columns)
@@ -80,7 +83,12 @@ def of_one_geometry(images: Sequence[Image], notes: list[str]) -> tuple[list[Ima
     ]
     if others:
         notes.append(f"{_counted(len(others))} of another matrix or pixel size left out.")
-    return [image for image in images if alike(image)], aside
+    kept = [image for image in images if alike(image)]
+    if told := sum(image.drawn_into for image in kept):
+        notes.append(
+            f"{_counted(told)} with text in their pixels (Burned In Annotation): it may name the patient."
+        )
+    return kept, aside
 
 
 def _most_frequent(images: Sequence[Image]) -> Image:

@@ -4,6 +4,8 @@ Some scanners give each slice a series of its own, others each phase, and a slic
 A series that is a stack by itself is not mixed with others, so that a stack that was scanned twice gives two.
 """
 
+import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from lvseg.dicom.image import Image
 from lvseg.dicom.stacks import limits
 from lvseg.dicom.stacks.slices import depths_mm, places
 
+_DIRECTION = "direction"
 _AS_MANY = (0.6, 1.7)  # images at a position, from one stack to another that may be of the same beat
 
 
@@ -72,26 +75,67 @@ def beside(stack: Stack, flow: Sequence[Image]) -> bool:
 
 
 def left_out(stack: Stack, images: Sequence[Image]) -> list[str]:
-    """Return what a stack lacks of its own series because headers differ, a sentence; nothing where it lacks none.
+    """Return what a stack lacks of its own because headers differ, a sentence for each way in which they do.
+
+    Its own are the images of its series, and series of a slice or two that are called as its own are.
 
     Args:
         stack: the one that is taken.
         images: among which it was found.
     """
     used = {id(image) for image in stack.images}
-    series = _by_series(stack.images).keys()
-    others = [
-        image
-        for key, own in _by_series([image for image in images if id(image) not in used]).items()
-        for image in own
-        if key in series and not (_is_across(stack.images[0], image) or _at_a_place_of(stack, image))
-    ]
-    if not others:
-        return []
+    own_series = _by_series(stack.images).keys()
+    own_names = {_name(image) for image in stack.images}
+    first = stack.images[0]
+    differing: dict[str, list[Image]] = defaultdict(list)
+    for key, own in _by_series([image for image in images if id(image) not in used]).items():
+        piece = _name(own[0]) in own_names and len(stack_of(own).counts) < limits.LEAST_SLICES
+        for image in own if key in own_series or piece else ():
+            if not (_is_across(first, image) or _at_a_place_of(stack, image)):
+                differing[_difference(first, image)].append(image)
     return [
-        f"{len(others)} images of its series have another matrix, pixel size, thickness or direction than the rest: "
-        "they are left out, and volumes may be too small."
+        f"{len(others)} images, of {_slices(others)}, are left out because their {how} is not that of the rest"
+        f"{_degrees(first, others) if how == _DIRECTION else ''}: volumes may be too small."
+        for how, others in differing.items()
     ]
+
+
+def _difference(one: Image, other: Image) -> str:
+    """Return why two images make no stack, in a word."""
+    if (one.rows, one.columns) != (other.rows, other.columns):
+        return "matrix"
+    if not limits.same_spacing(one.spacing, other.spacing):
+        return "pixel size"
+    return _DIRECTION if limits.same_thickness(one.thickness, other.thickness) else "thickness"
+
+
+def _slices(images: Sequence[Image]) -> str:
+    count = len(stack_of(images).counts)
+    return f"{count} slice{'s' if count > 1 else ''}"
+
+
+def _degrees(one: Image, others: Sequence[Image]) -> str:
+    """Return by how much images are tilted at the most, in brackets; nothing where that is unknown."""
+    if one.normal is None or any(image.normal is None for image in others):
+        return ""
+    cosines = [abs(float(one.normal @ image.normal)) for image in others]
+    return f" (up to {math.degrees(math.acos(min(1.0, *cosines))):.1f} degrees between them)"
+
+
+def by_series_alone(stack: Stack) -> bool:
+    """Return whether a series for each phase is all that tells the phases of a stack apart, and their order."""
+    series = list(_by_series(stack.images).values())
+    if len(series) < limits.LEAST_PHASES or stack.phases < limits.LEAST_PHASES:
+        return False
+    single = sum(
+        stack_of(own).phases == 1 and len(stack_of(own).counts) >= limits.LEAST_SLICES for own in series
+    )
+    positions = {image.temporal for image in stack.images}
+    return (
+        2 * single > len(series)
+        and not _times(stack.images)
+        and (None in positions or len(positions) < single)
+    )
 
 
 def _is_across(one: Image, other: Image) -> bool:
@@ -102,20 +146,45 @@ def _is_across(one: Image, other: Image) -> bool:
 
 
 def _phases_joined(series: list[list[Image]]) -> list[list[Image]]:
-    """Return series, those joined that are one image of each slice at another time each: a series per phase."""
-    single = [own for own in series if stack_of(own).phases == 1 and _times(own)]
-    if len(single) < limits.LEAST_SLICES:
-        return series
-    joined = [image for own in single for image in own]
-    same_places = len(stack_of(joined).counts) == max(len(stack_of(own).counts) for own in single)
-    if not same_places or len({time for own in single for time in _times(own)}) < len(single):
-        return series
-    return [joined, *(own for own in series if not any(own is one for one in single))]
+    """Return series, those joined that are one image of each slice at another time each: a series per phase.
+
+    Where none says a time, those that are called alike count as phases.
+    """
+    single = [own for own in series if stack_of(own).phases == 1]
+    known = _times([image for own in single for image in own])
+    names: dict[int, object] = {}
+    for own in single:
+        timed = bool(known) and any(image.trigger_time is not None for image in own)
+        names[id(own)] = "timed" if timed else _name(own[0])
+    alike: dict[object, list[list[Image]]] = defaultdict(list)
+    for own in series:
+        alike[names.get(id(own), id(own))].append(own)
+    joined: list[list[Image]] = []
+    for same in alike.values():
+        joined += [[image for own in same for image in own]] if _are_phases(same) else same
+    return joined
+
+
+def _are_phases(series: Sequence[list[Image]]) -> bool:
+    """Return whether series of one image of each slice show the same slices, at other times as far as they say."""
+    if len(series) < limits.LEAST_PHASES:
+        return False
+    joined = [image for own in series for image in own]
+    if len(stack_of(joined).counts) != max(len(stack_of(own).counts) for own in series):
+        return False
+    times = _times(joined)
+    return not times or len(times) >= len(series)
 
 
 def _times(images: Sequence[Image]) -> set[float]:
-    """Return the times after the R wave."""
-    return {image.trigger_time for image in images if image.trigger_time is not None}
+    """Return the times after the R wave; none where each is 0, which files say that do not know it."""
+    times = {image.trigger_time for image in images if image.trigger_time is not None}
+    return set() if times == {0.0} else times
+
+
+def _name(image: Image) -> tuple[str, ...]:
+    """Return what a series is called and what kind of image it holds; without the numbers of slices or phases."""
+    return re.sub(r"\d+", "", image.description), *image.image_type
 
 
 def _alike(one: Stack, other: Stack) -> bool:

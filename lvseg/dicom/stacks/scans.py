@@ -10,22 +10,35 @@ from lvseg.dicom.image import Image
 from lvseg.dicom.numbering import number_in_name
 from lvseg.dicom.stacks import limits
 
+_LONGEST_UID = 64  # characters (PS3.5 9.1)
+
 
 def acquisition_order(image: Image) -> tuple[object, ...]:
-    """Return what scanners count up from image to image."""
+    """Return what scanners count up from image to image, and from series to series where each has one phase."""
     number = number_in_name(image.item) if image.number is None else image.number
     return (
-        image.series_number or 0, image.acquisition or 0, image.acquired, number or 0, image.frame or 0, image.item
+        image.series_number or 0, image.acquisition or 0, image.acquired, number or 0, image.created,
+        _counted(image.series_uid), image.frame or 0, image.item,
     )  # fmt: skip
 
 
+def _counted(uid: str) -> tuple[int, ...]:
+    """Return the numbers of a UID, so that the tenth follows the ninth."""
+    return tuple(
+        int(part) if part.isascii() and part.isdigit() else 0 for part in uid[:_LONGEST_UID].split(".")
+    )
+
+
 def by_time(images: Sequence[Image]) -> list[Image]:
-    """Return the images of one slice in the order of their times after the R wave, else of their numbers."""
+    """Return the images of one slice by time after the R wave, else by temporal position, else by their numbers."""
     ordered = sorted(images, key=acquisition_order)
     times = [image.trigger_time for image in images]
     # Each time may come twice, where a slice was scanned again.
     if None in times or len(set(times)) < limits.ENOUGH_PHASES * len(images) / 2:
-        return ordered
+        positions = [image.temporal for image in images]
+        if None in positions or len(set(positions)) < len(images):
+            return ordered
+        return sorted(ordered, key=lambda image: image.temporal or 0)
     return sorted(ordered, key=lambda image: image.trigger_time or 0.0)
 
 

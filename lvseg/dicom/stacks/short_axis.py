@@ -10,7 +10,7 @@ import numpy as np
 from lvseg.core.archives import UnreadableError
 from lvseg.dicom.image import Image
 from lvseg.dicom.stacks import limits
-from lvseg.dicom.stacks.planes import Stack, beside, left_out, stack_of, stacks_of
+from lvseg.dicom.stacks.planes import Stack, beside, by_series_alone, left_out, stack_of, stacks_of
 
 # From base to apex the heart's axis points left, forward and down: the mean of the two original patients of the
 # Sunnybrook data. Archives that were rebuilt without geometry have any direction, so it is a hint, no condition.
@@ -99,13 +99,19 @@ def _implausible(stack: Stack) -> str:
 def _doubts(stack: Stack, plane: str) -> list[str]:
     """Return what speaks against a stack that is measured all the same."""
     angle = _angle(stack)
+    doubts = []
+    if by_series_alone(stack):
+        doubts.append(
+            "Each phase is a series of its own and none says its time: they are taken for one beat, in the order of "
+            "the series."
+        )
     if plane:
-        return [f"The series that was asked for is {plane}: it may show no short axis."]
+        return [*doubts, f"The series that was asked for is {plane}: it may show no short axis."]
     if angle is not None and angle > _UNUSUAL_DEGREES and not _is_rebuilt(stack):
-        return [
+        doubts.append(
             f"The slices lie {angle:.0f} degrees off the usual short axis: another plane may have been measured."
-        ]
-    return []
+        )
+    return doubts
 
 
 def _is_rebuilt(stack: Stack) -> bool:
@@ -159,7 +165,8 @@ def _beats(stack: Stack) -> bool:
     if len({image.inversion_time for image in stack.images if image.inversion_time}) >= limits.LEAST_SLICES:
         return False
     times = [image.trigger_time for image in stack.images]
-    if stack.phases < limits.LEAST_SLICES or any(time is None for time in times):
+    untimed = not any(times) or None in times
+    if stack.phases < limits.LEAST_SLICES or untimed:
         return stack.phases >= limits.LEAST_SLICES
     return len({round(time or 0) for time in times}) >= 0.6 * stack.phases
 

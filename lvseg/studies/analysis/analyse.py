@@ -1,17 +1,19 @@
 """One study from its images to its `StudyResult`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lvseg.core.archives import SetAside
 from lvseg.dicom.image import Image
 from lvseg.dicom.stacks import short_axis, stacking
+from lvseg.inference.stack_of import stack_of_cine
+from lvseg.inference.stacks import segment
 from lvseg.studies.analysis.assessment import assess
-from lvseg.studies.analysis.atrial_slices import without_atrial_slices
+from lvseg.studies.analysis.augmentation import augmentation_disagreement
 from lvseg.studies.analysis.loaded_model import LoadedModel
 from lvseg.studies.analysis.measurements import measure
 from lvseg.studies.analysis.out_of_distribution import out_of_distribution
 from lvseg.studies.analysis.result import StudyResult
-from lvseg.studies.analysis.segmentation import augmentation_disagreement, segment
 
 
 def analyse_study(
@@ -30,18 +32,24 @@ def analyse_study(
         UnreadableError: there is no short-axis cine that can be read, or no such series.
     """
     cine, unused = stacking.stacked(short_axis.choose(images, series))
-    cine, segmentation = without_atrial_slices(cine, segment(model.segmenter, cine))
+    stack = stack_of_cine(cine)
+    segmentation = segment(model.segmenter, stack)
+    cine = replace(cine, notes=(*cine.notes, *map(_atrial, segmentation.atrial)))
     measurements = measure(cine, segmentation.contours)
-    disagreement = augmentation_disagreement(model.segmenter, cine, segmentation, measurements.ed_and_es)
+    disagreement = augmentation_disagreement(model.segmenter, stack, segmentation, measurements.ed_and_es)
     unlike = out_of_distribution(model, cine, segmentation, measurements)
     assessment = assess(cine, measurements, disagreement, unlike)
     return StudyResult(
         name=name,
         cine=cine,
-        masks=segmentation.masks,
-        contours=segmentation.contours,
+        labels=segmentation.labels,
+        outlines=segmentation.outlines,
         measurements=measurements,
         assessment=assessment,
         model=model.facts,
         set_aside=(*set_aside, *unused),
     )
+
+
+def _atrial(slice_: int) -> str:
+    return f"Slice {slice_} fills while the ventricle empties: it shows the atrium and counts nothing."

@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from lvseg.core.backend import keras
 from lvseg.core.errors import UserError
 from lvseg.core.hashes import weights_hash
 from lvseg.data.likeness import Likeness
@@ -38,6 +37,8 @@ def load_model(folder: Path, facts: ModelFacts) -> LoadedModel:
         UserError: `model.keras` is not a readable network, or its weights are others than `facts` says.
         OSError, ValueError, KeyError: `run.json` is missing or damaged, which `model_facts` finds out before.
     """
+    from lvseg.core.backend import keras
+
     run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     ranges = run.get("training_data")
     segmenter = load_segmenter(folder / "model.keras", run["prediction"])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lvseg.dicom.stacks.cine import Cine
 from lvseg.imaging.outline import area
-from lvseg.metrics.volumes import ejection_fraction, stroke_volume
+from lvseg.metrics.volumes import ejection_fraction, end_phases, stroke_volume
 
 _MM3_PER_ML = 1000.0
 
@@ -76,10 +76,8 @@ def measure(cine: Cine, contours: Sequence[NDArray[np.float64] | None]) -> Measu
     curve = heights_mm(cine) @ by_slice  # in pixels x mm: phases can be told without a pixel size
     # One slice has an area, and no volume.
     volume = curve * (pixel_mm2 if cine.slices > 1 else np.nan) / _MM3_PER_ML
-    ed = es = None
-    if cine.phases > 1 and curve.any() and np.isfinite(curve).all():
-        # Not smoothed: systole is steeper than diastole, so that smoothing would shift both ends.
-        ed, es = int(curve.argmax()) + 1, int(curve.argmin()) + 1
+    ends = end_phases(curve)
+    ed, es = (None, None) if ends is None else (ends[0] + 1, ends[1] + 1)
     return Measurements(
         area_mm2=by_slice * pixel_mm2,
         volume_ml=volume,

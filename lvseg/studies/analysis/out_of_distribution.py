@@ -5,9 +5,9 @@ import numpy as np
 from lvseg.data.likeness import Pair, features_of
 from lvseg.data.ranges import brightness, geometry
 from lvseg.dicom.stacks.cine import Cine
+from lvseg.inference.stacks import Segmentation
 from lvseg.studies.analysis.loaded_model import LoadedModel
 from lvseg.studies.analysis.measurements import Measurements
-from lvseg.studies.analysis.segmentation import Segmentation
 
 
 def out_of_distribution(

@@ -151,5 +151,5 @@ def words(summary: Summary, out: Path) -> str:
         f"\n{total} stud{'y' if total == 1 else 'ies'} in {summary.seconds:.0f} s: {parts}\n\n"
         f"{out}/measurements.csv     a row per study; the same in measurements.parquet\n"
         f"{out}/<study>/report.html  to look at before the numbers are used\n"
-        f"{out}/private              which patient and which folder a study is"
+        f"{out}/private              which patient and folder a study is; its DICOM object, unless de-identified"
     )

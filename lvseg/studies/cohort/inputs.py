@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lvseg.core.archives import Item, SetAside, UnreadableError, walk
@@ -106,7 +106,7 @@ def studies(*paths: Path) -> list[StudyImages]:
     items, set_aside = files(*paths)
     if len(paths) == 1 and paths[0].is_file() and paths[0].name.upper() == _DICOMDIR:
         return _listed_studies(items[0])
-    images = _mr_images(items, set_aside)
+    images = _named(_mr_images(items, set_aside))
     patients = sorted({image.patient_id for image in images})
     if len(patients) > 1:
         names = ", ".join(patients[:_NAMED_PATIENTS]) + (", ..." if len(patients) > _NAMED_PATIENTS else "")
@@ -119,6 +119,15 @@ def studies(*paths: Path) -> list[StudyImages]:
     if not images:
         raise RefusedError(f"no readable MR image among {len(items)} files{_why(set_aside)}")
     return _by_study(images, set_aside)
+
+
+def _named(images: Sequence[Image]) -> list[Image]:
+    """Return images, those without a patient's id with that of the others of their study."""
+    ids = {image.study_uid: image.patient_id for image in images if image.study_uid and image.patient_id}
+    return [
+        image if image.patient_id else replace(image, patient_id=ids.get(image.study_uid, ""))
+        for image in images
+    ]
 
 
 def _why(set_aside: Sequence[SetAside]) -> str:

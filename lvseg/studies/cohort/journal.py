@@ -1,7 +1,8 @@
 """What was done with which input, so that a run that was killed goes on where it was.
 
-It lies in `private/` of the output folder, for its owner's eyes: it alone tells which patient and path a study's name
-stands for. An entry is complete only while the outputs are those of its `key`.
+It lies in `private/` of the output folder, for its owner alone, beside the objects that name their patients: that
+folder alone tells which patient and path a study's name stands for. An entry is complete only while the outputs are
+those of its `key`.
 """
 
 import csv
@@ -93,8 +94,7 @@ class Journal:
         """Note that an input is done, and remove what it was called before."""
         for name in set(self._entry(Path(entry.input)).studies) - set(entry.studies):
             if self._holds(entry.input, name):
-                shutil.rmtree(self._out / name, ignore_errors=True)
-                (self._names / name).unlink(missing_ok=True)
+                self._remove(name)
         self._write(entry)
 
     def failed(self, path: Path, name: str) -> None:
@@ -125,9 +125,25 @@ class Journal:
         write_text(holder, resolved)
         return None
 
+    def forget(self, entry: JournalEntry, studies: Sequence[str]) -> None:
+        """Remove studies of an input with all their outputs; an input of which none is left, itself."""
+        for name in studies:
+            self._remove(name)
+        if left := [name for name in entry.studies if name not in studies]:
+            self._write(replace(entry, key="", patient="", studies=left, set_aside=[]))
+        else:
+            self._place(entry.input).unlink(missing_ok=True)
+
+    def entries(self) -> Iterator[JournalEntry]:
+        """Yield all entries with the studies that are still theirs, in stable order."""
+        for path in sorted(self._home.glob("*.json")):
+            entry = _read(path)
+            if entry and (names := [name for name in entry.studies if self._holds(entry.input, name)]):
+                yield replace(entry, studies=names)
+
     def write_tables(self) -> None:
         """Write who is who (`sources.csv`) and what was not used (`set_aside.csv`)."""
-        entries = sorted(self._entries(), key=lambda entry: (entry.studies, entry.input))
+        entries = sorted(self.entries(), key=lambda entry: (entry.studies, entry.input))
         self._table(
             "sources.csv",
             ["study", "patient", "input"],
@@ -144,12 +160,11 @@ class Journal:
         resolved = str(path.resolve())
         return _read(self._place(resolved)) or JournalEntry(resolved)
 
-    def _entries(self) -> Iterator[JournalEntry]:
-        """Yield all entries with the studies that are still theirs, in stable order."""
-        for path in sorted(self._home.glob("*.json")):
-            entry = _read(path)
-            if entry and (names := [name for name in entry.studies if self._holds(entry.input, name)]):
-                yield replace(entry, studies=names)
+    def _remove(self, study: str) -> None:
+        """Remove all outputs of a study, and its name."""
+        for folder in (self._out / study, self._out / FOLDER / study):
+            shutil.rmtree(folder, ignore_errors=True)
+        (self._names / study).unlink(missing_ok=True)
 
     def _whole(self, entry: JournalEntry) -> bool:
         """Return whether the folders of all studies of an entry are there."""

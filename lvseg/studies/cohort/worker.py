@@ -5,7 +5,7 @@ import shlex
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from lvseg.core.texts import shown
 from lvseg.data.pseudonyms import study_name
 from lvseg.studies.analysis.assessment import NO_FILE, OK, Verdict
 from lvseg.studies.cohort import inputs
-from lvseg.studies.cohort.journal import Journal, JournalEntry
+from lvseg.studies.cohort.journal import FOLDER, Journal, JournalEntry
 from lvseg.studies.cohort.order import Order
 from lvseg.studies.outputs import study_folder
 from lvseg.studies.outputs.study_record import StudyRecord, read_record, record_of_failure, write_record
@@ -113,12 +113,16 @@ class Worker:
         except UnreadableError as error:
             record = record_of_failure(name, f"{error}.", study.set_aside, order.facts)
             result = None
-        with writing(order.out), atomic_path(order.out / name) as folder:
+        private = order.out / FOLDER / name
+        with writing(order.out), atomic_path(order.out / name) as folder, atomic_path(private) as named:
             folder.mkdir()
+            named.mkdir()
             if result:
-                record = study_folder.write(folder, result, order.outputs)
+                record = study_folder.write(folder, named, result, order.outputs)
             else:
                 write_record(folder, record)
+        with suppress(OSError):  # it holds something
+            private.rmdir()
         return _outcome(record), list(result.set_aside) if result else study.set_aside
 
 

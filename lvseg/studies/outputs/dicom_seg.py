@@ -19,6 +19,7 @@ from lvseg.core.files import atomic_path
 from lvseg.dicom.image import Image
 from lvseg.dicom.tolerance import tolerant
 from lvseg.studies.analysis.result import StudyResult
+from lvseg.studies.outputs.deidentification import state_profile, with_keyed_uids
 from lvseg.studies.outputs.source_headers import source_headers, storage_class
 
 # SNOMED CT names the ventricle with its wall, the Foundational Model of Anatomy the cavity alone.
@@ -38,13 +39,14 @@ _SAME_DIRECTION = (
 _POSITION_DECIMALS = 3  # of mm: positions that differ in less are one
 
 
-def write(path: Path, result: StudyResult, phases: Sequence[int]) -> str | None:
+def write(path: Path, result: StudyResult, phases: Sequence[int], deidentified: bool = False) -> str | None:
     """Write the masks of some phases as one object; the same result gives the same bytes.
 
     Args:
         path: of the file.
         result: the study.
         phases: from 1; those without any mask are left out, for a segment may not be empty.
+        deidentified: the object says nothing of the patient (`deidentification`).
 
     Returns:
         Why nothing was written, or None: there is no mask, the source does not say where its images lie, or its
@@ -65,7 +67,9 @@ def write(path: Path, result: StudyResult, phases: Sequence[int]) -> str | None:
     try:
         with tolerant(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they repeat names of patients
-            segmentation = _object(result, segmented)
+            segmentation = _object(
+                with_keyed_uids(result) if deidentified else result, segmented, deidentified
+            )
     except Exception as error:  # headers of strangers break rules that highdicom holds, in any way
         return f"the header of the source does not allow it ({type(error).__name__})"
     with tolerant(), atomic_path(path) as temporary:
@@ -73,7 +77,7 @@ def write(path: Path, result: StudyResult, phases: Sequence[int]) -> str | None:
     return None
 
 
-def _object(result: StudyResult, phases: Sequence[int]) -> Dataset:
+def _object(result: StudyResult, phases: Sequence[int], deidentified: bool) -> Dataset:
     """Return the object with a segment for each of the phases, none of which is empty."""
     from highdicom import PixelMeasuresSequence, PlaneOrientationSequence, PlanePositionSequence
     from highdicom.seg import Segmentation
@@ -84,7 +88,7 @@ def _object(result: StudyResult, phases: Sequence[int]) -> Dataset:
     images = [cine.frames[position].image for position in used]
     planes = [cine.frames[cine.at[slice_, phases[0]]].image for slice_ in slices]
     identity = [result.model.weights, phases, sorted({image.sop_uid for image in images})]
-    sources = source_headers(images, lambda kind: _uid(kind, identity))
+    sources = source_headers(images, lambda kind: _uid(kind, identity), deidentified)
     segmentation = Segmentation(
         source_images=sources,
         pixel_array=np.stack(
@@ -129,9 +133,17 @@ def _object(result: StudyResult, phases: Sequence[int]) -> Dataset:
         _refer(group, image, kinds[image.item])
     _give_planes(segmentation, {place: planes[slice_ - 1] for place, slice_ in positions.items()})
     segmentation.ReferencedSeriesSequence = _referenced(images, kinds)
-    if not segmentation.ReferencedSeriesSequence:
-        del segmentation.ReferencedSeriesSequence
+    segmentation.SourceImageSequence = [  # else these are the stand-ins of `source_headers`
+        copy.deepcopy(instance)
+        for series in segmentation.ReferencedSeriesSequence
+        for instance in series.ReferencedInstanceSequence
+    ]
+    for name in ("ReferencedSeriesSequence", "SourceImageSequence"):
+        if not segmentation[name].value:
+            del segmentation[name]
     _without_clock(segmentation, sources[0], identity)
+    if deidentified:
+        state_profile(segmentation)
     return segmentation
 
 

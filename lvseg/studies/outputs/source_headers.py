@@ -17,6 +17,7 @@ from lvseg.core.archives import Item
 from lvseg.dicom import content
 from lvseg.dicom.bounds import bounded
 from lvseg.dicom.image import Image
+from lvseg.studies.outputs.deidentification import deidentified_header
 
 _TEXTS = ("PatientID", "PatientName", "PatientSex", "StudyID")
 _DATES = ("PatientBirthDate", "StudyDate", "SeriesDate", "AcquisitionDate")
@@ -25,7 +26,9 @@ _EMPTY = ("AccessionNumber", "ReferringPhysicianName")  # the standard wants the
 _SEXES = ("F", "M", "O")
 
 
-def source_headers(images: Sequence[Image], made: Callable[[str], str]) -> list[Dataset]:
+def source_headers(
+    images: Sequence[Image], made: Callable[[str], str], deidentified: bool = False
+) -> list[Dataset]:
     """Return a header for each of some frames of one series, classic whatever the file is.
 
     Their instance UIDs are stand-ins: those of strangers may be the same for several.
@@ -33,6 +36,7 @@ def source_headers(images: Sequence[Image], made: Callable[[str], str]) -> list[
     Args:
         images: the frames; they say where they lie.
         made: returns a UID of the named kind, for what states none.
+        deidentified: no header says who the patient is.
     """
     parsed = {item: _parsed(item) for item in dict.fromkeys(image.item for image in images)}
     first = images[0]
@@ -42,10 +46,13 @@ def source_headers(images: Sequence[Image], made: Callable[[str], str]) -> list[
         "SeriesInstanceUID": first.series_uid or made("source series"),
         "FrameOfReferenceUID": first.reference_uid or made("frame of reference"),
     }
-    return [
+    headers = [
         _header(image, first, parsed[image.item], uids | {"SOPInstanceUID": f"1.{number}"})
         for number, image in enumerate(images, 1)
     ]
+    for header in headers if deidentified else ():
+        deidentified_header(header, first.patient_id)
+    return headers
 
 
 def storage_class(item: Item) -> str:

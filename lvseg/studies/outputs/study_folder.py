@@ -16,18 +16,21 @@ class Outputs:
         all_phases: the segmentation object holds every phase; else end-diastole and end-systole.
         nifti: also the masks as NIfTI.
         contours: also the contours as text, in Sunnybrook's form.
+        deidentified: the DICOM object says nothing of the patient.
     """
 
     all_phases: bool
     nifti: bool
     contours: bool
+    deidentified: bool = False
 
 
-def write(folder: Path, result: StudyResult, outputs: Outputs) -> StudyRecord:
+def write(folder: Path, private: Path, result: StudyResult, outputs: Outputs) -> StudyRecord:
     """Write all outputs of a study, and return its record.
 
     Args:
         folder: of the study; it is there and empty.
+        private: the same for what names the patient: the DICOM object, unless that says nothing of him.
         result: the study.
         outputs: what else is written.
 
@@ -38,7 +41,8 @@ def write(folder: Path, result: StudyResult, outputs: Outputs) -> StudyRecord:
 
     ends = sorted(set(result.measurements.ed_and_es))
     phases = range(1, result.cine.phases + 1) if outputs.all_phases else ends
-    missing = {"segmentation.dcm": dicom_seg.write(folder / "segmentation.dcm", result, list(phases))}
+    place = (folder if outputs.deidentified else private) / "segmentation.dcm"
+    missing = {place.name: dicom_seg.write(place, result, list(phases), outputs.deidentified)}
     if outputs.nifti:
         missing["segmentation.nii.gz"] = nifti.write(folder / "segmentation.nii.gz", result)
     result = replace(result, assessment=lacking(result.assessment, missing))

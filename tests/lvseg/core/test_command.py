@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.conftest import REPOSITORY
+from tests.modes import others_may_read
 
 COMMAND = """
 import subprocess, sys
@@ -24,15 +25,6 @@ run(main)
 """
 
 DVC = "import sys; from dvc.cli import main; sys.exit(main(sys.argv[1:]))"
-
-
-def others_may_read(folder: Path) -> list[str]:
-    """Return what other users can get at below a folder, which they may enter themselves."""
-    found = []
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if Path(place, name).lstat().st_mode & 0o077]
-        found += [name for name in (*folders, *names) if Path(place, name).lstat().st_mode & 0o077]
-    return found
 
 
 def run(folder: Path, *command: str) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from tests.lvseg.studies.hearts import Change, axes
 
@@ -57,6 +59,22 @@ def dark_is_high(ds: Dataset, slice_: int, phase: int) -> None:
     ds.RescaleSlope, ds.RescaleIntercept = "2", "0"
 
 
+def padded(first: int, limit: int | None) -> Change:
+    """Return a change that fills a corner with values of which the header says that nothing was measured there."""
+
+    def change(ds: Dataset, slice_: int, phase: int) -> None:
+        shown = values(ds)
+        shown[:2, :8] = first
+        shown[0, :4] = first if limit is None else limit
+        ds.PixelRepresentation = int(first < 0)
+        ds.PixelData = shown.astype("<i2" if first < 0 else "<u2").tobytes()
+        ds.add_new("PixelPaddingValue", "SS" if first < 0 else "US", first)
+        if limit is not None:
+            ds.add_new("PixelPaddingRangeLimit", "US", limit)
+
+    return change
+
+
 def tags(**given: object | Callable[[int, int], object]) -> Change:
     """Return a change that sets elements; None deletes one, and a function is asked with slice and phase."""
 
@@ -77,6 +95,23 @@ def uid(name: str, part: Callable[[int, int], object]) -> Change:
     return tags(**{name: lambda slice_, phase: f"1.2.826.{part(slice_, phase)}"})
 
 
+def series_per_phase(ds: Dataset, slice_: int, phase: int) -> None:
+    """Nothing but the series tells the phases apart, from the ninth to the tenth and on: images count anew in each."""
+    tags(SeriesInstanceUID=f"1.2.826.{9 + phase}", InstanceNumber=slice_ + 1, TriggerTime=None)(
+        ds, slice_, phase
+    )
+
+
+def decimal_commas(ds: Dataset, slice_: int, phase: int) -> None:
+    """As exporters write whose machine is set to a language that has them."""
+    for name in ("ImagePositionPatient", "PixelSpacing", "SliceThickness", "TriggerTime"):
+        value = ds[name].value
+        numbers = [value] if isinstance(value, float | int) else list(value)
+        content = "\\".join(str(float(number)) for number in numbers).replace(".", ",").encode()
+        tag = Tag(name)
+        ds[tag] = RawDataElement(tag, "DS", len(content), content + b" " * (len(content) % 2), 0, False, True)
+
+
 PIXELS: Mapping[str, Change] = {
     "12 of 16 bits": stored(12, 11, signed=False),
     "12 upper bits": stored(12, 15, signed=False),
@@ -84,6 +119,8 @@ PIXELS: Mapping[str, Change] = {
     "12 bits, signed": stored(12, 11, signed=True),
     "12 upper bits, signed": stored(12, 15, signed=True),
     "signed, below zero": below_zero,
+    "padding below zero": padded(-2000, None),
+    "a range of padding": padded(65000, 65535),
     "float": floating(32),
     "double": floating(64),
     "negative slope": falling,
@@ -108,6 +145,7 @@ HEADERS: Mapping[str, Change] = {
     "an acquisition per phase": tags(AcquisitionNumber=lambda _, phase: phase + 1),
     "a series per slice": uid("SeriesInstanceUID", lambda slice_, _: slice_ + 1),
     "a series per phase": uid("SeriesInstanceUID", lambda _, phase: phase + 1),
+    "a series per phase, no times": series_per_phase,
     "a series per image": uid("SeriesInstanceUID", lambda slice_, phase: f"{slice_ + 1}.{phase + 1}"),
     "a study per slice": uid("StudyInstanceUID", lambda slice_, _: slice_ + 1),
     "a study per image": uid("StudyInstanceUID", lambda slice_, phase: f"{slice_ + 1}.{phase + 1}"),
@@ -115,6 +153,7 @@ HEADERS: Mapping[str, Change] = {
     "one UID for all": uid("SOPInstanceUID", lambda *_: 1),
     "a UID per slice": uid("SOPInstanceUID", lambda slice_, _: slice_ + 1),
     "counted from 0": tags(InstanceNumber=lambda slice_, phase: slice_ * 5 + phase),
+    "decimal commas": decimal_commas,
     "one place and Slice Location": tags(
         ImagePositionPatient=[10.0, -20, 30], SliceLocation=lambda slice_, _: f"{8.0 * slice_}"
     ),
@@ -125,5 +164,6 @@ HEADERS: Mapping[str, Change] = {
     ),
     "positions without an orientation": tags(ImageOrientationPatient=None),
     "no positions, the gap": tags(ImagePositionPatient=None, SliceThickness="6", SpacingBetweenSlices="2"),
+    "no positions, a wrong number of phases": tags(ImagePositionPatient=None, CardiacNumberOfImages=3),
     "no positions, a negative distance": tags(ImagePositionPatient=None, SpacingBetweenSlices="-8"),
 }

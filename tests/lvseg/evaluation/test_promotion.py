@@ -14,7 +14,13 @@ from lvseg.evaluation.promotion import Contender, Gate, decide, in_words
 from lvseg.evaluation.promotion_params import PromotionParams
 
 RULES = PromotionParams(
-    automatic=True, min_good_percent=90.0, max_ef_error=6.0, min_patients=6, margin=0.005, group_margin=0.03
+    automatic=True,
+    min_good_percent=90.0,
+    max_ef_error=6.0,
+    min_dice={},
+    min_patients=6,
+    margin=0.005,
+    group_margin=0.03,
 )
 GROUPS = ["HF-I", "HF-NI", "HYP", "N"] * 4
 NOISE = np.random.default_rng(4).normal(0, 0.01, len(GROUPS))

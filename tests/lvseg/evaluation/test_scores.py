@@ -11,9 +11,10 @@ import pytest
 from lvseg.core.errors import UserError
 from lvseg.data import drawn_frames, examples, shards
 from lvseg.evaluation import summaries
-from lvseg.evaluation.scores import drawn_on_empty, score_slices, table, trained_models
+from lvseg.evaluation.scores import predicted, score_slices, table, trained_models
 from lvseg.evaluation.scores import scored as slice_scores
 from lvseg.imaging.grid import Grid
+from lvseg.imaging.structures import Structure
 from lvseg.inference.segmenter import Prediction, Segmenter
 from tests.conftest import tiny_shard
 from tests.lvseg.models.tiny_models import blank_model, save_trained, threshold_model
@@ -241,7 +242,7 @@ def test_stray_regions_cost_dice_but_not_the_contours_own(tiny_shards: Path) -> 
     stray = frame.endo.copy()
     stray[2:12, 2:12] = 1
     margin = np.where(stray > 0, 1.0, -1.0).astype(np.float32)
-    found = slice_scores(frame, Prediction(stray, margin))
+    found = slice_scores(frame, Prediction(stray, {Structure.CAVITY: frame.contour}, margin))
     assert found["dice"] < 0.95 and found["contour_dice"] > 0.98
 
 
@@ -286,9 +287,10 @@ def test_models_that_are_missing_or_damaged_are_named(tmp_path: Path) -> None:
 
 def test_models_that_draw_where_there_is_nothing_are_found_out(tiny_shards: Path) -> None:
     """The discs of the tiny shards stand in for whatever fools a model beyond the ventricle."""
-    empty = [replace(example, mask=None) for example in held_out(tiny_shards)]
+    empty = [replace(example, mask=None, cavity=False) for example in held_out(tiny_shards)]
     for model, count in ((threshold_model(), len(empty)), (blank_model(), 0)):
-        assert drawn_on_empty(Segmenter(model, Grid(64)), empty, batch_size=5) == count
+        predictions = predicted(Segmenter(model, Grid(64)), empty, batch_size=5)
+        assert sum(bool(prediction.mask.any()) for _, prediction in predictions) == count
 
 
 def test_an_empty_slice_with_pixels_that_are_no_numbers_is_named(tmp_path: Path, tiny_shards: Path) -> None:
@@ -297,4 +299,4 @@ def test_an_empty_slice_with_pixels_that_are_no_numbers_is_named(tmp_path: Path,
     shards.write(tmp_path / "P-05.npz", replace(tiny_shard(5), pixels=pixels))
     empty = replace(held_out(tiny_shards)[0], shard=tmp_path / "P-05.npz", mask=None)
     with pytest.raises(UserError, match=r"P-05\.npz, frame 0"):
-        drawn_on_empty(Segmenter(threshold_model(), Grid(64)), [empty], batch_size=5)
+        list(predicted(Segmenter(threshold_model(), Grid(64)), [empty], batch_size=5))

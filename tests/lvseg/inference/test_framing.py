@@ -48,7 +48,9 @@ def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def part(folder: Path, name: str) -> list[Example]:
-    return select_examples(folder / "shards", folder / "split.csv", name, (), empty=name == "train").examples
+    return select_examples(
+        folder / "shards", folder / "split.csv", name, (), everything=name == "train"
+    ).examples
 
 
 def test_contours_give_the_true_volumes_and_the_challenges_rule_what_it_leaves_of_them(phantom: Path) -> None:

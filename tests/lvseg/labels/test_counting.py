@@ -8,7 +8,7 @@ import pytest
 from lvseg.labels.layouts import find_patients
 from lvseg.labels.patient import read_study
 from lvseg.labels.study import Study
-from tests.lvseg.labels.scd import ED, ES, Cine, write_contour, write_image
+from tests.lvseg.labels.scd import ED, ES, Cine, dataset, to_bytes, write_contour, write_image
 
 CINE = Cine()
 
@@ -43,6 +43,10 @@ def written(root: Path, image: str, contour: str, first: int, first_drawn: int, 
         ("IM-0004-", "IM-0001-", 1, 1, 0),
         ("scan_", "P01-", 0, 1, 1),
         ("IM-0004-", "IM-0001-", 101, 101, 1),
+        ("IM-0001-", "IM-0001-", 1, 0, 1),  # no contour 0: ED and ES come later in the beat
+        ("IM-0001-", "P01-", 1, 0, 1),
+        ("IM-0001-", "IM-0001-", 0, 1, 0),
+        ("IM-0001-", "IM-0001-", 0, 0, 0),
     ],
 )
 def test_a_contour_lies_on_the_image_that_it_was_drawn_on(
@@ -55,6 +59,45 @@ def test_a_contour_lies_on_the_image_that_it_was_drawn_on(
     assert placed == right or doubted == set(study.endo), (placed, study.flags)
     if first == first_drawn:
         assert placed == right and not study.flags and study.cycle == {ED: "ED", ES: "ES"}
+
+
+class Slow(Cine):
+    """A heart that hardly moves from a phase to the next about end-diastole and end-systole, and beats in ten."""
+
+    phases, ed, es = 10, 3, 8
+
+    def radius(self, slice_: int, phase: int) -> float:
+        return 11 + 2 * float(np.cos(2 * np.pi * (phase - self.ed) / self.phases)) - slice_
+
+    def numbers(self) -> list[tuple[int, int, int]]:
+        return [(s * self.phases + p, s, p) for s in range(4) for p in range(1, self.phases + 1)]
+
+
+@pytest.mark.parametrize(
+    ("first", "header", "first_drawn", "doubted"),
+    [(1, 1, 1, False), (1, 1, 0, True), (0, 0, 1, False), (0, 0, 0, False)],
+)
+def test_a_phase_off_where_the_heart_stands_still_shows_in_the_beat(
+    first: int, header: int, first_drawn: int, doubted: bool, tmp_path: Path
+) -> None:
+    """Contours of such a heart fit their neighbours as well: the whole beat tells that all are off by the same."""
+    cine = Slow()
+    for number, slice_, phase in cine.numbers():
+        image = dataset(cine.pixels(slice_, phase), number - 1 + header, slice_)
+        image.CardiacNumberOfImages = cine.phases
+        path = tmp_path / f"SC-N-01/IM-0001-{number - 1 + first:04d}.dcm"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(to_bytes(image))
+        if phase in (cine.ed, cine.es):
+            name = f"contours/SC-N-01/IM-0001-{number - 1 + first_drawn:04d}-icontour-manual.txt"
+            write_contour(tmp_path / name, cine.contour(slice_, phase))
+    (patient,), _ = find_patients([tmp_path])
+    study = read_study(patient, first_pixel=1, all_pixels=True)
+    assert set(study.flags) == ({"ambiguous-number"} if doubted else set())
+    assert doubted or study.cycle == {cine.ed: "ED", cine.es: "ES"}
+    if doubted:
+        assert set(study.flags["ambiguous-number"]) == set(study.endo)
+        assert "maybe contours count from 0" in next(iter(study.flags["ambiguous-number"].values()))
 
 
 def drawn_twice(root: Path, *lines: str) -> Study:

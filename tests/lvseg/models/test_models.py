@@ -51,6 +51,7 @@ def test_the_published_dense_network_has_a_loss_of_ln_2_whatever_it_sees(weights
         assert loss == pytest.approx(math.log(2), abs=2 / 64**2)
 
 
+@pytest.mark.slow
 def test_the_mended_dense_network_learns_what_the_published_one_cannot() -> None:
     drawn = np.zeros((2, 32, 32), np.uint8)
     drawn[:, 10:20, 12:22] = 1
@@ -74,6 +75,7 @@ def test_the_published_cnn_cannot_give_evidence_against_a_class() -> None:
     assert keras.ops.min(classes[False]) < 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [dense.build, cnn.build])
 def test_a_saved_network_answers_as_before(build: Build, tmp_path: Path) -> None:
     model = build(settings(32))

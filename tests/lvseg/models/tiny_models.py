@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
-import keras
 import numpy as np
+
+from lvseg.core.backend import keras
 
 
 def threshold_model(size: int = 64, level: float = 2.0) -> keras.Model:
@@ -48,3 +49,23 @@ def save_trained(folder: Path, name: str, model: keras.Model) -> None:
         "1,0.7,0.9,,0.1,0.8,0.9,0.2,0.2\n2,0.02,0.99,0.5,0.5,0.3,0.9,0.4,0.4\n",
         encoding="utf-8",
     )
+
+
+def grey_model(size: int, labels: list[int]) -> keras.Model:
+    """Return a network that tells labels by brightness, from the darkest on, at equal steps of the normalised image.
+
+    Its logits are lines over the brightness; of four lines through neighbouring crossings each is the highest in turn.
+    """
+    crossings = [-0.05, 0.9, 2.8]
+    logits = np.zeros((1, 1, 1, len(labels)), np.float32)
+    offsets = np.zeros(len(labels), np.float32)
+    offset = 0.0
+    for place, label in enumerate(labels):
+        logits[..., label] = 4.0 * place
+        offsets[label] = offset
+        offset -= 4.0 * crossings[place] if place < len(crossings) else 0.0
+    image = keras.Input((size, size, 1), name="image")
+    layer = keras.layers.Conv2D(len(labels), 1, name="scores")
+    model = keras.Model(image, layer(image), name="grey")
+    layer.set_weights([logits, offsets])
+    return model

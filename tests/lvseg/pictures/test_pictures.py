@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import keras
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ import pytest
 from matplotlib.colors import rgb_to_hsv, to_rgb
 from PIL import Image
 
+from lvseg.core.backend import keras
 from lvseg.data import drawn_frames, examples
 from lvseg.pictures import style
 from lvseg.pictures.agreement import draw_agreement

@@ -8,11 +8,16 @@ import json
 import lzma
 import re
 import shutil
+import sqlite3
 import zipfile
+import zlib
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
+import h5py
 import numpy as np
+import pandas as pd
 import pydicom
 import pytest
 from hypothesis import assume, given
@@ -138,6 +143,32 @@ def as_zip(text: str) -> bytes:
     return file.getvalue()
 
 
+def behind_a_prefix(text: str) -> bytes:
+    return b"#!/bin/sh\nexec unpack\n" + as_zip(text)
+
+
+def as_hdf5(text: str) -> bytes:
+    file = io.BytesIO()
+    with h5py.File(file, "w") as group:
+        kind = h5py.string_dtype()
+        group.create_dataset("notes", data=["P-1", text], dtype=kind, chunks=True, compression="gzip")
+        group.create_dataset("weights", data=np.arange(9.0))
+    return file.getvalue()
+
+
+def as_parquet(text: str) -> bytes:
+    file = io.BytesIO()
+    pd.DataFrame({"who": ["P-1", text], "dice": [0.9, 0.8]}).to_parquet(file)
+    return file.getvalue()
+
+
+def as_database(text: str) -> bytes:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute("create table logs (message text)")
+        database.execute("insert into logs values (?)", [f"{'x ' * 9000}{text} was read"])
+        return bytes(database.serialize())
+
+
 def as_page(text: str) -> bytes:
     return b'<img src="data:image/png;base64,' + base64.b64encode(as_png("zTXt")(text)) + b'">'
 
@@ -156,6 +187,16 @@ HIDDEN: dict[str, Callable[[str], bytes]] = {
     "gzip": lambda text: gzip.compress(as_zip(text)),
     "bzip2": lambda text: bz2.compress(as_zip(text)),
     "xz": lambda text: lzma.compress(text.encode()),
+    "zlib": lambda text: zlib.compress(as_zip(text)),
+    "zip behind a prefix": behind_a_prefix,
+    "HDF5": as_hdf5,
+    "parquet": as_parquet,
+    "database": as_database,
+    "base64": lambda text: b"token " + base64.b64encode(f"seen by {text}, of this house".encode()) + b" end",
+    "lines of base64": lambda text: base64.encodebytes(as_zip(text)),
+    "hexadecimal": lambda text: b'{"blob": "' + f"seen by {text}.".encode().hex().encode() + b'"}',
+    "bytes in digits": lambda text: f"seen by {text}.".encode().hex(" ").encode(),
+    "soft hyphens": lambda text: f"seen by {text[:3]}\u00ad{text[3:]}.".encode(),
     "page": as_page,
 }
 
@@ -178,6 +219,44 @@ def test_a_name_of_a_file_counts_and_no_find_tells_the_value(value: Value) -> No
     assert f"FOUND {value.kind} {value.text[0]}... (P" in said
     assert f"in reports/{name[0]}.../archive.zip" in said and "/archive.zip/config.json" in said
     assert not Search(VALUES).find(said.encode())
+
+
+@pytest.mark.parametrize(
+    "value, written",
+    [
+        ("Müller^Anna", b"Mueller, Anna"),
+        ("Müller^Anna", b"MULLER ANNA"),
+        ("Müller^Anna", "Mu\u0308ller".encode()),
+        ("Mueller^Anna", "Müller".encode()),
+        ("Sørensen^Åse", b"Soerensen Aase"),
+        ("Щербакова^Юлия", "Юлия Щербакова".encode("cp1251")),
+        ("Щербакова^Юлия", "Юлия Щербакова".encode("koi8-r")),
+        ("Щербакова^Юлия", "Юлия Щербакова".encode("utf-16-le")),
+        ("Щербакова^Юлия", b"\1\2\xff" + "Щербакова".encode() + b"\0\3"),
+        ("Щербакова^Юлия", b"SHCHERBAKOVA IULIIA"),
+        ("Щербакова^Юлия", b"Yuliya"),
+        ("王^小明", "病人 王 小明 的".encode("gb18030")),
+        ("19540312", b"born on 12 March 1954"),
+        ("19540312", b"March 12th, 1954"),
+        ("19540312", "am 12. März 1954".encode()),
+        ("19540312", b"le 12 mars 1954"),
+        ("19540312", b"born 12.03.54, here"),
+        ("19540312", b"3/12/54"),
+    ],
+)
+def test_other_hands_and_other_letters(value: str, written: bytes) -> None:
+    kind = Kind.DATE if value.isdigit() else Kind.NAME
+    search = Search([Value(kind, value)])
+    assert search.find(b"seen: " + written + b" (so it is)"), "in the middle of a text"
+    assert not search.find("seen: Müllner Shcherba Щербак 13.03.54 v3.12.54 12:03:54 12 May 1954".encode())
+
+
+def test_short_names_count_in_few_bytes_and_not_where_chance_writes_them() -> None:
+    search = Search([Value(Kind.NAME, "Orlowa^Eve")])
+    assert search.find(b"\x80\x04\x95\0\0\0orlowa\x94.\xff\0"), "a pickle"
+    noise = np.random.default_rng(0).integers(0, 256, 4_000_000, dtype=np.uint8).tobytes()
+    short = [Value(Kind.NAME, f"{a}{b}ko^Z") for a in "abcdefghijklmnop" for b in "aeiou"]
+    assert not Search(short).find(b"\0" + noise)
 
 
 LETTERS = st.text(st.characters(codec="utf-8", categories=("L", "N")), min_size=1, max_size=6)
@@ -266,6 +345,28 @@ def test_public_ids_pass_and_nothing_else_of_the_same_patients(found: RawValues)
     assert not search.find(b"PHA0000101 PH-HF-I-01")
     assert {value.kind for value in search.find(b"PHA0000101^LEAKNAME001")} == {Kind.NAME}
     assert {value.kind for value in search.find(b"LEAKSTUDY HEART PHA0000101")} == {Kind.DESCRIPTION}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"7z\xbc\xaf\x27\x1c\0\4",
+        b"Rar!\x1a\x07\0",
+        b"%PDF-1.7\n",
+        b"\x28\xb5\x2f\xfd",
+        b"-----BEGIN PGP MESSAGE-----\n",
+        b"\x89HDF\r\n\x1a\n and no more",
+        b"SQLite format 3\0 and no more",
+        gzip.compress(bytes(2000)),
+        zlib.compress(bytes(2000)),
+    ],
+)
+def test_what_nothing_here_reads_is_named(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lvseg.privacy.contents.MOST", 1000)
+    scan = Scan(Search(VALUES))
+    scan.look("test", "results/closed", content)
+    (line,) = [line for line in scan.report() if "UNOPENED" in line]
+    assert not scan.clean and line.startswith("UNOPENED results/closed cannot be opened (")
 
 
 def test_what_cannot_be_opened_is_not_clean() -> None:

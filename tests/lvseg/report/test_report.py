@@ -27,6 +27,8 @@ from lvseg.report.build import build
 from tests.conftest import REPOSITORY, tiny_shard
 from tests.lvseg.models.tiny_models import blank_model, save_trained, threshold_model
 
+pytestmark = pytest.mark.slow  # pictures of whole reports
+
 
 @pytest.fixture(scope="module")
 def settings() -> params.Params:
@@ -98,7 +100,7 @@ def test_metrics_name_models_and_test_and_count_what_is_left_out(report: Path) -
         "dice_slice_q3", "dice_patient_mean", "dice_patient_median", "missed", "undefined", "parameters",
         "by_group", "by_phase", "by_level", "dm", "apd_mm", "apd_px", "good_percent", "unjudged", "hd_mm",
         "hd95_mm", "surface_mm", "ef_mae_pp", "incomplete_slices", "volumes", "drawn_on_empty",
-        "with_flagged", "uncounted_slices", "patients_with",
+        "with_flagged", "uncounted_slices", "patients_with", "cine", "structures",
     }  # fmt: skip
     assert good["patients_with"]["dm"] == 2 and blank["patients_with"]["dm"] == 0
     assert good["dice_slice_mean"] > 0.98 and good["missed"] == 0 and good["parameters"] == 4
@@ -163,12 +165,13 @@ def test_a_phantom_is_named_below_the_headline_and_a_mean_says_of_how_many_patie
 ) -> None:
     """The second test patient of two lost his end-systolic contours; the first is a phantom."""
     shutil.copytree(sources.shards, tmp_path / "shards")
+    shutil.copytree(sources.models / "good", tmp_path / "models/good")  # one model: half as many pictures
     lost = tmp_path / "shards/P-06.npz"
     shards.write(lost, replace(shards.read(lost), cycle=np.array(["ED"] * 6)))
     for patient in (5, 6):
         path = tmp_path / f"shards/P-{patient:02d}.npz"
         shards.write(path, replace(shards.read(path), source=np.array(shards.SYNTHETIC)))
-        where = Sources(sources.models, tmp_path / "shards", sources.split)
+        where = Sources(tmp_path / "models", tmp_path / "shards", sources.split)
         evaluated(tmp_path / "reports", where, settings)
         text = " ".join((tmp_path / "reports/index.html").read_text(encoding="utf-8").split())
         head = text[text.index("</h1>") : text.index("</header>")]

@@ -194,7 +194,7 @@ def bright_model(folder: Path, aside: int = 0) -> Path:
 
     It draws `aside` pixels beside the cavity, always in one direction of what it is shown.
     """
-    import keras
+    from lvseg.core.backend import keras
 
     images = keras.Input((96, 96, 1))
     layer = keras.layers.Conv2D(2, (1, 2 * aside + 1), padding="same")

@@ -10,6 +10,7 @@ from lvseg.core.archives import Item
 from lvseg.dicom.image import Image
 from lvseg.dicom.stacks.arrangement import PlacedImage
 from lvseg.dicom.stacks.cine import Cine
+from lvseg.imaging.structures import Structure
 from lvseg.studies.analysis.assessment import OK, Assessment, Verdict
 from lvseg.studies.analysis.measurements import Measurements
 from lvseg.studies.analysis.result import ModelFacts, StudyResult
@@ -87,8 +88,8 @@ def result(
     return StudyResult(
         name=name,
         cine=cine,
-        masks=np.array(masks, np.uint8),
-        contours=tuple(contours),
+        labels=np.array(masks, np.uint8),
+        outlines={Structure.CAVITY: tuple(contours)},
         measurements=measured,
         assessment=Assessment(verdict, () if verdict == OK else (words[3],), quality),
         model=ModelFacts("unet", "v3", "0123456789abcdef" * 4, "0.1.0"),

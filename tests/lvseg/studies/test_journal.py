@@ -40,7 +40,7 @@ def run(tmp_path: Path, model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def objects(out: Path) -> dict[str, bytes]:
-    return {path.parent.name: path.read_bytes() for path in out.glob("*/segmentation.dcm")}
+    return {path.parent.name: path.read_bytes() for path in out.glob("private/*/segmentation.dcm")}
 
 
 def test_outputs_are_those_of_the_last_command(tmp_path: Path, run: Run) -> None:

@@ -36,6 +36,8 @@ OF_EACH = settings(
     database=None,
     phases=[Phase.generate],  # the first that fails tells enough: to shrink it takes minutes
 )
+
+pytestmark = pytest.mark.slow  # some 140 studies are predicted
 SHARE = 0.01
 HEART = Heart(slices=5, phases=4, end_systole=3, rows=48, columns=48, distance=10.0)
 NOTHING = Mutation("StudyID", "duplicated", "one image", b"")

@@ -11,6 +11,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 
 from lvseg.core.archives import Item
+from lvseg.data.pseudonyms import keyed_uid, pseudonym
 from lvseg.dicom.tolerance import tolerant
 from lvseg.imaging.outline import area
 from lvseg.labels import sunnybrook_text
@@ -83,6 +84,7 @@ def test_each_frame_refers_to_its_own_image(result: StudyResult, tmp_path: Path)
         for one in item.ReferencedInstanceSequence
     }
     assert listed == {(frame.image.series_uid, frame.image.sop_uid) for frame in result.cine.frames}
+    assert {one.ReferencedSOPInstanceUID for one in ds.SourceImageSequence} == {uid for _, uid in listed}
 
 
 def test_the_object_says_what_it_is_and_who_drew_it(result: StudyResult, tmp_path: Path) -> None:
@@ -121,6 +123,46 @@ def test_the_object_takes_of_the_source_what_it_needs_alone(tmp_path: Path, mode
     written = (tmp_path / "x.dcm").read_bytes()
     assert not [word for word in (b"SECRET", b"83.25", b"077Y", b"1.83") if word in written]
     assert b"PAT-1" in written and b"19440123" in written, "whose it is stays"
+
+
+def test_a_deidentified_object_leads_to_its_patient_by_the_key_alone(
+    tmp_path: Path, model: LoadedModel
+) -> None:
+    """Everything in the source's headers that the basic profile (PS3.15 E.1) removes, empties or replaces."""
+
+    def telling(ds: pydicom.Dataset, slice_: int, phase: int) -> None:
+        ds.PatientName, ds.StudyID, ds.AccessionNumber = "Müller^Anna", "STUDY7", "ACC-4711"
+        ds.ReferringPhysicianName = "Doktor^Berta"
+        ds.StudyDate = ds.SeriesDate = ds.AcquisitionDate = ds.ContentDate = "20110507"
+        ds.StudyTime = ds.SeriesTime = ds.AcquisitionTime = ds.ContentTime = "081707"
+
+    folder = classic(tmp_path / "told", HEART, telling)
+    result = predicted(folder, model)
+    source = [pydicom.dcmread(path) for path in folder.rglob("*.dcm")]
+    kinds = {"PN", "DA", "TM", "UI", "LO", "SH", "LT", "ST"}
+    values = {
+        str(element.value)
+        for ds in source
+        for element in ds
+        if element.VR in kinds and element.keyword not in ("SOPClassUID", "Manufacturer")
+    }
+    values = {value for value in values if len(value) > 3}  # what is shorter comes about by chance
+    assert {"PAT-1", "Müller^Anna", "20110507", "081707", "STUDY7", source[0].SOPInstanceUID} <= values
+    for name in ("x", "again"):
+        assert dicom_seg.write(tmp_path / f"{name}.dcm", result, PHASES, deidentified=True) is None
+    written = (tmp_path / "x.dcm").read_bytes()
+    assert [value for value in sorted(values) if value.encode() in written] == []
+    assert written == (tmp_path / "again.dcm").read_bytes()
+    ds = pydicom.dcmread(tmp_path / "x.dcm")
+    assert ds.PatientID == ds.PatientName == pseudonym("PAT-1", public=False)
+    assert (ds.PatientBirthDate, ds.PatientSex, ds.StudyID, ds.StudyDate) == ("", "", "", "")
+    assert ds.PatientIdentityRemoved == "YES" and ds.LongitudinalTemporalInformationModified == "REMOVED"
+    assert ds.DeidentificationMethodCodeSequence[0].CodeValue == "113100"
+    assert ds.StudyInstanceUID == keyed_uid(source[0].StudyInstanceUID), "studies stay together"
+    for uid in {
+        element.value for element in ds.iterall() if element.VR == "UI" and isinstance(element.value, str)
+    }:
+        assert uid.startswith(("2.25.", "1.2.840.10008.")), uid
 
 
 def test_the_same_result_gives_the_same_bytes(result: StudyResult, tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from lvseg.studies.analysis.result import StudyResult
 from lvseg.studies.outputs import montage, movie, study_page, tiles, volume_curve
 from tests.lvseg.studies.results import CENTRE, radius, result
 
+pytestmark = pytest.mark.slow  # a browser prints
+
 NAN = float("nan")
 HOSTILE = "<script>alert('x')</script><img src=http://evil.example/a.png>\"&"
 

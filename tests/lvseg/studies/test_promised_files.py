@@ -90,6 +90,7 @@ def test_the_object_is_written(
             assert all(one.ReferencedSOPInstanceUID for one in item.ReferencedInstanceSequence)
 
 
+@pytest.mark.slow
 def test_an_object_that_cannot_be_written_is_named_everywhere(
     tmp_path: Path, bright: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -67,6 +67,7 @@ def test_affines_are_unknown_where_the_source_does_not_say_all(bright: Path, tmp
     assert result.assessment.verdict == "failed" and "how large a pixel is" in result.assessment.reasons[0]
 
 
+@pytest.mark.slow
 def test_it_computes_what_the_command_writes(
     bright: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

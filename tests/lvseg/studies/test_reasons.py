@@ -1,6 +1,7 @@
 """What cannot be read says why, each file for itself."""
 
 import gzip
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,24 @@ def test_of_several_reasons_each_is_told_with_its_count(tmp_path: Path) -> None:
 
     with pytest.raises(inputs.RefusedError, match=r"8 x its header says.*; 4 x colour picture"):
         inputs.studies(classic(tmp_path / "s", HEART, bad))
+
+
+def test_an_archive_inside_an_archive_is_called_one(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "inner.zip", "w") as inner:
+        inner.writestr("x.dcm", b"x")
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w") as outer:
+        outer.write(tmp_path / "inner.zip", "inner.zip")
+    with pytest.raises(inputs.RefusedError, match="an archive inside an archive: unpack it"):
+        inputs.studies(tmp_path / "outer.zip")
+
+
+def test_images_that_lost_the_id_of_their_patient_stay_in_their_study(tmp_path: Path) -> None:
+    def lost(ds: Dataset, slice_: int, phase: int) -> None:
+        if slice_ == 1:
+            ds.PatientID = ""
+
+    (study,) = inputs.studies(classic(tmp_path / "s", HEART, lost))
+    assert (study.patient, len(study.images)) == ("PAT-1", 12)
 
 
 def test_a_nifti_file_is_called_one(tmp_path: Path) -> None:

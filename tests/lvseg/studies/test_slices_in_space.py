@@ -11,6 +11,10 @@ from pydicom.dataset import Dataset
 
 from lvseg.core.archives import UnreadableError
 from lvseg.dicom.stacks import short_axis
+from lvseg.labels.inspection import inspect
+from lvseg.labels.layouts import find_patients
+from lvseg.labels.patient import read_study
+from lvseg.labels.patient_summary import describe
 from lvseg.studies.analysis.loaded_model import LoadedModel
 from lvseg.studies.cohort import inputs
 from lvseg.studies.outputs import dicom_seg, nifti
@@ -176,8 +180,8 @@ def test_a_plane_that_no_short_axis_has_is_refused(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"SliceThickness": "4"}, "another matrix, pixel size, thickness or direction"),
-        ({"PixelSpacing": [1.0, 1.0]}, "another matrix, pixel size, thickness or direction"),
+        ({"SliceThickness": "4"}, "8 images, of 2 slices, are left out because their thickness"),
+        ({"PixelSpacing": [1.0, 1.0]}, "8 images, of 2 slices, are left out because their pixel size"),
         ({"ImagePositionPatient": None}, "without a position left out"),
     ],
 )
@@ -193,6 +197,39 @@ def test_slices_that_do_not_fit_are_named(
     result = predicted(classic(tmp_path / "s", HEART, last), model)
     assert said in " ".join([*result.assessment.reasons, *result.cine.notes])
     assert result.assessment.verdict == "look at it"
+
+
+@pytest.mark.parametrize("own_series", [False, True])
+def test_slices_tilted_too_far_are_counted(own_series: bool, tmp_path: Path, model: LoadedModel) -> None:
+    def last(ds: Dataset, slice_: int, phase: int) -> None:
+        if own_series:
+            ds.SeriesInstanceUID += f".{slice_}"
+            ds.SeriesNumber += slice_
+        if slice_ >= 4:
+            laid(ds, rotated(ACROSS, DOWN, 12.0), DOWN)
+
+    folder = classic(tmp_path / "s", HEART, last)
+    result = predicted(folder, model)
+    assert result.assessment.verdict == "look at it"
+    assert any(
+        "8 images, of 2 slices, are left out because their direction" in reason and "12.0 degrees" in reason
+        for reason in result.assessment.reasons
+    ), result.assessment.reasons
+    (patient,), _ = find_patients([folder])
+    assert own_series or any(
+        "tilted by up to 12.0 degrees" in note for note in read_study(patient, 1, True).notes
+    )
+
+
+def test_pieces_that_are_joined_are_counted(tmp_path: Path, model: LoadedModel) -> None:
+    def change(ds: Dataset, slice_: int, phase: int) -> None:
+        ds.StudyInstanceUID += f".{slice_}"
+
+    folder = classic(tmp_path / "PAT-1", HEART, change)
+    said = "Its images bear 6 study UIDs: they are taken for one examination."
+    assert predicted(folder, model).cine.notes == (said,)
+    (told,) = inspect([folder], first_pixel=1, workers=1)["patients"]
+    assert told["notes"] == [said] and said in describe(told)
 
 
 def test_positions_that_contradict_the_distance_are_believed_and_named(

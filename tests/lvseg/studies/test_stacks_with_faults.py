@@ -58,6 +58,7 @@ def test_slices_may_have_other_numbers_of_phases(tmp_path: Path, model: LoadedMo
     result = predicted(classic(tmp_path / "s", HEART, fewer), model)
     notes = " ".join(result.cine.notes)
     assert "has 8 phases instead of 10" in notes and "has 3 of 10 phases: it is left out" in notes
+    assert result.assessment.verdict == "look at it", "its part of the volume may be lacking"
     assert result.measurements.ef_percent == pytest.approx(HEART.ef, abs=2)
     slice_ = next(s for s in range(1, 7) if sum(f.slice == s for f in result.cine.frames) == 8)
     shown = [result.cine.frames[result.cine.at[slice_, p]].image.trigger_time or 0.0 for p in range(1, 11)]

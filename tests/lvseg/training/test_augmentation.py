@@ -22,15 +22,15 @@ def heart(rows: int = 150, columns: int = 180) -> tuple[np.ndarray, np.ndarray]:
     """Return a bright ellipse off the middle as int16, and its mask."""
     y, x = np.mgrid[:rows, :columns]
     inside = ((y - 60) * 1.5 / 24) ** 2 + ((x - 100) * 1.2 / 18) ** 2 <= 1
-    return (100 + 800 * inside).astype(np.int16), inside.astype(np.uint8)
+    return (100 + 800 * inside).astype(np.int16), inside.astype(np.uint8)[np.newaxis]
 
 
 def seen(chance: Augmentation, seed: int, crop: int = 96) -> tuple[np.ndarray, np.ndarray]:
     view = Augmented(Grid(160, 1.4), crop, chance)
     image, mask = view(*heart(), SPACING, np.random.default_rng(seed))
-    assert image.shape == (crop, crop, 1) and mask.shape == (crop, crop)
+    assert image.shape == mask.shape == (crop, crop, 1)
     assert image.dtype == mask.dtype == np.float32
-    return image[..., 0], mask
+    return image[..., 0], mask[..., 0]
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -78,7 +78,7 @@ def sided(rows: int = 120, columns: int = 120) -> tuple[np.ndarray, np.ndarray]:
     """Return an image and a mask that no turn takes to their mirror image: a hook."""
     mask = np.zeros((rows, columns), np.uint8)
     mask[40:80, 55:60] = mask[75:80, 55:80] = 1
-    return 100 + 800 * mask.astype(np.int16), mask
+    return 100 + 800 * mask.astype(np.int16), mask[np.newaxis]
 
 
 def test_some_images_are_mirrored_and_others_not() -> None:
@@ -114,7 +114,7 @@ def test_shading_brightens_one_side_and_blur_softens_some_images() -> None:
 
 def test_what_is_finer_than_the_grid_is_averaged_not_picked() -> None:
     checks = (np.indices((400, 400)).sum(axis=0) % 2).astype(np.int16)
-    mask = np.zeros((400, 400), np.uint8)
+    mask = np.zeros((1, 400, 400), np.uint8)
     view = Augmented(Grid(96, 2.8), 64, NONE)
     image, _ = view(checks, mask, np.array([0.7, 0.7]), np.random.default_rng(0))
     assert np.abs(image).max() < 0.1  # of -1 and 1
@@ -122,15 +122,15 @@ def test_what_is_finer_than_the_grid_is_averaged_not_picked() -> None:
 
 def test_an_image_without_ventricle_is_shown_around_its_middle() -> None:
     image, _ = heart()
-    nothing = np.zeros(image.shape, np.uint8)
+    nothing = np.zeros((1, *image.shape), np.uint8)
     shown, mask = Augmented(Grid(160, 1.4), 96, ALL)(image, nothing, SPACING, np.random.default_rng(1))
     assert not mask.any() and np.isfinite(shown).all()
 
 
 @pytest.mark.parametrize("image", [np.zeros((60, 60)), np.full((60, 60), 4095), np.eye(60)])
 def test_images_without_contrast_stay_finite(image: np.ndarray) -> None:
-    mask = np.zeros((60, 60), np.uint8)
-    mask[30, 30] = 1  # a single pixel
+    mask = np.zeros((1, 60, 60), np.uint8)
+    mask[0, 30, 30] = 1  # a single pixel
     for seed in range(5):
         shown, _ = Augmented(Grid(64, 2.0), 32, ALL)(
             image.astype(np.uint16), mask, np.array([2.0, 2.0]), np.random.default_rng(seed)
@@ -143,5 +143,5 @@ def test_pixels_that_are_no_numbers_are_refused() -> None:
     image[0, 0] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         Augmented(Grid(64, 2.0), 32, ALL)(
-            image, np.zeros((60, 60), np.uint8), SPACING, np.random.default_rng(0)
+            image, np.zeros((1, 60, 60), np.uint8), SPACING, np.random.default_rng(0)
         )

@@ -22,6 +22,8 @@ from lvseg.training import checkpoints, loop
 from lvseg.training.loop import TrainingResult
 from tests.lvseg.training.tiny_training import SETTINGS, Recorder, build, part, train
 
+pytestmark = pytest.mark.slow
+
 # While pytest collects: once any test has run an operation, the number of threads can no longer be set.
 backend.prepare(SETTINGS.threads, seed=0)
 

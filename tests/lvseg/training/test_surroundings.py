@@ -17,6 +17,8 @@ from lvseg.training import loop
 from tests.lvseg.training.tiny_training import Recorder, train
 result = train(Path(sys.argv[1]), "same", Recorder())
 loop.write_outs(result, Path(sys.argv[2], "models"), Path(sys.argv[2], "training"))
+for_nothing = {"jax", "matplotlib", "pandas", "sklearn"} & sys.modules.keys()
+assert not for_nothing, f"Keras and TensorFlow took seconds to load {for_nothing}"
 """
 # Heeded, flags of XLA, the limit of oneDNN or one step an epoch give other weights, and this backend ends the training.
 _MEAN = {

@@ -36,9 +36,11 @@ def test_the_loss_by_hand() -> None:
     entropy = -(covered * np.log(found) + (1 - covered) * np.log(1 - found)).mean()
     overlap = (2 * (found * covered).sum() + 1) / ((found + covered).sum() + 1)
     scores = np.stack([np.zeros_like(margin), margin], axis=-1)
-    assert float(unet.OverlapLoss()(covered, scores)) == pytest.approx(entropy + 1 - overlap, abs=1e-6)
+    assert float(unet.OverlapLoss()(covered[..., None], scores)) == pytest.approx(
+        entropy + 1 - overlap, abs=1e-6
+    )
     sure = np.stack([np.zeros((1, 4, 4)), np.full((1, 4, 4), -1000.0)], axis=-1).astype(np.float32)
-    assert float(unet.OverlapLoss()(np.zeros((1, 4, 4)), sure)) == pytest.approx(0, abs=1e-6)
+    assert float(unet.OverlapLoss()(np.zeros((1, 4, 4, 1)), sure)) == pytest.approx(0, abs=1e-6)
 
 
 def test_any_size_that_32_divides_and_back_from_disk(tmp_path: Path) -> None:
@@ -74,7 +76,13 @@ def test_the_same_seed_gives_the_same_weights_also_after_a_stop(tiny_shards: Pat
     assert (resumed.resumed_from, resumed.weights_hash) == (1, whole.weights_hash)
     other = train(learning, TINY.model_copy(update={"seed": 99}), fingerprint="other")
     assert other.weights_hash != whole.weights_hash
-    assert whole.prediction == {"size": 64, "spacing_mm": 2.0, "views": SHIPPED.views, "one_region": True}
+    assert whole.prediction == {
+        "size": 64,
+        "spacing_mm": 2.0,
+        "views": SHIPPED.views,
+        "one_region": True,
+        "structures": ("cavity",),
+    }
 
 
 def odd_shard(folder: Path, number: int, **changes: Any) -> list[Example]:
@@ -102,7 +110,8 @@ def test_masks_of_one_pixel_and_a_class_that_never_occurs(tmp_path: Path) -> Non
     dots = np.zeros((6, 64, 64), np.uint8)
     dots[:, 30, 31] = 1
     for number, masks in ((1, dots), (2, np.zeros_like(dots))):
-        result = train(odd_shard(tmp_path, number, labels=masks), fingerprint=f"masks-{number}")
+        labelled = odd_shard(tmp_path, number, labels=masks)
+        result = train(labelled or odd_shard(tmp_path, 3), fingerprint=f"masks-{number}")
         assert all(math.isfinite(epoch["loss"]) for epoch in result.history)
 
 
@@ -113,11 +122,12 @@ def test_a_patient_without_a_usable_slice_is_left_out_and_counted(tmp_path: Path
     shards.write(tmp_path / "P-02.npz", tiny_shard(2))
     split = tmp_path / "split.csv"
     split.write_text("patient,group,part\nP-01,N,train\nP-02,N,train\n")
-    selection = select_examples(tmp_path, split, "train", ("off-anatomy",), empty=True)
+    selection = select_examples(tmp_path, split, "train", ("off-anatomy",), everything=True)
     assert {example.patient for example in selection.examples} == {"P-02"}
     assert selection.left_out == {"off-anatomy": 4}
     assert any(
-        example.mask is None for example in select_examples(tmp_path, split, "train", (), empty=True).examples
+        example.mask is None
+        for example in select_examples(tmp_path, split, "train", (), everything=True).examples
     )
 
 
@@ -142,7 +152,7 @@ def taller_shard(number: int) -> shards.Shard:
 def test_slices_beyond_a_contoured_phase_are_empty_and_others_unknown(tmp_path: Path) -> None:
     shards.write(tmp_path / "P-01.npz", taller_shard(1))
     (tmp_path / "split.csv").write_text("patient,group,part\nP-01,N,train\n")
-    chosen = examples.select_examples(tmp_path, tmp_path / "split.csv", "train", (), empty=True).examples
+    chosen = examples.select_examples(tmp_path, tmp_path / "split.csv", "train", (), everything=True).examples
     assert [(e.slice, e.phase) for e in chosen if e.mask is None] == [(1, 1), (6, 1), (7, 1)]
     assert len(chosen) == 4 + 3
     result = train(chosen)
@@ -177,9 +187,29 @@ def test_a_loss_that_is_no_number_names_epoch_and_batch_and_keeps_the_last_good_
     kept: list[list[np.ndarray]] = []
     built: list[keras.Model] = []
     save = checkpoints.save
-    recipe = replace(RECIPE, build=lambda settings: built.append(one_network(settings)) or built[0])
+    recipe = replace(RECIPE, build=lambda *given: built.append(one_network(*given)) or built[0])
     with pytest.raises(UserError, match=r"nan in batch 1 of epoch 2: lower train_unet\.learning_rate"):
         train(part(tiny_shards, "train"), recipe=recipe, listener=Poison())
     restored = unet.build(TINY)
     assert len(checkpoints.restore("unet", restored).history) == 1
     assert all((a == b).all() for a, b in zip(restored.get_weights(), kept[0], strict=True))
+
+
+def test_the_loss_of_what_is_unknown_by_hand() -> None:
+    """Two structures, the second unknown in one of the images: there it may be anywhere outside the first."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(2, 4, 4, 3)).astype(np.float32)
+    masks = np.zeros((2, 4, 4, 2), np.float32)
+    masks[:, 1:3, 1:3, 0], masks[0, 0, :, 1], masks[1, ..., 1] = 1, 1, -1
+    p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+
+    def apart(image: int, structure: int) -> float:
+        drawn, found = masks[image, ..., structure], p[image, ..., 1 + structure]
+        return float(1 - (2 * (found * drawn).sum() + 1) / ((found + drawn).sum() + 1))
+
+    cavity = masks[..., 0] == 1
+    outside = np.where(masks[0, ..., 1] == 1, p[0, ..., 2], p[0, ..., 0])
+    whole = -np.log(np.where(cavity[0], p[0, ..., 1], outside)).mean() + (apart(0, 0) + apart(0, 1)) / 2
+    partly = -np.log(np.where(cavity[1], p[1, ..., 1], p[1, ..., 0] + p[1, ..., 2])).mean() + apart(1, 0)
+    loss = unet.OverlapLoss(reduction=None)
+    assert np.asarray(loss(masks, logits)) == pytest.approx([whole, partly], rel=1e-5)

@@ -22,6 +22,7 @@ from lvseg.models import unet
 from lvseg.models.unet_params import UnetSettings
 from lvseg.params import load
 from lvseg.training import loop
+from lvseg.training.recipe import Structures
 from lvseg.training.unet import RECIPE
 from tests.conftest import REPOSITORY
 from tests.lvseg.training.tiny_training import Recorder, part
@@ -40,13 +41,13 @@ class Listener(Recorder):
         self.resumed_from = resumed_from
 
 
-def one_network(settings: UnetSettings) -> keras.Model:
+def one_network(settings: UnetSettings, structures: Structures) -> keras.Model:
     """Return the network as `unet.build` does, with its weights, and an optimizer that has seen nothing.
 
     It is one and the same network for all trainings of one kind: to trace a graph takes ten times as long as they do.
     """
-    new = unet.build(settings)
-    network = _networks.setdefault(settings.model_dump_json(exclude={"seed"}), new)
+    new = unet.build(settings, structures)
+    network = _networks.setdefault(settings.model_dump_json(exclude={"seed"}) + str(structures), new)
     if network is not new:
         network.set_weights(new.get_weights())
         for variable in network.optimizer.variables:

@@ -59,9 +59,9 @@ def verify(text: str, signature: str, what: str) -> str:
     with tempfile.NamedTemporaryFile("w", suffix=".sig") as file:
         file.write(signature)
         file.flush()
-        found = _keygen("find-principals", "-f", str(path), "-s", file.name)
-        who = found.stdout.splitlines()[0].split(",")[0].strip() if found.stdout.strip() else ""
-        done = _keygen("verify", "-f", str(path), "-I", who, "-s", file.name, content=text) if who else found
+        answer = _keygen("find-principals", "-f", str(path), "-s", file.name)
+        who = answer.stdout.splitlines()[0].split(",")[0].strip() if answer.stdout.strip() else ""
+        done = _keygen("verify", "-f", str(path), "-I", who, "-s", file.name, content=text) if who else answer
     if done.returncode or not who:
         raise UserError(f"{what} is signed by nobody in {path} ({_reason(done)}): do not use it")
     return who

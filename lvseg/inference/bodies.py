@@ -1,11 +1,14 @@
-"""Which of the regions that a network marks in a stack are the left ventricle: one body, through slices and phases.
+"""Which of the regions that a network marks in a stack are the heart: each structure is one body, through slices and
+phases, and they lie to one another as they do in a heart.
 
 Frame by frame a network may take fat, the stomach or the other ventricle for the cavity. A ventricle goes on from slice
 to slice and through the beat. So the regions that are there in a fifth of the phases at least are joined from slice to
 slice, across one missing slice where its neighbours overlap; the strongest body is the ventricle. In each frame the
-strongest region that touches it counts. A frame beyond base or apex is empty where none does.
+strongest region that touches it counts. A frame beyond base or apex is empty where none does. The wall is what is left
+of the region around that cavity; the right ventricle is a body of its own outside of it.
 
-Strength is the sum of squared margins, for the reason that `lvseg.inference.segmenter.Segmenter.one_region` gives.
+Strength is the sum of squared margins: fat and air far from the heart give larger regions at times, and a spot of them
+surer ones, hardly ever both.
 """
 
 from collections.abc import Sequence
@@ -17,6 +20,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lvseg.imaging.boxes import Box
+from lvseg.imaging.structures import Structure
 
 # Share of a slice's phases in which a region must be there; the cavity at the apex is gone for much of the beat.
 _PRESENT = 0.2
@@ -46,6 +50,48 @@ class OnFirst:
     def from_first(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return values (size, size) on the grid of the first on the slice's own."""
         return _moved(values, self.matrix, self.offset)
+
+
+def heart_regions(
+    margins: NDArray[np.float32],
+    structures: Sequence[Structure],
+    slices: NDArray[np.int64],
+    placed: Sequence[OnFirst] | None = None,
+) -> NDArray[np.bool_]:
+    """Return where the structures are on each of N frames, (N, C, size, size), holes filled.
+
+    As in `Segmenter.margins` the region of the myocardium is all within its outer border, with the cavity; where there
+    is a wall at all it closes around the cavity.
+
+    Args:
+        margins: (N, C, size, size) of the structures, the cavity first.
+        structures: C of them.
+        slices: (N,) number of the slice of each frame, from 1, in ascending order.
+        placed: of each slice; None where all lie straight behind the first.
+    """
+    regions = np.zeros(margins.shape, np.bool_)
+    place = {structure: number for number, structure in enumerate(structures)}
+    cavity = regions[:, place[Structure.CAVITY]]
+    cavity[:] = ventricle_regions(margins[:, place[Structure.CAVITY]], slices, placed)
+    left = cavity
+    if Structure.MYOCARDIUM in place:
+        left = regions[:, place[Structure.MYOCARDIUM]]
+        for frame, margin in enumerate(margins[:, place[Structure.MYOCARDIUM]]):
+            left[frame] = _around(cavity[frame], margin > 0)
+    if Structure.RIGHT_VENTRICLE in place:
+        right = margins[:, place[Structure.RIGHT_VENTRICLE]]
+        outside = np.where(left, np.minimum(right, 0), right)
+        regions[:, place[Structure.RIGHT_VENTRICLE]] = ventricle_regions(outside, slices, placed) & ~left
+    return regions
+
+
+def _around(cavity: NDArray[np.bool_], left: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the part (size, size) of the left ventricle's regions that belongs to a cavity, closed around it."""
+    if not (cavity.any() and (left & ~cavity).any()):
+        return cavity
+    labels, _ = ndimage.label(left | cavity)
+    part = np.isin(labels, np.unique(labels[cavity]))
+    return np.asarray(ndimage.binary_fill_holes(part | ndimage.binary_dilation(cavity)))
 
 
 def ventricle_regions(

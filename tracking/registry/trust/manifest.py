@@ -1,7 +1,7 @@
 """The files of a promoted model by their hashes, signed by the team where it has a key.
 
 A weights hash says nothing of the layers between the weights, and a tag is as good as everybody who may write it. The
-manifest names every byte that a prediction reads; a signature (tracking/registry/signature.py) says who stands for it.
+manifest names every byte that a prediction reads; a signature (`signature.py`) says who stands for it.
 """
 
 import json
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from lvseg.core.errors import UserError
 from lvseg.core.hashes import canonical_json, file_hash
-from tracking.registry import signature
-from tracking.registry.recorded import recorded
+from tracking.registry.trust import signature
+from tracking.registry.trust.recorded import recorded
 from tracking.registry.version_tags import tags_of
 from tracking.registry.versions import MODEL, number_of
 from tracking.runs.store import Store
@@ -41,10 +41,10 @@ def attest(store: Store, version: "ModelVersion", models: Path) -> None:
 
     with tempfile.TemporaryDirectory() as temporary:
         text = described(downloaded(recorded(tags, "model_uri"), Path(temporary)), tags)
-    own = models / recorded(tags, "model")
-    if _weights(own) == recorded(tags, "weights_hash") and described(own, tags) != text:
+    home = models / recorded(tags, "model")
+    if _weights(home) == recorded(tags, "weights_hash") and described(home, tags) != text:
         raise UserError(
-            f"the tracking store holds another model than {own}: somebody has changed it there; delete the run, and "
+            f"the tracking store holds another model than {home}: somebody has changed it there; delete the run, and "
             "`lvseg log` logs it again"
         )
     told = {MANIFEST: text} | ({SIGNATURE: signature.sign(text)} if signature.key() else {})

@@ -1,0 +1,112 @@
+"""Each structure is scored where experts say something of it, and as a study would draw it."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lvseg.data import shards
+from lvseg.data.examples import Example, known_structures, select_examples
+from lvseg.evaluation.promotion import Contender, decide
+from lvseg.evaluation.scored import ScoredModel
+from lvseg.evaluation.scores import segmented
+from lvseg.evaluation.structures import in_short
+from lvseg.imaging.grid import Grid
+from lvseg.imaging.structures import STRUCTURES, Structure
+from lvseg.inference.segmenter import Segmenter
+from tests.conftest import tiny_shard
+from tests.lvseg.evaluation.test_promotion import RULES
+from tests.lvseg.models.tiny_models import grey_model
+
+GREYS = {0: 0, Structure.MYOCARDIUM: 300, Structure.RIGHT_VENTRICLE: 900, Structure.CAVITY: 2100}
+SIZE = 64
+
+
+def heart(radius: float, right: float) -> NDArray[np.uint8]:
+    """Return a label map: a cavity in a wall of 4 pixels, and a right ventricle beside it."""
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    away = np.hypot(rows - 32, columns - 24)
+    labels = np.zeros((SIZE, SIZE), np.uint8)
+    labels[np.hypot(rows - 32, columns - 46) < right] = Structure.RIGHT_VENTRICLE
+    labels[away < radius + 4] = Structure.MYOCARDIUM
+    labels[away < radius] = Structure.CAVITY
+    return labels
+
+
+def write(folder: Path, stray: bool = False, **changes: object) -> list[Example]:
+    """Write one patient of three slices in two phases, ED first, and return all that is known of him."""
+    maps = np.stack([heart(10 - s - 2 * p, 8 - s - p) for s in range(3) for p in range(2)])
+    pixels = np.vectorize(GREYS.get)(maps).astype(np.int16)
+    if stray:
+        pixels[0, 4:7, 56:60] = GREYS[Structure.RIGHT_VENTRICLE]
+    shard = replace(
+        tiny_shard(1),
+        pixels=pixels,
+        labels=maps,
+        known=np.ones((6, 3), bool),
+        vendor=np.array("V"),
+        **changes,
+    )
+    shards.write(folder / "shards/P-01.npz", shard)
+    (folder / "split.csv").write_text("patient,group,part\nP-01,N,test\n")
+    return select_examples(folder / "shards", folder / "split.csv", "test", (), everything=True).examples
+
+
+def scored(examples: list[Example], one_region: bool = True) -> ScoredModel:
+    greys = sorted(GREYS.items(), key=lambda item: item[1])
+    network = grey_model(SIZE, [label for label, _ in greys])
+    results = ScoredModel("grey", ("off-anatomy",))
+    for patient in segmented(Segmenter(network, Grid(SIZE), 1, one_region, STRUCTURES), examples):
+        results.add(patient, ())
+    return results
+
+
+def test_what_is_drawn_as_the_expert_drew_it_has_dice_one_and_the_same_volumes(tmp_path: Path) -> None:
+    results = scored(write(tmp_path, stray=True))
+    table = results.structures().set_index("structure")
+    assert table[["dice_ed", "dice_es"]].to_numpy() == pytest.approx(1.0), "the stray island is no ventricle"
+    maps = np.stack([heart(10 - s - 2 * p, 8 - s - p) for s in range(3) for p in range(2)])
+    ml = 1.4 * 1.4 * 10 / 1000
+    for structure in (Structure.CAVITY, Structure.RIGHT_VENTRICLE):
+        ed, es = (float((maps[p::2] == structure).sum()) for p in range(2))
+        row = table.loc[structure.key]
+        assert (row["reference_edv_ml"], row["edv_ml"]) == pytest.approx((ed * ml, ed * ml))
+        assert row["ef_percent"] == pytest.approx(100 * (1 - es / ed)) and math.isnan(row["mass_g"])
+    wall = float((maps[::2] == Structure.MYOCARDIUM).sum()) * ml * 1.05
+    assert table.loc["myocardium", "mass_g"] == pytest.approx(wall)
+    (cine,) = results.cines
+    assert cine["ef_percent"] == pytest.approx(cine["reference_ef_percent"], abs=2.5)
+    short = in_short(results.structures())
+    assert short["myocardium"]["by_vendor"]["V"]["dice_mean"] == pytest.approx(1.0)
+    assert short["right_ventricle"]["volumes"]["ef_percent"]["mae"] == pytest.approx(0.0)
+
+
+def test_what_no_expert_drew_is_neither_learnt_nor_scored(tmp_path: Path) -> None:
+    known = np.tile([True, False, False], (6, 1))
+    known[::2, 1] = True  # the wall at end-diastole alone, as in Sunnybrook
+    shard_labels = np.stack([heart(10 - s - 2 * p, 0) for s in range(3) for p in range(2)])
+    examples = write(tmp_path)
+    shard = shards.read(tmp_path / "shards/P-01.npz")
+    drawn = np.where(known[:, 1, None, None] | (shard_labels == Structure.CAVITY), shard_labels, 0)
+    shards.write(tmp_path / "shards/P-01.npz", replace(shard, known=known, labels=drawn.astype(np.uint8)))
+    examples = select_examples(
+        tmp_path / "shards", tmp_path / "split.csv", "test", (), everything=True
+    ).examples
+    assert known_structures(examples) == (Structure.CAVITY, Structure.MYOCARDIUM)
+    table = scored(examples).structures().set_index("structure")
+    assert set(table.index) == {"cavity", "myocardium"}
+    assert table.loc["myocardium", "slices"] == 3 and math.isnan(table.loc["myocardium", "dice_es"])
+    assert table.loc["myocardium", "dice_ed"] == pytest.approx(1.0)
+
+
+def test_a_gate_may_name_a_structure(tmp_path: Path) -> None:
+    sound = {"good_percent": 100.0, "unjudged": 0, "ef_percent": 50.0, "manual_ef_percent": 50.0}
+    patients = scored(write(tmp_path)).patients().assign(**sound)
+    rules = RULES.model_copy(update={"min_dice": {"myocardium": 0.9, "right_ventricle": 0.9}})
+    assert decide(Contender("m", patients, 1), None, rules).promoted
+    without = patients.drop(columns=["dice_myocardium"])
+    decision = decide(Contender("m", without, 1), None, rules)
+    assert not decision.promoted and "Dice of the myocardium undefined" in decision.reason
