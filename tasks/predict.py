@@ -26,6 +26,8 @@ def main(
     contours: predict.Contours = False,
     with_ids: predict.WithIds = False,
     deidentify: predict.Deidentify = False,
+    height: predict.Height = None,
+    weight: predict.Weight = None,
     workers: predict.Workers = 1,
     track: Annotated[bool, typer.Option("--track", help="Log a summary without patients in MLflow.")] = False,
 ) -> None:
@@ -37,6 +39,7 @@ def main(
     from lvseg.studies.outputs.study_folder import Outputs
 
     paths, outputs = inputs(studies), Outputs(phases is predict.Phases.ALL, nifti, contours, deidentify)
+    body = predict.body_of_one(paths, height, weight)
     # Studies lie anywhere, and so may the caller.
     threads = params.load(ROOT / "params.yaml").evaluate.threads
     if model:
@@ -46,7 +49,8 @@ def main(
 
         try:
             champion = fetched(version)
-            model, facts = champion.folder, model_facts(champion.folder, champion.version, champion.tested)
+            model = champion.folder
+            facts = model_facts(champion.folder, champion.version, champion.tested, champion.errors)
         except NoSuchVersionError:
             if version != CHAMPION:
                 raise
@@ -54,7 +58,7 @@ def main(
                 "no champion is registered here: the model that comes with the program is taken", flush=True
             )
             model, facts = predict.start_model()
-    order = Order(out.resolve(), model.resolve(), facts, threads, series, outputs, with_ids)
+    order = Order(out.resolve(), model.resolve(), facts, threads, series, outputs, with_ids, body)
     status = predict.run(paths, order, out, workers)
     if track:
         from tracking.scores.predictions import log

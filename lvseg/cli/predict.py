@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lvseg.core.errors import UserError
+
 if TYPE_CHECKING:
+    from lvseg.studies.analysis.body import Body
     from lvseg.studies.analysis.result import ModelFacts
     from lvseg.studies.cohort.order import Order
 
@@ -45,6 +48,11 @@ WithIds = Annotated[
 Deidentify = Annotated[
     bool, typer.Option("--deidentify", help="segmentation.dcm says nothing of the patient: for research.")
 ]
+Height = Annotated[
+    float | None,
+    typer.Option(metavar="CM", help="Of the patient, where the files do not say it: volumes per m² need it."),
+]
+Weight = Annotated[float | None, typer.Option(metavar="KG", help="Of the patient, as --height.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes; changes the speed, never the result.")]
 
 
@@ -63,6 +71,8 @@ def main(
     contours: Contours = False,
     with_ids: WithIds = False,
     deidentify: Deidentify = False,
+    height: Height = None,
+    weight: Weight = None,
     workers: Workers = 1,
 ) -> None:
     """Find the short-axis cine of each study, segment it with a model, and write what is measured."""
@@ -75,8 +85,22 @@ def main(
     if model is None or facts is None:
         model, facts = start_model()
     paths, outputs = inputs(studies), Outputs(phases is Phases.ALL, nifti, contours, deidentify)
-    order = Order(out.resolve(), model.resolve(), facts, THREADS, series, outputs, with_ids)
+    body = body_of_one(paths, height, weight)
+    order = Order(out.resolve(), model.resolve(), facts, THREADS, series, outputs, with_ids, body)
     sys.exit(run(paths, order, out, workers))
+
+
+def body_of_one(paths: Sequence[Path], height_cm: float | None, weight_kg: float | None) -> "Body":
+    """Return what the user says of the size of the patient behind the inputs.
+
+    Raises:
+        UserError: nobody has that size, or several patients should have the same one.
+    """
+    from lvseg.studies.analysis.body import stated
+
+    if len(paths) > 1 and (height_cm is not None or weight_kg is not None):
+        raise UserError(f"--height and --weight are of one patient, and {len(paths)} studies are named")
+    return stated(height_cm, weight_kg)
 
 
 def start_model() -> "tuple[Path, ModelFacts]":

@@ -19,6 +19,8 @@ def predict(
     study: str | PathLike[str],
     model: "str | PathLike[str] | LoadedModel | None" = None,
     series: str | None = None,
+    height_cm: float | None = None,
+    weight_kg: float | None = None,
 ) -> StudyResult:
     """Segment the short-axis cine of one study and measure it, as the command `lvseg predict` does; nothing is written.
 
@@ -30,6 +32,8 @@ def predict(
         model: folder with `model.keras` and `run.json` of a training, such as `models/unet`, or what `load_model`
             returned for one: to be loaded once for many studies; None for the one that comes with the program.
         series: number, UID or part of the description of the series to take; None lets the program choose.
+        height_cm: of the patient, for volumes per square metre of his body's surface; None takes what the files say.
+        weight_kg: of the patient, in the same way.
 
     Returns:
         The study with its N masks, where each of them lies, its measurements, and the verdict on them: `failed` where
@@ -47,10 +51,12 @@ def predict(
     from lvseg.core.archives import UnreadableError
     from lvseg.data.pseudonyms import study_name
     from lvseg.studies.analysis.analyse import analyse_study
+    from lvseg.studies.analysis.body import stated
     from lvseg.studies.analysis.loaded_model import LoadedModel
     from lvseg.studies.cohort import inputs
 
     path = Path(study)
+    own = stated(height_cm, weight_kg)
     loaded = model if isinstance(model, LoadedModel) else load_model(model)
     try:
         first, *others = inputs.studies(path)
@@ -59,7 +65,7 @@ def predict(
                 f"it holds {1 + len(others)} studies: name the folder of one; the command `lvseg predict` does them all"
             )
         name = study_name(first.uid or first.images[0].sop_uid)
-        return analyse_study(name, first.images, first.set_aside, series, loaded)
+        return analyse_study(name, first.images, first.set_aside, series, loaded, own)
     except (inputs.RefusedError, UnreadableError) as error:
         raise UserError(f"{shown(path)}: {error}") from None
 

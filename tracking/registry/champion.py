@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lvseg.core.errors import UserError
 from lvseg.core.files import atomic_path
 from lvseg.core.places import state_home
+from lvseg.studies.analysis.result import KnownError
 from tracking.registry.living_run import required_run
 from tracking.registry.trust import manifest
 from tracking.registry.trust.recorded import recorded
@@ -20,6 +21,17 @@ from tracking.runs.store import Store, reason
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
+_TEST = "test"  # what names of metrics of an evaluation begin with
+# Of each measure of a study, where an evaluation says how far it was off. The volumes of the cavity are those of the
+# whole cine, as a study gets them.
+_MEASURES = {
+    **{name: f"cine/{name}" for name in ("edv_ml", "esv_ml", "ef_percent")},
+    "mass_g": "structures/myocardium/volumes/mass_g",
+    **{
+        f"rv_{name}": f"structures/right_ventricle/volumes/{name}"
+        for name in ("edv_ml", "esv_ml", "ef_percent")
+    },
+}
 _FOLDER = "name the folder of a model: `--model models/unet`"
 _GET_ONE = f"`make repro` and `lvseg promote` make one; or {_FOLDER}"
 
@@ -36,11 +48,13 @@ class Fetched:
         folder: with `model.keras` and `run.json`.
         version: such as `v3`.
         tested: on how many patients it was tested, and how far its ejection fraction was off, in words.
+        errors: how far its measures were off there.
     """
 
     folder: Path
     version: str
     tested: str = ""
+    errors: tuple[KnownError, ...] = ()
 
 
 def fetched(wanted: str = CHAMPION) -> Fetched:
@@ -77,7 +91,7 @@ def fetched(wanted: str = CHAMPION) -> Fetched:
                 raise UserError(f"{name} cannot be fetched ({reason(error)}); {_GET_ONE}") from None
             _check(version, folder, weights)
     _check(version, home, weights)
-    return Fetched(home, f"v{number_of(version)}", _tested(store, version))
+    return Fetched(home, f"v{number_of(version)}", _tested(store, version), _errors(store, version))
 
 
 def _tested(store: Store, version: "ModelVersion") -> str:
@@ -96,6 +110,20 @@ def _tested(store: Store, version: "ModelVersion") -> str:
     known = "" if off.patients == count else f" ({off.patients} of {count})"
     return (
         f"on {counted} its EF was {off.mean_absolute:.1f} points off on average{known}, bias {off.bias:+.1f}"
+    )
+
+
+def _errors(store: Store, version: "ModelVersion") -> tuple[KnownError, ...]:
+    """Return how far the measures of a version were off, as its run has it; none of a run of an earlier program."""
+    try:
+        metrics = required_run(store, version).data.metrics
+    except UserError:
+        return ()
+    found = ((name, f"{_TEST}/{place}") for name, place in _MEASURES.items())
+    return tuple(
+        KnownError(name, metrics[f"{place}/mae"], int(metrics[f"{place}/patients"]))
+        for name, place in found
+        if metrics.get(f"{place}/patients") and f"{place}/mae" in metrics
     )
 
 

@@ -10,6 +10,7 @@ from lvseg.inference.stack_of import stack_of_cine
 from lvseg.inference.stacks import segment
 from lvseg.studies.analysis.assessment import assess
 from lvseg.studies.analysis.augmentation import augmentation_disagreement
+from lvseg.studies.analysis.body import NOBODY, Body, body_of
 from lvseg.studies.analysis.loaded_model import LoadedModel
 from lvseg.studies.analysis.measurements import measure
 from lvseg.studies.analysis.out_of_distribution import out_of_distribution
@@ -17,7 +18,12 @@ from lvseg.studies.analysis.result import StudyResult
 
 
 def analyse_study(
-    name: str, images: Sequence[Image], set_aside: Sequence[SetAside], series: str | None, model: LoadedModel
+    name: str,
+    images: Sequence[Image],
+    set_aside: Sequence[SetAside],
+    series: str | None,
+    model: LoadedModel,
+    own: Body = NOBODY,
 ) -> StudyResult:
     """Find the short-axis cine of a study, segment it, measure it and assess the measurements.
 
@@ -27,6 +33,7 @@ def analyse_study(
         set_aside: the study's files that hold no image; the result lists them, too.
         series: number, UID or part of the description of the series to take; None lets the program choose.
         model: that segments.
+        own: what the user says of the patient's size.
 
     Raises:
         UnreadableError: there is no short-axis cine that can be read, or no such series.
@@ -35,7 +42,7 @@ def analyse_study(
     stack = stack_of_cine(cine)
     segmentation = segment(model.segmenter, stack)
     cine = replace(cine, notes=(*cine.notes, *map(_atrial, segmentation.atrial)))
-    measurements = measure(cine, segmentation.contours)
+    measurements = measure(cine, segmentation.outlines, body_of(cine.frames[0].image.item, own))
     disagreement = augmentation_disagreement(model.segmenter, stack, segmentation, measurements.ed_and_es)
     unlike = out_of_distribution(model, cine, segmentation, measurements)
     assessment = assess(cine, measurements, disagreement, unlike)

@@ -164,10 +164,7 @@ def _quality(cine: Cine, measurements: Measurements) -> dict[str, float]:
     first, last = int(segmented[0]), int(segmented[-1])
     inner = areas[first : last + 1]
     quality["slices_skipped"] = float((inner == 0).sum())
-    # The ventricle tapers towards the apex only.
-    half = (len(inner) + 1) // 2
-    upwards = inner[:half].mean() < inner[-half:].mean()
-    base, apex = (last, first) if upwards else (first, last)
+    base, apex = (first, last) if measurements.base_first else (last, first)
     quality["empty_beyond_base"] = float(0 < base < cine.slices - 1)
     quality["empty_beyond_apex"] = float(0 < apex < cine.slices - 1)
     quality["apex_mm2"] = float(areas[apex])

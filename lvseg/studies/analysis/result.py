@@ -17,6 +17,21 @@ _SHOWN_DIGITS = 12  # of a hash, in a line to read
 
 
 @dataclass(frozen=True)
+class KnownError:
+    """How far one measure of a model was off on patients that nobody had shown it.
+
+    Attributes:
+        measure: its name, as a `Measurements` has it.
+        mean_absolute: of model - expert, in the unit of the measure; of an ejection fraction in points.
+        patients: over how many.
+    """
+
+    measure: str
+    mean_absolute: float
+    patients: int
+
+
+@dataclass(frozen=True)
 class ModelFacts:
     """Which model predicted the masks.
 
@@ -29,6 +44,7 @@ class ModelFacts:
         synthetic: how many of those were drawn, not scanned.
         tested: on how many patients nobody had shown it, and how far its ejection fraction was off, in words; nothing
             where that is not known here.
+        errors: of its measures, as far as they are known.
     """
 
     name: str
@@ -38,6 +54,7 @@ class ModelFacts:
     learnt_from: int | None = None
     synthetic: int = 0
     tested: str = ""
+    errors: tuple[KnownError, ...] = ()
 
     @property
     def experience(self) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from lvseg.core.closure import code_hash
 from lvseg.core.errors import UserError
-from lvseg.studies.analysis.result import ModelFacts
+from lvseg.studies.analysis.body import NOBODY, Body
+from lvseg.studies.analysis.result import KnownError, ModelFacts
 from lvseg.studies.outputs.study_folder import Outputs
 
 
@@ -23,6 +24,7 @@ class Order:
             choose.
         outputs: which files are written of each study.
         with_ids: names of studies begin with the patient's id.
+        body: what the user says of the patient's size.
     """
 
     out: Path
@@ -32,20 +34,24 @@ class Order:
     series: str | None
     outputs: Outputs
     with_ids: bool
+    body: Body = NOBODY
 
     def identity(self) -> str:
         """Return a text that differs where the same files would give other outputs, code included."""
         code = code_hash("lvseg.studies.cohort.worker")
-        return repr((self.facts, self.threads, self.series, self.outputs, self.with_ids, code))
+        return repr((self.facts, self.threads, self.series, self.outputs, self.with_ids, self.body, code))
 
 
-def model_facts(folder: Path, version: str = "", tested: str = "") -> ModelFacts:
+def model_facts(
+    folder: Path, version: str = "", tested: str = "", errors: tuple[KnownError, ...] = ()
+) -> ModelFacts:
     """Return what the outputs say of the model in a folder.
 
     Args:
         folder: with `model.keras` and `run.json`.
         version: of the registered model, such as `v3`; empty for a model from a folder.
         tested: how it did on patients that it had not learnt from, in words; empty where that is not known.
+        errors: of its measures there, as far as they are known.
 
     Raises:
         UserError: the folder holds no model of this program.
@@ -63,6 +69,7 @@ def model_facts(folder: Path, version: str = "", tested: str = "") -> ModelFacts
             learnt_from.get("patients"),
             learnt_from.get("synthetic", 0),
             tested,
+            errors,
         )
         (folder / "model.keras").open("rb").close()
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -109,7 +109,7 @@ class Worker:
             words = f"the same study as {other}: put the files of both into one folder"
             return failed(order, path, words, "another input holds the same study"), study.set_aside
         try:
-            result = analyse_study(name, study.images, study.set_aside, order.series, self._model)
+            result = analyse_study(name, study.images, study.set_aside, order.series, self._model, order.body)
         except UnreadableError as error:
             record = record_of_failure(name, f"{error}.", study.set_aside, order.facts)
             result = None
@@ -194,6 +194,10 @@ def _outcome(record: StudyRecord, remark: str = "") -> Outcome:
     words = list(dict.fromkeys([*record["reasons"][:1], *lacking])) if record["verdict"] != OK else []
     if record.get("ef_percent") is not None:
         words.insert(0, "EDV {edv_ml:.0f} ml, ESV {esv_ml:.0f} ml, EF {ef_percent:.0f} %.".format(**record))
+    if record.get("mass_g") is not None:
+        words.append("LV mass {mass_g:.0f} g.".format(**record))
+    if record.get("rv_ef_percent") is not None:
+        words.append("RV EDV {rv_edv_ml:.0f} ml, EF {rv_ef_percent:.0f} %.".format(**record))
     if "cine" in record:
         words.append("{series}: {slices} slices x {phases} phases".format(**record["cine"]))
     said = " ".join([*words, *([remark] if remark else [])])

@@ -2,16 +2,21 @@
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lvseg.core.files import atomic_path
+from lvseg.imaging.structures import Structure
 from lvseg.studies.analysis.result import StudyResult
 
 _FIRST_PIXEL = 1  # coordinate of its centre, as in Sunnybrook's files
 
 
 def write(folder: Path, result: StudyResult) -> None:
-    """Write `IM-0001-<image number>-icontour-auto.txt` for each frame that has a contour.
+    """Write `IM-0001-<image number>-icontour-auto.txt` for each frame that has an endocardium.
 
-    `auto` instead of `manual` keeps a later training from taking them for an expert's.
+    Where the model drew a wall, `...-ocontour-auto.txt` is its epicardium; the form has no name for the right
+    ventricle. `auto` instead of `manual` keeps a later training from taking them for an expert's.
 
     Args:
         folder: to make; it is whole or absent.
@@ -19,8 +24,16 @@ def write(folder: Path, result: StudyResult) -> None:
     """
     with atomic_path(folder) as temporary:
         temporary.mkdir()
-        for frame, line in zip(result.cine.frames, result.contours, strict=True):
-            if line is not None:
-                text = "".join(f"{x + _FIRST_PIXEL:.2f} {y + _FIRST_PIXEL:.2f}\n" for x, y in line)
-                name = f"IM-0001-{frame.number:04d}-icontour-auto.txt"
-                (temporary / name).write_text(text, encoding="ascii")
+        outer = result.outlines.get(Structure.MYOCARDIUM, (None,) * len(result.labels))
+        for frame, labels, inner_line, outer_line in zip(
+            result.cine.frames, result.labels, result.contours, outer, strict=True
+        ):
+            walled = bool((labels == Structure.MYOCARDIUM).any())
+            for kind, line in (("i", inner_line), ("o", outer_line if walled else None)):
+                if line is not None:
+                    name = f"IM-0001-{frame.number:04d}-{kind}contour-auto.txt"
+                    (temporary / name).write_text(_text(line), encoding="ascii")
+
+
+def _text(line: NDArray[np.float64]) -> str:
+    return "".join(f"{x + _FIRST_PIXEL:.2f} {y + _FIRST_PIXEL:.2f}\n" for x, y in line)

@@ -1,7 +1,8 @@
 """Masks as a DICOM Segmentation object, which viewers and archives file with the study that they belong to.
 
-Each phase is a segment of its own: viewers take all frames of a segment for one volume, so phases that shared a segment
-would lie on top of one another. All segments share one tracking identifier, since they are the same cavity.
+Each structure at each phase is a segment of its own: viewers take all frames of a segment for one volume, so phases
+that shared a segment would lie on top of one another. The segments of a structure share one tracking identifier, since
+they are the same body.
 """
 
 import copy
@@ -18,13 +19,27 @@ from lvseg.core.archives import Item
 from lvseg.core.files import atomic_path
 from lvseg.dicom.image import Image
 from lvseg.dicom.tolerance import tolerant
+from lvseg.imaging.structures import Structure
 from lvseg.studies.analysis.result import StudyResult
 from lvseg.studies.outputs.deidentification import state_profile, with_keyed_uids
 from lvseg.studies.outputs.source_headers import source_headers, storage_class
 
-# SNOMED CT names the ventricle with its wall, the Foundational Model of Anatomy the cavity alone.
-_CAVITY = Code("FMA9466", "FMA", "Cavity of left ventricle")
 _VENTRICLE = Code("87878005", "SCT", "Left ventricle")
+# Of each structure: its name in labels, what it is and where. SNOMED CT names a ventricle with its wall, the
+# Foundational Model of Anatomy its cavity alone. `lvseg.labels.sources.structures` reads these codes.
+_STRUCTURES = {
+    Structure.CAVITY: ("LV cavity", Code("FMA9466", "FMA", "Cavity of left ventricle"), _VENTRICLE),
+    Structure.MYOCARDIUM: (
+        "LV myocardium",
+        Code("49848007", "SCT", "Myocardium of left ventricle"),
+        _VENTRICLE,
+    ),
+    Structure.RIGHT_VENTRICLE: (
+        "RV cavity",
+        Code("FMA9291", "FMA", "Cavity of right ventricle"),
+        Code("53085002", "SCT", "Right ventricle"),
+    ),
+}
 _STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")
 _AI = Code("123110", "DCM", "Artificial Intelligence")
 _SERIES = 9300  # far from what scanners number
@@ -60,7 +75,10 @@ def write(path: Path, result: StudyResult, phases: Sequence[int], deidentified: 
     if len({_place(cine.frames[cine.at[slice_, 1]].image.position) for slice_ in slices}) < cine.slices:
         return "the files give several slices one position"
     segmented = [
-        phase for phase in phases if any(result.masks[cine.at[slice_, phase]].any() for slice_ in slices)
+        (phase, structure)
+        for phase in phases
+        for structure in result.outlines
+        if any((result.labels[cine.at[slice_, phase]] == structure).any() for slice_ in slices)
     ]
     if not segmented:
         return "there is no mask"
@@ -77,28 +95,32 @@ def write(path: Path, result: StudyResult, phases: Sequence[int], deidentified: 
     return None
 
 
-def _object(result: StudyResult, phases: Sequence[int], deidentified: bool) -> Dataset:
-    """Return the object with a segment for each of the phases, none of which is empty."""
+def _object(result: StudyResult, segments: Sequence[tuple[int, Structure]], deidentified: bool) -> Dataset:
+    """Return the object with a segment for each pair of phase and structure, none of which is empty."""
     from highdicom import PixelMeasuresSequence, PlaneOrientationSequence, PlanePositionSequence
     from highdicom.seg import Segmentation
 
     cine = result.cine
     slices = range(1, cine.slices + 1)
+    phases = sorted({phase for phase, _ in segments})
     used = sorted({cine.at[slice_, phase] for slice_ in slices for phase in phases})
     images = [cine.frames[position].image for position in used]
     planes = [cine.frames[cine.at[slice_, phases[0]]].image for slice_ in slices]
+    drawn = [
+        name for structure, (name, *_) in _STRUCTURES.items() if any(structure is of for _, of in segments)
+    ]
     identity = [result.model.weights, phases, sorted({image.sop_uid for image in images})]
     sources = source_headers(images, lambda kind: _uid(kind, identity), deidentified)
     segmentation = Segmentation(
         source_images=sources,
         pixel_array=np.stack(
             [
-                np.stack([result.masks[cine.at[slice_, phase]] for phase in phases], axis=-1)
+                np.stack([result.labels[cine.at[slice_, phase]] == of for phase, of in segments], axis=-1)
                 for slice_ in slices
             ]
         ).astype(bool),
         segmentation_type="BINARY",
-        segment_descriptions=[_segment(result, n, phase, identity) for n, phase in enumerate(phases, 1)],
+        segment_descriptions=[_segment(result, n, *one, identity) for n, one in enumerate(segments, 1)],
         series_instance_uid=_uid("series", identity),
         series_number=_SERIES,
         sop_instance_uid=_uid("instance", identity),
@@ -107,9 +129,9 @@ def _object(result: StudyResult, phases: Sequence[int], deidentified: bool) -> D
         manufacturer_model_name=result.model.name,
         software_versions=(result.model.code,),
         device_serial_number=result.model.weights[:_SERIAL_DIGITS],
-        content_label="LV_CAVITY",
-        content_description="Cavity of the left ventricle",
-        series_description=f"LV cavity, {result.model.words}",
+        content_label="HEART" if len(drawn) > 1 else "LV_CAVITY",
+        content_description="Structures of the heart" if len(drawn) > 1 else "Cavity of the left ventricle",
+        series_description=f"{', '.join(drawn)}, {result.model.words}",
         plane_positions=[
             PlanePositionSequence("PATIENT", image_position=image.position or ()) for image in planes
         ],
@@ -128,7 +150,7 @@ def _object(result: StudyResult, phases: Sequence[int], deidentified: bool) -> D
         place = group.get("PlanePositionSequence") or shared.PlanePositionSequence
         segment = group.get("SegmentIdentificationSequence") or shared.SegmentIdentificationSequence
         slice_ = positions[_place(place[0].ImagePositionPatient)]
-        phase = phases[int(segment[0].ReferencedSegmentNumber) - 1]
+        phase, _ = segments[int(segment[0].ReferencedSegmentNumber) - 1]
         image = cine.frames[cine.at[slice_, phase]].image
         _refer(group, image, kinds[image.item])
     _give_planes(segmentation, {place: planes[slice_ - 1] for place, slice_ in positions.items()})
@@ -206,18 +228,19 @@ def _without_clock(segmentation: Dataset, source: Dataset, identity: object) -> 
         item.DimensionOrganizationUID = organization
 
 
-def _segment(result: StudyResult, number: int, phase: int, identity: object) -> Dataset:
-    """Return the description of the segment with this number, from 1, which is the cavity at one phase."""
+def _segment(result: StudyResult, number: int, phase: int, structure: Structure, identity: object) -> Dataset:
+    """Return the description of the segment with this number, from 1, which is a structure at one phase."""
     from highdicom import AlgorithmIdentificationSequence
     from highdicom.seg import SegmentDescription
 
     measurements, model = result.measurements, result.model
+    name, kind, region = _STRUCTURES[structure]
     ends = {measurements.ed_phase: ", end-diastole", measurements.es_phase: ", end-systole"}
     return SegmentDescription(
         segment_number=number,
-        segment_label=f"LV cavity, phase {phase} of {result.cine.phases}{ends.get(phase, '')}",
+        segment_label=f"{name}, phase {phase} of {result.cine.phases}{ends.get(phase, '')}",
         segmented_property_category=_STRUCTURE,
-        segmented_property_type=_CAVITY,
+        segmented_property_type=kind,
         algorithm_type="AUTOMATIC",
         algorithm_identification=AlgorithmIdentificationSequence(
             name=f"{_MAKER} {model.name}",
@@ -225,9 +248,9 @@ def _segment(result: StudyResult, number: int, phase: int, identity: object) -> 
             version=f"{model.code} {model.version} {model.weights[:_VERSION_DIGITS]}".replace("  ", " "),
             parameters={"weights_sha256": model.weights},
         ),
-        tracking_id=f"LV cavity {result.name}",
-        tracking_uid=_uid("cavity", identity),
-        anatomic_regions=[_VENTRICLE],
+        tracking_id=f"{name} {result.name}",
+        tracking_uid=_uid(structure.key, identity),
+        anatomic_regions=[region],
     )
 
 

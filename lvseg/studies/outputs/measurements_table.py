@@ -5,10 +5,14 @@ from pathlib import Path
 
 from lvseg.core.files import atomic_path
 from lvseg.core.texts import cell
+from lvseg.studies.analysis.measurements import PER_SURFACE
 from lvseg.studies.outputs.study_record import FILE_NAME, read_record
 
 _NAME = "measurements"
-_VALUES = ("study", "verdict", "edv_ml", "esv_ml", "sv_ml", "ef_percent", "ed_phase", "es_phase")
+_VALUES = (
+    "study", "verdict", "edv_ml", "esv_ml", "sv_ml", "ef_percent", "ed_phase", "es_phase", "cardiac_output_l_min",
+    "mass_g", "rv_edv_ml", "rv_esv_ml", "rv_sv_ml", "rv_ef_percent", "surface_m2",
+)  # fmt: skip
 _CINE_VALUES = ("slices", "phases", "rows", "columns", "distance_mm", "beat_ms")
 
 
@@ -45,6 +49,7 @@ def _rows(out: Path) -> Iterator[dict[str, object]]:
         cine = record.get("cine")
         yield {
             **{name: record.get(name) for name in _VALUES},
+            **{f"{name}_per_m2": record.get("per_m2", {}).get(name) for name in PER_SURFACE},
             "reasons": record["reasons"],
             "volume_ml": record.get("volume_ml", []),
             "time_ms": record.get("time_ms", []),

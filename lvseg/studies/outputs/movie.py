@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from lvseg.core.files import atomic_path
 from lvseg.studies.analysis.result import StudyResult
 from lvseg.studies.outputs import tiles
+from lvseg.studies.outputs.montage import base_to_apex
 
 _WIDTH = 640  # pixels of the film, roughly
 _LARGEST_TILE = 320  # pixels: one slice alone is not blown up any further
@@ -38,22 +39,33 @@ def write(path: Path, result: StudyResult) -> None:
         )  # fmt: skip
 
 
-def _picture(result: StudyResult, phase: int, crop: tiles.TileCrop) -> Image.Image:
-    """Return all slices at one phase, with the numbers of both."""
-    slices, measurements = result.cine.slices, result.measurements
+def size(result: StudyResult) -> tuple[int, int]:
+    """Return columns and rows of the film in pixels."""
+    columns, side = _tiles(result.cine.slices)
+    return columns * side, math.ceil(result.cine.slices / columns) * side
+
+
+def _tiles(slices: int) -> tuple[int, int]:
+    """Return how many slices stand side by side, and the side of each in pixels."""
     columns = math.ceil(math.sqrt(slices))
-    size = min(_WIDTH // columns, _LARGEST_TILE)
-    picture = Image.new("RGB", (columns * size, math.ceil(slices / columns) * size))
+    return columns, min(_WIDTH // columns, _LARGEST_TILE)
+
+
+def _picture(result: StudyResult, phase: int, crop: tiles.TileCrop) -> Image.Image:
+    """Return all slices at one phase from base to apex, with the numbers of both."""
+    measurements = result.measurements
+    columns, side = _tiles(result.cine.slices)
+    picture = Image.new("RGB", size(result))
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(_FONT_SIZE)
 
     def write_at(place: tuple[int, int], words: str, anchor: str | None = None) -> None:
         pen.text(place, words, _WHITE, font, anchor, stroke_width=1, stroke_fill=_BLACK)
 
-    for place in range(slices):
-        left, top = place % columns * size, place // columns * size
-        position = result.cine.at[place + 1, phase]
-        picture.paste(tiles.draw_tile(result, position, crop, size), (left, top))
-        write_at((left + _NUMBER_AT[0], top + _NUMBER_AT[1]), str(place + 1))
+    for place, slice_ in enumerate(base_to_apex(result)):
+        left, top = place % columns * side, place // columns * side
+        position = result.cine.at[slice_, phase]
+        picture.paste(tiles.draw_tile(result, position, crop, side), (left, top))
+        write_at((left + _NUMBER_AT[0], top + _NUMBER_AT[1]), str(slice_))
     mark = {measurements.es_phase: " ES", measurements.ed_phase: " ED"}.get(phase, "")
     corner = picture.width - _PHASE_AT, picture.height - _PHASE_AT
     write_at(corner, f"phase {phase}/{result.cine.phases}{mark}", anchor="rs")

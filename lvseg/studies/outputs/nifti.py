@@ -1,4 +1,4 @@
-"""Masks as one NIfTI file, for programs of image research."""
+"""Label maps as one NIfTI file, for programs of image research."""
 
 import gzip
 from pathlib import Path
@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lvseg.core.files import atomic_path
-from lvseg.imaging.types import Affine, Mask
+from lvseg.imaging.structures import STRUCTURES, Structure
+from lvseg.imaging.types import Affine
 from lvseg.studies.analysis.result import StudyResult
 
 _HALF = 0.5  # of a moved pixel's share in a mask
@@ -16,10 +17,11 @@ _FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM counts to the left and back
 
 
 def write(path: Path, result: StudyResult) -> str | None:
-    """Write the masks (columns, rows, slices, phases) uint8; the same masks give the same bytes.
+    """Write the label maps (columns, rows, slices, phases) uint8; the same maps give the same bytes.
 
-    NIfTI knows one grid for all. Where slices are missing, its step is the mean one, so that the first and the last
-    slice lie right. Where slices are turned, tilted or moved against the first, their masks are moved onto its grid.
+    The numbers are those of `Structure`: 1 cavity, 2 myocardium, 3 right ventricle. NIfTI knows one grid for all. Where
+    slices are missing, its step is the mean one, so that the first and the last slice lie right. Where slices are
+    turned, tilted or moved against the first, their maps are moved onto its grid.
 
     Args:
         path: of the file, which ends in `.nii.gz`.
@@ -48,20 +50,27 @@ def write(path: Path, result: StudyResult) -> str | None:
     return None
 
 
-def _on_grid(result: StudyResult, affine: Affine, slice_: int, phase: int) -> Mask:
-    """Return the mask of a slice at a phase as the slice of the file shows it."""
+def _on_grid(result: StudyResult, affine: Affine, slice_: int, phase: int) -> NDArray[np.uint8]:
+    """Return the label map of a slice at a phase as the slice of the file shows it."""
     position = result.cine.at[slice_, phase]
-    mask: Mask = result.masks[position]
-    if result.cine.placements is None or not mask.any():
-        return mask
+    labels: NDArray[np.uint8] = result.labels[position]
+    if result.cine.placements is None or not labels.any():
+        return labels
     # From (row, column) of the file's slice to patient coordinates, and along the file's normal onto the image.
     own = result.cine.frames[position].image.affine
     plane = affine[:3, [1, 0]]
     origin = affine[:3, 3] + affine[:3, 2] * (slice_ - 1)
     onto = np.linalg.inv(np.column_stack([own[:3, 1], own[:3, 0], -np.cross(plane[:, 0], plane[:, 1])]))
     matrix, offset = (onto @ plane)[:2], (onto @ (origin - own[:3, 3]))[:2]
-    moved: NDArray[np.float32] = ndimage.affine_transform(mask.astype(np.float32), matrix, offset, order=1)
-    return np.greater_equal(moved, _HALF).astype(np.uint8)
+    moved = np.zeros_like(labels)
+    for structure in reversed(STRUCTURES):
+        # The wall moves with the cavity inside, which is laid over it: between the two no gap can open.
+        within = labels == structure
+        if structure is Structure.MYOCARDIUM and within.any():
+            within |= labels == Structure.CAVITY
+        share = ndimage.affine_transform(within.astype(np.float32), matrix, offset, order=1)
+        moved[share >= _HALF] = structure
+    return moved
 
 
 def _affine(result: StudyResult) -> Affine:

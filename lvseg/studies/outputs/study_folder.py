@@ -46,8 +46,10 @@ def write(folder: Path, private: Path, result: StudyResult, outputs: Outputs) ->
     if outputs.nifti:
         missing["segmentation.nii.gz"] = nifti.write(folder / "segmentation.nii.gz", result)
     result = replace(result, assessment=lacking(result.assessment, missing))
-    study_page.write(folder / "report.html", result)
+    if outputs.deidentified:
+        result = replace(result, measurements=replace(result.measurements, sex=""))
     movie.write(folder / "cine.webp", result)
+    study_page.write(folder / "report.html", result, (folder / "cine.webp").read_bytes())
     if outputs.contours:
         contours_text.write(folder / "contours", result)
     record = record_of(result, missing["segmentation.dcm"])

@@ -2,15 +2,18 @@
 
 import base64
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lvseg.core.files import write_text
+from lvseg.imaging.structures import Structure
 from lvseg.studies.analysis.assessment import FAILED, LOOK, OK
+from lvseg.studies.analysis.healthy import SOURCE, healthy
 from lvseg.studies.analysis.result import StudyResult
-from lvseg.studies.outputs import montage
+from lvseg.studies.outputs import montage, movie, tiles
 from lvseg.studies.outputs.volume_curve import HEIGHT, WIDTH, volume_curve
 
 # Of each verdict: class of style, sign, heading, and what it means. Sign and words tell it without colour.
@@ -37,18 +40,53 @@ _UNKNOWN = "–"
 _MS_PER_MINUTE = 60_000
 
 
-def write(path: Path, result: StudyResult) -> None:
+# Of each measure: its short name, unit and decimals. The first four are shown large as well.
+_MEASURES = {
+    "ef_percent": ("LV EF", "%", 0),
+    "edv_ml": ("LV EDV", "ml", 0),
+    "esv_ml": ("LV ESV", "ml", 0),
+    "sv_ml": ("LV SV", "ml", 0),
+    "cardiac_output_l_min": ("cardiac output", "l/min", 1),
+    "mass_g": ("LV mass at ED", "g", 0),
+    "rv_ef_percent": ("RV EF", "%", 0),
+    "rv_edv_ml": ("RV EDV", "ml", 0),
+    "rv_esv_ml": ("RV ESV", "ml", 0),
+    "rv_sv_ml": ("RV SV", "ml", 0),
+}
+_LARGE = 4
+# Of each structure: what its line is called on the page.
+_LINES = {
+    Structure.CAVITY: "endocardium of the left ventricle",
+    Structure.MYOCARDIUM: "epicardium",
+    Structure.RIGHT_VENTRICLE: "right ventricle",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table of measures, in words; what is unknown is empty."""
+
+    name: str
+    value: str
+    per_m2: str
+    error: str
+    healthy: str
+
+
+def write(path: Path, result: StudyResult, film: bytes | None = None) -> None:
     """Write the page; what is unknown is a dash.
 
     Args:
         path: of the HTML file.
         result: the study.
+        film: the beating heart as an animated WebP, to stand in the page.
     """
     from lvseg.pages.environment import environment
 
     pages = environment(Path(__file__).parent)
     kind, sign, verdict, meaning = _VERDICTS[result.assessment.verdict]
-    picture = montage.draw(result)
+    picture, large = montage.draw(result), montage.close_ups(result)
+    measurements = result.measurements
     html = pages.get_template("study.html").render(
         result=result,
         kind=kind,
@@ -60,11 +98,61 @@ def write(path: Path, result: StudyResult) -> None:
         quality=[_quality(name, value) for name, value in result.assessment.quality.items()],
         curve=volume_curve(result.measurements),
         field={"width": WIDTH, "height": HEIGHT},
+        rows=_rows(result),
+        source=SOURCE,
+        missing={_named(name): why for name, why in measurements.missing.items()},
+        lines={
+            _LINES[structure]: "#{:02x}{:02x}{:02x}".format(*tiles.COLOURS[structure])
+            for structure in tiles.drawn_structures(result)
+        },
         montage=picture,
-        picture=f"data:image/webp;base64,{base64.b64encode(picture.webp).decode()}",
-        marks={result.measurements.es_phase: "ES", result.measurements.ed_phase: "ED"},
+        picture=_inside(picture.webp),
+        large=large,
+        closely=_inside(large.webp) if large else None,
+        film=_inside(film) if film else None,
+        film_size=movie.size(result),
+        ends_known=measurements.base_first is not None,
+        marks={measurements.es_phase: "ES", measurements.ed_phase: "ED"},
     )
     write_text(path, html)
+
+
+def _inside(webp: bytes) -> str:
+    """Return a picture as an address that holds it."""
+    return f"data:image/webp;base64,{base64.b64encode(webp).decode()}"
+
+
+def _named(measure: str) -> str:
+    """Return what a measure is called on the page."""
+    words = {"surface_m2": "values per m²", "rv_edv_ml": "right ventricle", "mass_g": "LV mass"}
+    return words.get(measure) or _MEASURES[measure][0]
+
+
+def _rows(result: StudyResult) -> list[Row]:
+    """Return the table of measures: those that are not shown large, and those of which more is known than a value."""
+    measurements = result.measurements
+    if not result.masks.any():
+        return []
+    errors = {error.measure: error for error in result.model.errors}
+    rows = []
+    for place, (measure, (name, unit, decimals)) in enumerate(_MEASURES.items()):
+        value = getattr(measurements, measure)
+        if not math.isfinite(value):
+            continue
+        indexed = measurements.per_surface.get(measure, math.nan)
+        error = errors.get(measure)
+        unit_of_error = "points" if unit == "%" else unit
+        row = Row(
+            name,
+            _figure(value, f" {unit}", decimals),
+            _figure(indexed, f" {unit}/m²", max(decimals, 1)) if math.isfinite(indexed) else "",
+            f"± {error.mean_absolute:.1f} {unit_of_error} ({error.patients} patients)" if error else "",
+            # The one index that has a range means nothing without a body surface.
+            healthy(measure, measurements.sex) if measure != "mass_g" or math.isfinite(indexed) else "",
+        )
+        if place >= _LARGE or row.per_m2 or row.error or row.healthy:
+            rows.append(row)
+    return rows
 
 
 def _quality(name: str, value: float) -> str:

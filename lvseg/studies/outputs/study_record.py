@@ -63,9 +63,12 @@ class CineRecord(TypedDict):
 class StudyRecord(TypedDict):
     """All that `measurements.json` says, by its keys; a study that could not be segmented has the first five alone.
 
-    Numbers have three decimals; the unknown is None. `segmentation_missing` says why there is no DICOM object, or is
-    None where there is one. `set_aside` counts the files that were not used, by reason: their names may name the
-    patient.
+    `mass_g` is of the left ventricle's wall at its end-diastole, without papillary muscles; the right ventricle
+    (`rv_...`) is measured at the phases of the left one. `per_m2` has the measures for each square metre of the body's
+    surface. `missing` says why a measure is None, `tested_error` how far off the model was on patients it had not seen,
+    on average. Numbers have three decimals; the unknown is None. `segmentation_missing` says why there is no DICOM
+    object, or is None where there is one. `set_aside` counts the files that were not used, by reason: their names may
+    name the patient.
     """
 
     study: str
@@ -77,6 +80,17 @@ class StudyRecord(TypedDict):
     esv_ml: NotRequired[float | None]
     sv_ml: NotRequired[float | None]
     ef_percent: NotRequired[float | None]
+    cardiac_output_l_min: NotRequired[float | None]
+    mass_g: NotRequired[float | None]
+    rv_edv_ml: NotRequired[float | None]
+    rv_esv_ml: NotRequired[float | None]
+    rv_sv_ml: NotRequired[float | None]
+    rv_ef_percent: NotRequired[float | None]
+    surface_m2: NotRequired[float | None]
+    per_m2: NotRequired[dict[str, float | None]]
+    missing: NotRequired[dict[str, str]]
+    tested_error: NotRequired[dict[str, float]]
+    structures: NotRequired[list[str]]
     ed_phase: NotRequired[int | None]
     es_phase: NotRequired[int | None]
     volume_ml: NotRequired[list[float | None]]
@@ -103,6 +117,17 @@ def record_of(result: StudyResult, segmentation_missing: str | None) -> StudyRec
         "esv_ml": _number(measurements.esv_ml),
         "sv_ml": _number(measurements.sv_ml),
         "ef_percent": _number(measurements.ef_percent),
+        "cardiac_output_l_min": _number(measurements.cardiac_output_l_min),
+        "mass_g": _number(measurements.mass_g),
+        "rv_edv_ml": _number(measurements.rv_edv_ml),
+        "rv_esv_ml": _number(measurements.rv_esv_ml),
+        "rv_sv_ml": _number(measurements.rv_sv_ml),
+        "rv_ef_percent": _number(measurements.rv_ef_percent),
+        "surface_m2": _number(measurements.surface_m2),
+        "per_m2": {name: _number(value) for name, value in measurements.per_surface.items()},
+        "missing": dict(measurements.missing),
+        "tested_error": {error.measure: error.mean_absolute for error in result.model.errors},
+        "structures": [structure.key for structure in result.outlines],
         "ed_phase": measurements.ed_phase,
         "es_phase": measurements.es_phase,
         "volume_ml": [_number(value) for value in measurements.volume_ml],

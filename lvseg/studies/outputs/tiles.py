@@ -6,10 +6,17 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from lvseg.imaging.boxes import Box
+from lvseg.imaging.structures import Structure
 from lvseg.studies.analysis.result import StudyResult
 
-CONTOUR = (255, 212, 0)  # RGB; yellow lies apart from every grey
-_SURROUND = 1.7  # side of the square, in sides of what the masks fill: wall and septum are seen as well
+# RGB of each outline, as reading stations show them: endocardium red, epicardium green, right ventricle yellow.
+COLOURS = {
+    Structure.CAVITY: (255, 77, 77),
+    Structure.MYOCARDIUM: (60, 220, 90),
+    Structure.RIGHT_VENTRICLE: (255, 212, 0),
+}
+_SURROUND = 1.7  # side of the square, in sides of what the cavity fills: wall and septum are seen as well
+_MARGIN = 1.15  # the same in sides of all that is drawn
 _LEAST = 32  # pixels: a mask of a few pixels is shown with what lies around it
 _MIDDLE = 0.6  # of the image, where there is no mask
 _OVERSAMPLING = 4  # a contour is drawn this many times larger and made small again, which smooths it
@@ -42,16 +49,18 @@ class TileCrop:
 
 
 def tile_crop(result: StudyResult) -> TileCrop:
-    """Return the square that holds every mask of the study, or the image's middle, and a grey scale for all frames.
+    """Return the square that holds all that is drawn, or the image's middle, and a grey scale for all frames.
 
     The scale is that of the square's inner half: fat at its border may be far brighter than blood.
     """
-    shape = result.masks.shape[1:]
+    shape = result.labels.shape[1:]
     pixel_mm = np.array(result.cine.spacing_mm)
     pixel_mm = pixel_mm if np.isfinite(pixel_mm).all() else np.ones(2)
-    box = Box.of_mask(np.any(result.masks, axis=0))
+    box = Box.of_mask(np.any(result.labels, axis=0))
     if box:
-        side_mm = max(_SURROUND * (np.array(box.shape) * pixel_mm).max(), _LEAST * pixel_mm.max())
+        cavity = Box.of_mask(np.any(result.masks, axis=0)) or box
+        sides = (_SURROUND * np.array(cavity.shape) * pixel_mm, _MARGIN * np.array(box.shape) * pixel_mm)
+        side_mm = max(np.max(sides), _LEAST * pixel_mm.max())
     else:
         box = Box(0, 0, *shape)
         side_mm = _MIDDLE * (np.array(shape) * pixel_mm).min()
@@ -67,8 +76,13 @@ def tile_crop(result: StudyResult) -> TileCrop:
     return TileCrop(box.left, box.top, columns, rows, float(black), float(white))
 
 
+def drawn_structures(result: StudyResult) -> list[Structure]:
+    """Return the structures that are drawn on any frame of a study."""
+    return [structure for structure in result.outlines if (result.labels == structure).any()]
+
+
 def draw_tile(result: StudyResult, position: int, crop: TileCrop, size: int) -> Image.Image:
-    """Return one frame with its contour, if it has one.
+    """Return one frame with the outlines that it has, that of the cavity on top.
 
     Args:
         result: the study.
@@ -80,13 +94,16 @@ def draw_tile(result: StudyResult, position: int, crop: TileCrop, size: int) -> 
     grey = np.clip((result.cine.pixels[position] - crop.black) * scale, 0, 255).astype(np.uint8)
     box = (crop.left, crop.top, crop.left + crop.columns, crop.top + crop.rows)
     picture = Image.fromarray(grey).crop(box).resize((size, size), Image.Resampling.BICUBIC).convert("RGB")
-    contour = result.contours[position]
-    if contour is not None:
-        large = size * _OVERSAMPLING
+    large = size * _OVERSAMPLING
+    for structure in reversed(tuple(result.outlines)):
+        outline = result.outlines[structure][position]
+        # Where there is no wall, its outer border is that of the cavity.
+        if outline is None or not (result.labels[position] == structure).any():
+            continue
         # From pixels of the image, whose first centre is 0, to those of the large picture, by their edges.
-        points = (contour + 0.5 - box[:2]) * large / (crop.columns, crop.rows) - 0.5
+        points = (outline + 0.5 - box[:2]) * large / (crop.columns, crop.rows) - 0.5
         line = Image.new("L", (large, large))
         closed = [(float(x), float(y)) for x, y in (*points, points[0])]
         ImageDraw.Draw(line).line(closed, fill=255, width=max(round(large / _LINES_PER_TILE), _OVERSAMPLING))
-        picture.paste(CONTOUR, mask=line.reduce(_OVERSAMPLING))
+        picture.paste(COLOURS[structure], mask=line.reduce(_OVERSAMPLING))
     return picture

@@ -21,6 +21,8 @@ from lvseg.studies.cohort import inputs
 
 MR, ENHANCED = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1"
 OBLIQUE = (0.62, 0.58, 0.53, -0.38, 0.81, -0.45)  # about a short axis; made orthonormal below
+WALL_MM, RIGHT_MM = 8.0, 14.0  # thickness of the left wall; radius of the right ventricle at end-diastole
+BACKGROUND, RIGHT, WALL, BLOOD = 100, 400, 700, 1000  # greys of whole hearts
 Change = Callable[[Dataset, int, int], None]
 
 
@@ -210,6 +212,66 @@ def bright_model(folder: Path, aside: int = 0) -> Path:
         "learnt_from": {"patients": 20, "synthetic": 0, "likeness": None},
         "prediction": {"size": 96, "spacing_mm": 2.0, "views": 1, "one_region": True},
     }
+    (folder / "run.json").write_text(json.dumps(told))
+    return folder
+
+
+def whole_heart(heart: Heart, island: bool = False, atrium: bool = False) -> Change:
+    """Return what draws both ventricles and the wall of the left one, in the greys that `three_model` knows.
+
+    The right ventricle is a disc beside the wall that beats with the left one; it is there on the first slice as well.
+
+    Args:
+        heart: whose images are changed.
+        island: half of the slices show a spot as bright as the right ventricle, far away from it.
+        atrium: the first slice shows blood within a wall that fills while the ventricle empties.
+    """
+    y, x = np.mgrid[: heart.rows, : heart.columns]
+    down = (y - heart.rows / 2 + 3) * heart.spacing[0]
+    across = (x - heart.columns / 2 - 2) * heart.spacing[1]
+    aside = heart.widest + WALL_MM + RIGHT_MM + 1
+
+    def change(ds: Dataset, slice_: int, phase: int) -> None:
+        inner, share = heart.radius(slice_, phase), heart.radius(2, phase) / heart.radius(2, 0)
+        if atrium and slice_ == 0:
+            inner = 12 + 30 * (1 - share)
+        pixels = np.full((heart.rows, heart.columns), BACKGROUND, np.uint16)
+        pixels[0] = BLOOD  # fat at the border of every image, which sets the scale of greys
+        if slice_ < heart.slices - 1:
+            pixels[np.hypot(down, across + aside) < RIGHT_MM * share] = RIGHT
+        if inner:
+            pixels[np.hypot(down, across) < inner + WALL_MM] = WALL
+            pixels[np.hypot(down, across) < inner] = BLOOD
+        if island and slice_ % 2:
+            pixels[-8:-3, -8:-3] = RIGHT
+        ds.PixelData = pixels.tobytes()
+
+    return change
+
+
+def three_model(folder: Path) -> Path:
+    """Write a network that tells three structures by their grey, between the darkest and the brightest of an image."""
+    import keras
+
+    images = keras.Input((96, 96, 1))
+    least, most = (find(images, axis=(1, 2), keepdims=True) for find in (keras.ops.min, keras.ops.max))
+    layer = keras.layers.Dense(4)
+    network = keras.Model(images, layer((images - least) / (most - least)))
+    levels = np.array([BACKGROUND, BLOOD, WALL, RIGHT], np.float32)
+    levels = (levels - BACKGROUND) / (BLOOD - BACKGROUND)
+    # g * k - k * k / 2 is largest for the level k that the grey g is nearest to.
+    layer.set_weights([100 * levels[np.newaxis], -50 * levels**2])
+    folder.mkdir(parents=True)
+    save_model(network, folder / "model.keras")
+    told = {
+        "model": "three",
+        "weights_hash": weights_hash((v.path, keras.ops.convert_to_numpy(v)) for v in network.weights),
+        "learnt_from": {"patients": 20, "synthetic": 0, "likeness": None},
+        "prediction": {
+            "size": 96, "spacing_mm": 2.0, "views": 1, "one_region": True,
+            "structures": ["cavity", "myocardium", "right_ventricle"],
+        },
+    }  # fmt: skip
     (folder / "run.json").write_text(json.dumps(told))
     return folder
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.WebPImagePlugin import WebPImageFile
 
+from lvseg.imaging.structures import Structure
 from lvseg.studies.analysis.assessment import FAILED, LOOK, OK, Verdict
 from lvseg.studies.analysis.result import StudyResult
 from lvseg.studies.outputs import montage, movie, study_page, tiles, volume_curve
@@ -37,9 +38,9 @@ def text(content: str) -> str:
     return " ".join(body.split())
 
 
-def yellow(picture: Image.Image) -> NDArray[np.int64]:
+def lines(picture: Image.Image) -> NDArray[np.int64]:
     """Where the contour's colour is: (n, 2) rows and columns."""
-    apart = np.abs(np.asarray(picture.convert("RGB"), int) - tiles.CONTOUR).sum(axis=2)
+    apart = np.abs(np.asarray(picture.convert("RGB"), int) - tiles.COLOURS[Structure.CAVITY]).sum(axis=2)
     return np.argwhere(apart < 150)
 
 
@@ -122,7 +123,7 @@ def test_nothing_found_has_no_numbers(tmp_path: Path) -> None:
     assert said.count("No left ventricle was found.") == 1 and "There is no volume curve." in said
     assert "EF – ejection fraction EDV – end-diastolic volume ESV – end-systolic volume SV –" in said
     assert "end-diastole – end-systole –" in said
-    assert not yellow(picture(montage.draw(study))).size
+    assert not lines(picture(montage.draw(study))).size
 
 
 def test_what_the_source_does_not_say_is_a_dash(tmp_path: Path) -> None:
@@ -147,7 +148,7 @@ def test_contours_are_drawn_where_they_are_and_nowhere_else(tmp_path: Path) -> N
     for place in range(10):
         for column, phase in enumerate(drawn.phases):
             corner = (column * size, place * size)
-            line = yellow(sheet.crop((*corner, corner[0] + size, corner[1] + size)))
+            line = lines(sheet.crop((*corner, corner[0] + size, corner[1] + size)))
             wanted = radius(place, 10, (phase - 1) / 20)
             assert bool(line.size) == (wanted > 0), (place, phase)
             if wanted:
@@ -164,7 +165,7 @@ def test_pixels_that_are_no_squares_are_shown_as_the_heart_is() -> None:
     study = result(1, 1, spacing=(2.0, 1.0))
     crop = tiles.tile_crop(study)
     assert abs(crop.columns - 2 * crop.rows) <= 1
-    line = yellow(tiles.draw_tile(study, 0, crop, 200))
+    line = lines(tiles.draw_tile(study, 0, crop, 200))
     assert np.ptp(line[:, 0]) == pytest.approx(2 * np.ptp(line[:, 1]), rel=0.06)
 
 
@@ -172,7 +173,7 @@ def test_a_heart_at_the_border_is_shown_beside_black() -> None:
     study = result(1, 1)
     corner = np.zeros_like(study.masks)
     corner[0, :12, :12] = 1
-    crop = tiles.tile_crop(replace(study, masks=corner))
+    crop = tiles.tile_crop(replace(study, labels=corner))
     assert crop.left < 0 and crop.top < 0
     assert not np.asarray(tiles.draw_tile(study, 0, crop, 64))[:8].any()
 
@@ -219,7 +220,7 @@ def test_the_film_runs_through_the_beat(study: StudyResult, duration: int, tmp_p
             film.seek(number)
             film.load()
             assert film.info["duration"] == duration
-            shown.append(len(yellow(film)))
+            shown.append(len(lines(film)))
     assert shown[0] > shown[study.cine.phases // 2] > 0, "the contour does not beat"
     movie.write(tmp_path / "again.webp", study)
     assert (tmp_path / "again.webp").read_bytes() == (tmp_path / "cine.webp").read_bytes()
@@ -228,7 +229,7 @@ def test_the_film_runs_through_the_beat(study: StudyResult, duration: int, tmp_p
 def test_the_film_of_one_frame_is_a_picture(tmp_path: Path) -> None:
     movie.write(tmp_path / "cine.webp", result(1, 1))
     with Image.open(tmp_path / "cine.webp") as film:
-        assert film.size == (320, 320) and yellow(film).size
+        assert film.size == (320, 320) and lines(film).size
 
 
 LONG = "A sentence that goes on and on to say what was odd and how it was handled. " * 6

@@ -1,0 +1,100 @@
+"""How large a patient is, and his sex, as far as it is known: what volumes are set against.
+
+Nothing of it is written anywhere but as what follows from it: the body surface area, and the range that healthy adults
+of the sex have.
+"""
+
+import io
+import math
+from dataclasses import dataclass
+
+import pydicom
+from pydicom.dataset import Dataset
+
+from lvseg.core.archives import Item
+from lvseg.core.errors import UserError
+from lvseg.dicom import content
+from lvseg.dicom.tolerance import tolerant
+
+_SEXES = ("F", "M")
+# What people are; a header that says otherwise has another unit or a slip, and is not believed.
+_HEIGHTS_CM = (30.0, 250.0)
+_WEIGHTS_KG = (1.0, 400.0)
+_CM_PER_M = 100.0
+
+
+@dataclass(frozen=True)
+class Body:
+    """A patient's size and sex; NaN and "" where they are unknown.
+
+    Attributes:
+        height_cm: from head to foot.
+        weight_kg: of the whole.
+        sex: F or M.
+    """
+
+    height_cm: float = math.nan
+    weight_kg: float = math.nan
+    sex: str = ""
+
+    @property
+    def surface_m2(self) -> float:
+        """The body surface area after Mosteller (N Engl J Med 1987;317:1098); NaN where a size is unknown.
+
+        Example:
+            >>> Body(180.0, 80.0).surface_m2
+            2.0
+        """
+        return math.sqrt(self.height_cm * self.weight_kg / 3600)
+
+
+NOBODY = Body()  # of whom nothing is known
+
+
+def stated(height_cm: float | None, weight_kg: float | None) -> Body:
+    """Return what a user says of a patient; None is left to the source.
+
+    Raises:
+        UserError: nobody has that size.
+    """
+    for option, value, (least, most), unit in (
+        ("height", height_cm, _HEIGHTS_CM, "cm"),
+        ("weight", weight_kg, _WEIGHTS_KG, "kg"),
+    ):
+        if value is not None and not least <= value <= most:
+            raise UserError(f"--{option} {value:g}: give {unit}, from {least:g} to {most:g}")
+    return Body(
+        math.nan if height_cm is None else height_cm,
+        math.nan if weight_kg is None else weight_kg,
+    )
+
+
+def body_of(item: Item, own: Body) -> Body:
+    """Return size and sex of the patient whom a file shows; what the user says goes before its header.
+
+    Args:
+        item: one of his images; a header that cannot be read says nothing.
+        own: what the user says of him.
+    """
+    try:
+        with tolerant():
+            header = pydicom.dcmread(io.BytesIO(content.kept(item)), stop_before_pixels=True, force=True)
+            sex = str(header.get("PatientSex") or "").strip().upper()
+            height = _within(header, "PatientSize", _CM_PER_M, _HEIGHTS_CM)
+            weight = _within(header, "PatientWeight", 1.0, _WEIGHTS_KG)
+    except Exception:  # a damaged header may fail in any way, and a file of another kind has none
+        return own
+    return Body(
+        height if math.isnan(own.height_cm) else own.height_cm,
+        weight if math.isnan(own.weight_kg) else own.weight_kg,
+        sex if sex in _SEXES else "",
+    )
+
+
+def _within(header: Dataset, name: str, scale: float, limits: tuple[float, float]) -> float:
+    """Return an element x scale; NaN where it is missing, no number or beyond what people are."""
+    try:
+        value = float(str(header.get(name))) * scale
+    except ValueError:
+        return math.nan
+    return value if limits[0] <= value <= limits[1] else math.nan
