@@ -234,7 +234,7 @@ def whole_heart(heart: Heart, island: bool = False, atrium: bool = False) -> Cha
     def change(ds: Dataset, slice_: int, phase: int) -> None:
         inner, share = heart.radius(slice_, phase), heart.radius(2, phase) / heart.radius(2, 0)
         if atrium and slice_ == 0:
-            inner = 12 + 30 * (1 - share)
+            inner = 20 + 30 * (1 - share)
         pixels = np.full((heart.rows, heart.columns), BACKGROUND, np.uint16)
         pixels[0] = BLOOD  # fat at the border of every image, which sets the scale of greys
         if slice_ < heart.slices - 1:
@@ -255,12 +255,12 @@ def three_model(folder: Path) -> Path:
 
     images = keras.Input((96, 96, 1))
     least, most = (find(images, axis=(1, 2), keepdims=True) for find in (keras.ops.min, keras.ops.max))
-    layer = keras.layers.Dense(4)
+    layer = keras.layers.Dense(4, activation="softmax")  # all or nothing: borders lie between pixels
     network = keras.Model(images, layer((images - least) / (most - least)))
     levels = np.array([BACKGROUND, BLOOD, WALL, RIGHT], np.float32)
     levels = (levels - BACKGROUND) / (BLOOD - BACKGROUND)
     # g * k - k * k / 2 is largest for the level k that the grey g is nearest to.
-    layer.set_weights([100 * levels[np.newaxis], -50 * levels**2])
+    layer.set_weights([1000 * levels[np.newaxis], -500 * levels**2])
     folder.mkdir(parents=True)
     save_model(network, folder / "model.keras")
     told = {
