@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-
 from lvseg.metrics.fewest import FEWEST
 
 MUSCLE_G_PER_ML = 1.05
