@@ -32,7 +32,7 @@ class ScoredModel:
         slice_scores: of the cavity on each slice that has one, those with flags too.
         masks: the predicted cavities of the same slices.
         structure_scores: of every structure.
-        cines: a row of volumes for each patient.
+        cines: a row of volumes for each patient of whom contours count.
         drawn_on_empty: on how many slices that hold no cavity it draws one.
     """
 
@@ -56,6 +56,8 @@ class ScoredModel:
             if example.cavity:
                 self.slice_scores.append(score_of(self.name, example, frame, prediction))
                 self.masks.append(kept.PackedMask.of(prediction.mask))
+        if not any(one.cavity and set(self.drop).isdisjoint(one.flags) for one in patient.examples):
+            return  # what the expert drew of him cannot be believed, nor can his volumes
         about = {"model": self.name, "patient": str(patient.shard.patient)}
         self.cines.append(about | cine_volumes(patient.shard, patient.stack, patient.segmentation))
 

@@ -7,10 +7,11 @@ Volume = area x (thickness + gap), summed over slices. A slice that lacks either
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lvseg.imaging.types import Floats
 from lvseg.metrics.fewest import FEWEST
 
 MUSCLE_G_PER_ML = 1.05
@@ -34,7 +35,7 @@ def ejection_fraction(edv_ml: float, esv_ml: float) -> float:
     return 100 * stroke_volume(edv_ml, esv_ml) / edv_ml if edv_ml > 0 else math.nan
 
 
-def end_phases(curve: Floats) -> tuple[int, int] | None:
+def end_phases(curve: NDArray[np.floating[Any]]) -> tuple[int, int] | None:
     """Return end-diastole and end-systole of a volume curve (T,), in any unit, as indices of its ends.
 
     The curve is not smoothed: systole is steeper than diastole, so that smoothing would shift both.

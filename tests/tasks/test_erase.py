@@ -25,7 +25,7 @@ os.umask(0o077)
 store = open_store("lv-segmentation")
 with open("data/split.csv") as file:
     patients = [row["patient"] for row in csv.DictReader(file)]
-tags = {f"lvseg.dvc.{name}": value for name, value in dvc_hashes("data/sunnybrook").items()}
+tags = {f"lvseg.dvc.{name}": value for name, value in dvc_hashes([Path("data/sunnybrook")]).items()}
 run = store.client.create_run(store.experiment_id, run_name="cnn 123456", tags={"lvseg.weights_hash": "w", **tags})
 run_id = run.info.run_id
 table = "patient,dice\\n" + "".join(f"{patient},0.5\\n" for patient in patients)

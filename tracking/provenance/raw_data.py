@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from lvseg.core.errors import UserError
 from lvseg.core.git import read_file
 from lvseg.core.places import ROOT
 from tracking.provenance.dvc_command import dvc, dvc_settings, write_dvc_settings
@@ -35,11 +36,16 @@ def raw_data(commit: str, root: Path = ROOT) -> Raw:
     """Return the raw data that a commit works on.
 
     Raises:
-        UserError: the commit is not here.
+        UserError: the commit is not here, or works on several places.
     """
     # Not `lvseg.params`: parameters of that time need not be valid today.
     data = yaml.safe_load(read_file(commit, "params.yaml", root))["data"]
     stages: dict[str, Any] = yaml.safe_load(read_file(commit, "dvc.yaml", root))["stages"]
+    if not isinstance(data["raw"], str):
+        raise UserError(
+            f"{commit[:12]} works on several places of raw data, of which none is brought back by itself: check the "
+            "commit out, run `dvc pull`, then `make repro`"
+        )
     path, public = str(data["raw"]).rstrip("/"), bool(data.get("ids_public"))
     for name, stage in stages.items():
         for out in stage.get("outs", []):
