@@ -13,6 +13,7 @@ of the cavity, and no part of the mass.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,7 +171,7 @@ def measure(cine: Cine, outlines: Mapping[Structure, Outlines], body: Body) -> M
     )
 
 
-def _areas(cine: Cine, lines: Outlines) -> NDArray[np.float64]:
+def _areas(cine: Cine, lines: Outlines) -> NDArray[Any]:
     """Return the areas (S, T) within outlines, in pixels."""
     areas = [0.0 if line is None else abs(area(line)) for line in lines]
     return np.array(
