@@ -106,10 +106,12 @@ def body_of_one(paths: Sequence[Path], height_cm: float | None, weight_kg: float
 def start_model() -> "tuple[Path, ModelFacts]":
     """Return the folder of the model that comes with the program, and what is known of it."""
     from lvseg.shipped import shipped_model
+    from lvseg.studies.analysis.result import KnownError
     from lvseg.studies.cohort.order import model_facts
 
     shipped = shipped_model()
-    return shipped.folder, model_facts(shipped.folder, shipped.version, shipped.tested)
+    errors = KnownError.all_of(shipped.score)
+    return shipped.folder, model_facts(shipped.folder, shipped.version, shipped.tested, errors)
 
 
 def run(paths: Sequence[Path], order: "Order", shown: Path, workers: int) -> int:

@@ -66,7 +66,7 @@ def heart_regions(
     Args:
         margins: (N, C, size, size) of the structures, the cavity first.
         structures: C of them.
-        slices: (N,) number of the slice of each frame, from 1, in ascending order.
+        slices: (N,) number of the slice of each frame, from 1 on, in any order.
         placed: of each slice; None where all lie straight behind the first.
     """
     regions = np.zeros(margins.shape, np.bool_)
@@ -101,7 +101,7 @@ def ventricle_regions(
 
     Args:
         margins: (N, size, size), above 0 in what the network takes for the cavity.
-        slices: (N,) number of the slice of each frame, from 1, in ascending order.
+        slices: (N,) number of the slice of each frame, from 1 on, in any order.
         placed: of each slice; None where all lie straight behind the first.
     """
     body = _ventricle_body(margins, slices, placed)
@@ -129,7 +129,7 @@ def _ventricle_body(
     margins: NDArray[np.float32], slices: NDArray[np.int64], placed: Sequence[OnFirst] | None
 ) -> NDArray[np.bool_]:
     """Return where the ventricle is during the beat, (S, size, size) for S slices, each on its own grid."""
-    count, size = int(slices[-1]), margins.shape[1:]
+    count, size = int(slices.max()), margins.shape[1:]
     present, strength = np.zeros((count, *size), np.bool_), np.zeros((count, *size))
     for number in range(1, count + 1):
         in_slice = margins[slices == number]

@@ -25,7 +25,7 @@ _END_SLICES = 2  # at either end, whose areas tell which end is the wide one
 
 @dataclass(frozen=True)
 class Stack:
-    """N frames of one examination, sorted by slice.
+    """N frames of one examination, in any order.
 
     Attributes:
         pixels: (N, H, W) of any real type.

@@ -5,8 +5,10 @@ leaves, `model.keras` and `run.json`, and `card.json`; an old one stays for thos
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lvseg.core.errors import UserError
 
@@ -22,11 +24,20 @@ class ShippedModel:
         folder: with `model.keras` and `run.json`.
         version: its name.
         tested: on how many patients it was tested, and how far its ejection fraction was off, in words.
+        scores: as `metrics.json` has those of a model.
     """
 
     folder: Path
     version: str
     tested: str
+    scores: Mapping[str, Any]
+
+    def score(self, place: str) -> float | None:
+        """Return one of the scores by its place, such as `cine/edv_ml/mae`; None where there is none."""
+        found: Any = self.scores
+        for name in place.split("/"):
+            found = found.get(name) if isinstance(found, Mapping) else None
+        return None if found is None else float(found)
 
 
 def shipped_model(version: str = VERSION) -> ShippedModel:
@@ -40,9 +51,9 @@ def shipped_model(version: str = VERSION) -> ShippedModel:
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
         weights = json.loads((folder / "run.json").read_text(encoding="utf-8"))["weights_hash"]
         whole = card["weights_hash"] == weights
-        tested = card["tested"]
+        shipped = ShippedModel(folder, version, card["tested"], card["scores"])
     except (OSError, ValueError, KeyError, TypeError):
-        whole, tested = False, ""
+        whole = False
     if not whole:
         raise UserError(f"{folder} is damaged: install lvseg again, or name a model: `--model FOLDER`")
-    return ShippedModel(folder, version, tested)
+    return shipped

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lvseg.core.errors import UserError
 from lvseg.core.texts import shown
-from lvseg.studies.analysis.result import StudyResult
+from lvseg.studies.analysis.result import KnownError, StudyResult
 
 if TYPE_CHECKING:
     from lvseg.studies.analysis.loaded_model import LoadedModel
@@ -89,7 +89,11 @@ def load_model(folder: str | PathLike[str] | None = None) -> "LoadedModel":
 
     if folder is None:
         shipped = shipped_model()
-        path, facts = shipped.folder, model_facts(shipped.folder, shipped.version, shipped.tested)
+        errors = KnownError.all_of(shipped.score)
+        path, facts = (
+            shipped.folder,
+            model_facts(shipped.folder, shipped.version, shipped.tested, errors),
+        )
     else:
         path = Path(folder)
         facts = model_facts(path)  # it says what is missing before TensorFlow takes seconds to come in

@@ -54,6 +54,7 @@ def test_it_finds_a_heart_that_it_never_saw(study: Path) -> None:
     assert result.model.version == shipped.VERSION and Structure.CAVITY in result.outlines
     truth = case.truth()
     assert result.measurements.ef_percent == pytest.approx(float(str(truth["ef_percent"])), abs=8)
+    assert {error.measure for error in result.model.errors} == {"edv_ml", "esv_ml", "ef_percent", "mass_g"}
     assert any("drawn, not scanned" in reason for reason in result.assessment.reasons)
 
 

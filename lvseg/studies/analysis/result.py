@@ -1,6 +1,6 @@
 """What is known of one study after its analysis: everything that its outputs are made of."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,18 @@ from lvseg.studies.analysis.measurements import Measurements
 _SHOWN_DIGITS = 12  # of a hash, in a line to read
 
 
+# Where an evaluation says how far a measure of a study was off. The volumes of the cavity are those of the whole cine,
+# as a study gets them.
+_SCORES = {
+    **{name: f"cine/{name}" for name in ("edv_ml", "esv_ml", "ef_percent")},
+    "mass_g": "structures/myocardium/volumes/mass_g",
+    **{
+        f"rv_{name}": f"structures/right_ventricle/volumes/{name}"
+        for name in ("edv_ml", "esv_ml", "ef_percent")
+    },
+}
+
+
 @dataclass(frozen=True)
 class KnownError:
     """How far one measure of a model was off on patients that nobody had shown it.
@@ -29,6 +41,19 @@ class KnownError:
     measure: str
     mean_absolute: float
     patients: int
+
+    @classmethod
+    def all_of(cls, score: Callable[[str], float | None]) -> "tuple[KnownError, ...]":
+        """Return the errors that an evaluation knows.
+
+        Args:
+            score: returns what the evaluation says at a place of its scores, such as `cine/edv_ml/mae`; None where it
+                says nothing.
+        """
+        found = ((name, score(f"{place}/mae"), score(f"{place}/patients")) for name, place in _SCORES.items())
+        return tuple(
+            cls(name, off, int(patients)) for name, off, patients in found if off is not None and patients
+        )
 
 
 @dataclass(frozen=True)

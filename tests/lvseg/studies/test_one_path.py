@@ -33,12 +33,13 @@ def test_a_study_and_its_frames_through_evaluation_predict_and_the_server(tmp_pa
     result = predicted(study, model)
     frames = result.cine.frames
     assert result.masks.any(axis=(1, 2)).sum() > 20
+    backwards = frames[::-1]  # a shard has the order of its images' numbers
     patient = replace(
         tiny_shard(1),
-        pixels=result.cine.pixels.astype(np.uint16),
-        affine=np.stack([frame.image.affine for frame in frames]),
-        slice=np.array([frame.slice for frame in frames], np.int32),
-        phase=np.array([frame.phase for frame in frames], np.int32),
+        pixels=result.cine.pixels[::-1].astype(np.uint16),
+        affine=np.stack([frame.image.affine for frame in backwards]),
+        slice=np.array([frame.slice for frame in backwards], np.int32),
+        phase=np.array([frame.phase for frame in backwards], np.int32),
         image_number=np.arange(len(frames), dtype=np.int32),
         spacing_mm=np.array(HEART.spacing),
     )
@@ -50,9 +51,9 @@ def test_a_study_and_its_frames_through_evaluation_predict_and_the_server(tmp_pa
     ]  # fmt: skip
     (evaluated,) = segmented(model.segmenter, asked, batch_size=5)
     assert evaluated.segmentation.atrial == (1,) and any("atrium" in note for note in result.cine.notes)
-    np.testing.assert_array_equal(evaluated.segmentation.labels, result.labels)
+    np.testing.assert_array_equal(evaluated.segmentation.labels[::-1], result.labels)
     for example, prediction in evaluated.predictions():
-        np.testing.assert_array_equal(prediction.labels, result.labels[example.frame])
+        np.testing.assert_array_equal(prediction.labels, result.labels[::-1][example.frame])
     sent = [
         {
             "pixels": pixels.tolist(),
