@@ -1,4 +1,4 @@
-"""Show what comes out: one synthetic study to its report, with the model that comes with the program."""
+"""Show what comes out: one synthetic study to its report."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Make the U-Net that was just trained and tested the model that comes with the program."""
+"""Make models/unet the model that comes with the program."""
 
 from pathlib import Path
 from typing import Annotated

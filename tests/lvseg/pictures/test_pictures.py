@@ -142,7 +142,7 @@ def test_what_is_not_known_is_not_drawn(tmp_path: Path) -> None:
     assert points[0] / points[1] == pytest.approx(2 / 3, abs=0.02), "one of three panels has no patient"
 
 
-@pytest.mark.parametrize("blank", ["image", "endo"])
+@pytest.mark.parametrize("blank", ["image", "labels"])
 def test_samples_show_image_and_label(
     blank: str, tmp_path: Path, tiny_shards: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
