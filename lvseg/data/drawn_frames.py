@@ -14,23 +14,12 @@ from lvseg.imaging.structures import Structure
 
 
 @dataclass(frozen=True)
-class FrameImage:
-    """What a network is shown.
+class DrawnFrame:
+    """A frame with a label map: what an expert drew on it.
 
     Attributes:
         image: (H, W), original type.
         spacing_mm: of its pixels; NaN where the source does not say.
-    """
-
-    image: np.ndarray
-    spacing_mm: Spacing
-
-
-@dataclass(frozen=True)
-class DrawnFrame(FrameImage):
-    """A frame with a label map: what an expert drew on it.
-
-    Attributes:
         labels: (H, W) uint8, the numbers of `Structure`.
         known: (3,) bool, the structures that were drawn here, or are stated to be absent.
         contour: (n, 2) float64, the endocardium: x (column) and y (row) in pixels; without points where there is none.
@@ -38,6 +27,8 @@ class DrawnFrame(FrameImage):
         slice_distance_mm: from slice to slice, thickness and gap together; NaN where the source does not say.
     """
 
+    image: np.ndarray
+    spacing_mm: Spacing
     labels: np.ndarray
     known: np.ndarray
     contour: np.ndarray

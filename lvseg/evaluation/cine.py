@@ -56,14 +56,4 @@ def agreements(patients: pd.DataFrame) -> dict[str, Any]:
     compared = {
         name: agreement(patients[name].tolist(), patients[f"reference_{name}"].tolist()) for name in MEASURES
     }
-    return {
-        name: {
-            "patients": one.patients,
-            "bias": one.bias,
-            "low": one.limits[0],
-            "high": one.limits[1],
-            "mae": one.mean_absolute,
-            "correlation": one.correlation,
-        }
-        for name, one in compared.items()
-    }
+    return {name: one.told() for name, one in compared.items()}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lvseg.core.errors import UserError
 from lvseg.data import shards
-from lvseg.data.drawn_frames import DrawnFrame, load
+from lvseg.data.drawn_frames import DrawnFrame
 from lvseg.data.examples import Example
 from lvseg.imaging.outline import area
 from lvseg.imaging.raster import rasterise, with_border
@@ -117,18 +117,6 @@ def trained_models(folder: Path) -> list[TrainedModel]:
     if not models:
         raise UserError(f"{folder}/ holds no trained model: run `dvc repro` to train them")
     return models
-
-
-def score_slices(
-    name: str, segmenter: Segmenter, examples: Sequence[Example], batch_size: int
-) -> Iterator[SliceScore]:
-    """Yield the score of a model on every example, in order.
-
-    Raises:
-        UserError: an image cannot be used.
-    """
-    predictions = predicted(segmenter, examples, batch_size)
-    return (score_of(name, example, load(example), prediction) for example, prediction in predictions)
 
 
 def score_of(name: str, example: Example, frame: DrawnFrame, prediction: Prediction) -> SliceScore:

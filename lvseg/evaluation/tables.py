@@ -135,17 +135,7 @@ def _clinical(compared: summaries.Clinical) -> dict[str, Any]:
         "ef_mae_pp": compared.agreements["ef_percent"].mean_absolute,
         "incomplete_slices": compared.incomplete,
         "uncounted_slices": compared.uncounted,
-        "volumes": {
-            name: {
-                "patients": measure.patients,
-                "bias": measure.bias,
-                "low": measure.limits[0],
-                "high": measure.limits[1],
-                "mae": measure.mean_absolute,
-                "correlation": measure.correlation,
-            }
-            for name, measure in compared.agreements.items()
-        },
+        "volumes": {name: measure.told() for name, measure in compared.agreements.items()},
     }
 
 

@@ -109,6 +109,17 @@ class Agreement:
     correlation: float
     patients: int
 
+    def told(self) -> dict[str, float]:
+        """Return it as tables and JSON have it."""
+        return {
+            "patients": self.patients,
+            "bias": self.bias,
+            "low": self.limits[0],
+            "high": self.limits[1],
+            "mae": self.mean_absolute,
+            "correlation": self.correlation,
+        }
+
 
 def agreement(automatic: Sequence[float], manual: Sequence[float]) -> Agreement:
     """Compare measurements patient by patient; patients with an undefined value are left out."""

@@ -11,7 +11,7 @@ import pytest
 from lvseg.core.errors import UserError
 from lvseg.data import drawn_frames, examples, shards
 from lvseg.evaluation import summaries
-from lvseg.evaluation.scores import predicted, score_slices, table, trained_models
+from lvseg.evaluation.scores import SliceScore, predicted, score_of, table, trained_models
 from lvseg.evaluation.scores import scored as slice_scores
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.structures import Structure
@@ -49,10 +49,20 @@ def scored(**columns: list) -> pd.DataFrame:
     return pd.DataFrame(filled | columns)
 
 
+def score_slices(
+    name: str, segmenter: Segmenter, chosen: list[examples.Example], batch_size: int
+) -> list[SliceScore]:
+    """Return the score of a model on every example, in order."""
+    return [
+        score_of(name, example, drawn_frames.load(example), prediction)
+        for example, prediction in predicted(segmenter, chosen, batch_size)
+    ]
+
+
 def test_a_network_that_finds_the_disc_scores_near_one_in_any_batch_size(tiny_shards: Path) -> None:
     examples = held_out(tiny_shards)
     model = Segmenter(threshold_model(), Grid(64))
-    scores = list(score_slices("good", model, examples, batch_size=5))
+    scores = score_slices("good", model, examples, batch_size=5)
     assert [(s.patient, s.slice, s.phase) for s in scores] == [
         (e.patient, e.slice, e.phase) for e in examples
     ]
@@ -65,7 +75,7 @@ def test_a_network_that_finds_the_disc_scores_near_one_in_any_batch_size(tiny_sh
 
 def test_a_network_that_draws_nothing_misses_every_contour(tiny_shards: Path) -> None:
     examples = held_out(tiny_shards)
-    score = next(score_slices("blank", Segmenter(blank_model(), Grid(64)), examples, batch_size=4))
+    (score, *_) = score_slices("blank", Segmenter(blank_model(), Grid(64)), examples, batch_size=4)
     area = int(drawn_frames.load(examples[0]).endo.sum())
     share = area / 64**2
     assert (score.dice, score.predicted_pixels, score.manual_pixels) == (0, 0, area)
@@ -200,7 +210,7 @@ def test_levels_are_thirds_of_the_stack_from_the_wide_end(areas: list[int], tiny
 
 def test_contours_of_a_disc_agree_with_the_experts(tiny_shards: Path) -> None:
     segmenter = Segmenter(threshold_model(), Grid(64), one_region=True)
-    scores = list(score_slices("good", segmenter, held_out(tiny_shards), batch_size=5))
+    scores = score_slices("good", segmenter, held_out(tiny_shards), batch_size=5)
     assert all(score.judged and score.good for score in scores)
     for score in scores:
         assert score.apd_mm == pytest.approx(1.4 * score.apd_px) and score.apd_px < 0.6
