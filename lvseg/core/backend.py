@@ -14,6 +14,7 @@ from typing import Any
 
 from lvseg.core import kernels
 from lvseg.core.errors import UserError
+from lvseg.core.own_lines import say
 
 __all__ = ["keras", "prepare"]
 
@@ -87,7 +88,7 @@ def _leave_out_choices() -> list[str]:
 
 def _warn(message: str) -> None:
     """Print one line to stderr."""
-    print(f"warning: {message}", file=sys.stderr, flush=True)
+    say(f"warning: {message}", sys.stderr)
 
 
 _TOO_LATE = _leave_out_choices()
