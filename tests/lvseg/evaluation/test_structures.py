@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def heart(radius: float, right: float) -> NDArray[np.uint8]:
     return labels
 
 
-def write(folder: Path, stray: bool = False, **changes: object) -> list[Example]:
+def write(folder: Path, stray: bool = False, **changes: Any) -> list[Example]:
     """Write one patient of three slices in two phases, ED first, and return all that is known of him."""
     maps = np.stack([heart(10 - s - 2 * p, 8 - s - p) for s in range(3) for p in range(2)])
     pixels = np.vectorize(GREYS.get)(maps).astype(np.int16)
