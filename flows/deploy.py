@@ -20,7 +20,7 @@ from flows.service.settings import FLOWS, SILENCE, START, environment, no_server
 from flows.workspace.repository import resolve
 from lvseg.core.command import run
 from lvseg.core.errors import UserError
-from lvseg.core.places import ROOT
+from lvseg.core.paths.places import ROOT
 
 GPU = "gpu"
 POOLS = {

@@ -26,8 +26,8 @@ from flows.process.commands import Dvc
 from flows.process.failures import StageError
 from flows.service.places import lists, models, reads, writes
 from lvseg.core.errors import UserError
-from lvseg.core.files import write_text
-from lvseg.core.places import ROOT
+from lvseg.core.paths.files import write_text
+from lvseg.core.paths.places import ROOT
 from lvseg.studies.cohort.inputs import inputs
 
 _SOME_FAILED = 3  # exit status of `lvseg predict`

@@ -25,7 +25,7 @@ from flows.service.settings import LOOPBACK, environment, port
 from flows.workspace.repository import git, resolve
 from lvseg.core.command import run
 from lvseg.core.errors import UserError
-from lvseg.core.places import ROOT, state_home
+from lvseg.core.paths.places import ROOT, state_home
 from tracking.server.loopback import check_free
 
 START = 120.0  # seconds for a server to answer

@@ -15,8 +15,8 @@ from flows.pipeline.end_states import EndState, errors_to_states
 from flows.service import settings
 from flows.workspace import repository, snapshot
 from lvseg.core.command import run
-from lvseg.core.files import write_text
-from lvseg.core.places import state_home
+from lvseg.core.paths.files import write_text
+from lvseg.core.paths.places import state_home
 
 EVENT, RESOURCE = "lvseg.raw-data.changed", "lvseg.raw-data"  # prefect.yaml waits for them
 

@@ -12,7 +12,7 @@ _SEED = 11
 def main() -> None:
     """Write the DICOM files of one synthetic heart, segment them, and say where the report lies."""
     from lvseg.cli import predict
-    from lvseg.core.files import atomic_path
+    from lvseg.core.paths.files import atomic_path
     from lvseg.phantom.dataset import Size, generate
     from lvseg.studies.cohort.inputs import inputs
     from lvseg.studies.cohort.order import Order

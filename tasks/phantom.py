@@ -8,7 +8,7 @@ from lvseg.core.command import run
 
 def main() -> None:
     """Write data/phantom, a synthetic short-axis cine data set, as `phantom` in params.yaml says."""
-    from lvseg.core.files import atomic_path
+    from lvseg.core.paths.files import atomic_path
     from lvseg.params import load
     from lvseg.phantom.dataset import Size, generate
 

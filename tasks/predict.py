@@ -33,7 +33,7 @@ def main(
 ) -> None:
     """Find the short-axis cine of each study, segment it with the champion, and write what is measured."""
     from lvseg import params
-    from lvseg.core.places import ROOT
+    from lvseg.core.paths.places import ROOT
     from lvseg.studies.cohort.inputs import inputs
     from lvseg.studies.cohort.order import Order, model_facts
     from lvseg.studies.outputs.study_folder import Outputs

@@ -15,8 +15,8 @@ def main(
 ) -> None:
     """Look for the patients' data in all that is logged, registered and reported; fail where some is found."""
 
+    from lvseg.core.code.git import is_checkout
     from lvseg.core.errors import UserError
-    from lvseg.core.git import is_checkout
     from lvseg.params import load
     from lvseg.privacy.raw import read_values
     from lvseg.privacy.scan import Scan, files_below

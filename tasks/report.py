@@ -10,7 +10,7 @@ def main() -> None:
     from pathlib import Path
 
     from lvseg import params
-    from lvseg.core.files import atomic_path
+    from lvseg.core.paths.files import atomic_path
     from lvseg.evaluation.kept import SCORES
     from lvseg.evaluation.sources import Sources
     from lvseg.report.build import PAGE, PICTURES, build

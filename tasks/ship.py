@@ -15,10 +15,10 @@ def main(
     import json
     import shutil
 
+    from lvseg.core.code.git import git_state
     from lvseg.core.errors import UserError
-    from lvseg.core.files import atomic_path, write_text
-    from lvseg.core.git import git_state
-    from lvseg.core.path_names import path_name
+    from lvseg.core.paths.files import atomic_path, write_text
+    from lvseg.core.paths.path_names import path_name
     from lvseg.params import load
     from lvseg.shipped import MOST_BYTES
 

@@ -9,7 +9,7 @@ def main() -> None:
     """Divide the patients into train, validation and test."""
     from collections import Counter
 
-    from lvseg.data.split import read_patients, split, write_split
+    from lvseg.data.parts.split import read_patients, split, write_split
     from lvseg.params import load
 
     params = load()

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from lvseg.cli.commands import TOOLS, commands
-from lvseg.core.closure import PACKAGES, computing_closure
+from lvseg.core.code.closure import PACKAGES, computing_closure
 from lvseg.shipped import MOST_BYTES
 
 ROOT = Path(__file__).parent.parent

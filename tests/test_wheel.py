@@ -24,7 +24,7 @@ from pathlib import Path
 import pytest
 
 from lvseg.cli.commands import TOOLS
-from lvseg.core.closure import PACKAGES, import_closure
+from lvseg.core.code.closure import PACKAGES, import_closure
 from lvseg.shipped import VERSION
 from tests.lvseg.labels.scd import Cine, write_layout
 from tests.lvseg.studies.hearts import Heart, bright_model, classic

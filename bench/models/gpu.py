@@ -17,7 +17,7 @@ import typer
 from lvseg import params
 from lvseg.core import backend
 from lvseg.core.command import run
-from lvseg.core.files import write_text
+from lvseg.core.paths.files import write_text
 from lvseg.data.examples import SHARDS, SPLIT, Example, select_examples
 from lvseg.imaging.structures import Structure
 

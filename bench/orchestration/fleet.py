@@ -24,7 +24,7 @@ from bench.rig.api import Prefect, mlflow_runs, moment
 from bench.rig.clones import TINY, Clone
 from bench.rig.process import rig
 from lvseg.core.command import run
-from lvseg.core.places import ROOT
+from lvseg.core.paths.places import ROOT
 from lvseg.params import load
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"].keys()

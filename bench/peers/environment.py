@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lvseg.core.errors import UserError
-from lvseg.core.places import ROOT, state_home
+from lvseg.core.paths.places import ROOT, state_home
 
 HERE = Path(__file__).parent
 

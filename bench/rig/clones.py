@@ -14,7 +14,7 @@ import yaml
 from bench.rig.process import Child, child, surroundings
 from bench.rig.servers import Ssh
 from lvseg.core.errors import UserError
-from lvseg.core.places import ROOT
+from lvseg.core.paths.places import ROOT
 
 TINY_UNET: dict[str, Any] = {
     "epochs": 2,

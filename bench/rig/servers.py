@@ -24,7 +24,7 @@ from bench.rig.process import (
     surroundings,
 )
 from lvseg.core.errors import UserError
-from lvseg.core.places import ROOT
+from lvseg.core.paths.places import ROOT
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 import yaml
 from pydantic import Field
 
-from lvseg.core.places import ROOT
+from lvseg.core.paths.places import ROOT
 
 
 def _stages() -> list[str]:

@@ -16,7 +16,7 @@ from flows.process.failures import failure, is_error
 from flows.process.known_lines import KeptLines, known_forms
 from lvseg import params
 from lvseg.core.environment import command_environment
-from lvseg.core.places import state_home
+from lvseg.core.paths.places import state_home
 
 Log = logging.Logger | logging.LoggerAdapter[Any]  # Prefect's of a run is an adapter
 # Advice for a person at a terminal, which DVC repeats after each stage.

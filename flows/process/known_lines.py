@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from lvseg.core.places import state_home
+from lvseg.core.paths.places import state_home
 
 NOT_SHOWN = "... (not shown, for data.ids_public is false)"
 _KEPT_DAYS = 30

@@ -4,8 +4,8 @@ import re
 import secrets
 from pathlib import Path
 
-from lvseg.core.files import atomic_path
-from lvseg.core.places import state_home
+from lvseg.core.paths.files import atomic_path
+from lvseg.core.paths.places import state_home
 
 _USER = "lvseg"
 _BYTES = 24  # of chance

@@ -6,8 +6,8 @@ Without them it is `data/` and `results/` of the repository.
 
 from pathlib import Path
 
-from lvseg.core.allowed import below, folders
-from lvseg.core.places import main_worktree, state_home
+from lvseg.core.paths.allowed import below, folders
+from lvseg.core.paths.places import main_worktree, state_home
 
 STUDIES, RESULTS = "LVSEG_STUDIES", "LVSEG_RESULTS"
 

@@ -5,7 +5,7 @@ import os
 from flows.service import password
 from lvseg.core.environment import command_environment
 from lvseg.core.errors import UserError
-from lvseg.core.places import ROOT, state_home
+from lvseg.core.paths.places import ROOT, state_home
 
 LOOPBACK = "127.0.0.1"
 HEARTBEAT = 30  # seconds between two signs of life of a flow run; Prefect allows no less

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from lvseg.core import git as core_git
-from lvseg.core import git_names
+from lvseg.core.code import git as core_git
+from lvseg.core.code import git_names
+from lvseg.core.code.git_names import Commit, Ref
 from lvseg.core.errors import UserError
-from lvseg.core.git_names import Commit, Ref
-from lvseg.core.places import ROOT
+from lvseg.core.paths.places import ROOT
 
 REMOTE = "origin"
 _NONE = "0" * 40

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lvseg.core.errors import UserError
-from lvseg.core.places import main_worktree
+from lvseg.core.paths.places import main_worktree
 from tracking.provenance.dvc_command import share_cache
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from flows.workspace import repository
 from flows.workspace.worktree import Workspace
 from lvseg import params
+from lvseg.core.code.git_names import Ref
 from lvseg.core.errors import UserError
-from lvseg.core.git_names import Ref
 
 RUNS = "refs/lvseg/runs"  # no branch: nobody works there, and `git branch` does not list them
 PARAMS, LOCK = "params.yaml", "dvc.lock"

@@ -19,7 +19,7 @@ from flows.process.leashed import GRACE, LEASH
 from flows.workspace.repository import git, resolve
 from flows.workspace.shared_store import share
 from lvseg.core.errors import UserError
-from lvseg.core.places import state_home
+from lvseg.core.paths.places import state_home
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _prepare(path: Path, commit: str) -> None:
         if not _sound(path):
             _make(path, commit)
         _check_out(path, commit)
-        for left in [*path.glob(".*.tmp"), *path.glob("*/.*.tmp")]:  # see lvseg.core.files
+        for left in [*path.glob(".*.tmp"), *path.glob("*/.*.tmp")]:  # see lvseg.core.paths.files
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         for name in ("rwlock", "rwlock.lock", "lock"):  # of nobody: not written whole, half of one blocks DVC
             (path / ".dvc" / "tmp" / name).unlink(missing_ok=True)

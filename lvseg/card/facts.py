@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lvseg.data.sunnybrook import official_part
+from lvseg.data.parts.sunnybrook import official_part
 from lvseg.evaluation import tables
 from lvseg.metrics.fewest import FEWEST
 from lvseg.metrics.statistics import Interval, interval

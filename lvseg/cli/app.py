@@ -10,7 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 from lvseg.cli.commands import commands, stages
 from lvseg.core.command import HELP_OPTIONS, keep_private
 from lvseg.core.errors import UserError, reported
-from lvseg.core.places import checkout
+from lvseg.core.paths.places import checkout
 
 _ELSEWHERE = "A clone of the repository has the commands of the pipeline, too: training, comparison, registered models."
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lvseg.core.places import checkout
+from lvseg.core.paths.places import checkout
 
 TOOLS = ("inspect", "predict")  # modules of this package: commands wherever it is installed
 

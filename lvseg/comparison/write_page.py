@@ -7,7 +7,7 @@ from pathlib import Path
 from lvseg.comparison import comparison_page
 from lvseg.comparison.compare import ComparedModel, Comparison, disagreements
 from lvseg.comparison.dice_scatter import draw_dice_scatter
-from lvseg.core.files import atomic_path
+from lvseg.core.paths.files import atomic_path
 from lvseg.data import drawn_frames
 from lvseg.data.examples import Example
 from lvseg.evaluation import scores

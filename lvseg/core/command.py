@@ -9,7 +9,7 @@ from contextlib import suppress
 import typer
 
 from lvseg.core.errors import UserError, reported
-from lvseg.core.places import state_home
+from lvseg.core.paths.places import state_home
 
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 

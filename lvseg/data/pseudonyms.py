@@ -6,8 +6,8 @@ import os
 import secrets
 
 from lvseg.core.errors import UserError
-from lvseg.core.path_names import path_name, readable
-from lvseg.core.places import state_home
+from lvseg.core.paths.path_names import path_name, readable
+from lvseg.core.paths.places import state_home
 
 _KEY_BYTES = 32
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lvseg.core.errors import UserError
-from lvseg.core.files import atomic_path
+from lvseg.core.paths.files import atomic_path
 from lvseg.imaging.spacing import Spacing
 from lvseg.imaging.structures import Structure
 

@@ -10,7 +10,7 @@ from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
-from lvseg.core.archives import Item, UnreadableError
+from lvseg.core.paths.archives import Item, UnreadableError
 from lvseg.dicom.bounds import TOO_MUCH, bounded
 
 LARGEST = 256 * 2**20  # bytes of one file, as it is read

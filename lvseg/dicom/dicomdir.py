@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pydicom
 
-from lvseg.core.archives import Item, SetAside, UnreadableError, leads_out
+from lvseg.core.paths.archives import Item, SetAside, UnreadableError, leads_out
 from lvseg.dicom import content
 from lvseg.dicom.bounds import TOO_MUCH, bounded
 

@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_partial
 from pydicom.tag import Tag
 
-from lvseg.core.archives import Item, UnreadableError
+from lvseg.core.paths.archives import Item, UnreadableError
 from lvseg.dicom import content
 from lvseg.dicom.bounds import TOO_MUCH, bounded
 from lvseg.dicom.image import Image

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lvseg.core.archives import Item
+from lvseg.core.paths.archives import Item
 from lvseg.imaging.types import Affine
 
 _TEXTS = (

@@ -8,7 +8,7 @@ import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 
-from lvseg.core.archives import Item, UnreadableError
+from lvseg.core.paths.archives import Item, UnreadableError
 from lvseg.dicom import content
 from lvseg.dicom.bounds import TOO_MUCH, bounded
 from lvseg.dicom.header import (

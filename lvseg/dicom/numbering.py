@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from pathlib import PurePosixPath
 
-from lvseg.core.archives import Item
+from lvseg.core.paths.archives import Item
 
 # As OsiriX and the Sunnybrook archives name images, IM-0004-0048, or a number alone.
 _NUMBERED = re.compile(r"^(?:(?P<series>[A-Za-z]+[-_]\d+)[-_])?0*(?P<number>\d+)$")

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lvseg.core.archives import Item, UnreadableError, walk
 from lvseg.core.errors import UserError
+from lvseg.core.paths.archives import Item, UnreadableError, walk
 from lvseg.data.pseudonyms import pseudonym
 from lvseg.dicom.multiframe import read_images
 from lvseg.labels.find import Candidate, find_all

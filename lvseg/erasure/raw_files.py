@@ -8,9 +8,9 @@ from contextlib import suppress
 from copy import copy
 from pathlib import Path
 
-from lvseg.core.archives import Item, UnreadableError, walk
 from lvseg.core.errors import UserError
-from lvseg.core.files import atomic_path
+from lvseg.core.paths.archives import Item, UnreadableError, walk
+from lvseg.core.paths.files import atomic_path
 from lvseg.erasure.patient import Patient
 from lvseg.erasure.traces import Traces
 from lvseg.privacy.contents import UnopenedError

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lvseg.core.errors import UserError
-from lvseg.core.files import atomic_path
+from lvseg.core.paths.files import atomic_path
 from lvseg.data import shards
-from lvseg.data.testset import hash_of_test_set
+from lvseg.data.parts.testset import hash_of_test_set
 from lvseg.evaluation import kept, summaries, tables
 from lvseg.evaluation.cine import agreements
 from lvseg.evaluation.plain_json import plain

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from lvseg.data.parts.sunnybrook import official_part
 from lvseg.data.shards import SYNTHETIC, Shard
-from lvseg.data.sunnybrook import official_part
 from lvseg.imaging.raster import rasterise
 from lvseg.imaging.structures import STRUCTURES, Structure
 from lvseg.imaging.types import Mask

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lvseg.core.files import atomic_path, write_text
 from lvseg.core.hashes import canonical_json, sha256_text
+from lvseg.core.paths.files import atomic_path, write_text
 from lvseg.data import shards
 from lvseg.data.pseudonyms import pseudonym
 from lvseg.extraction.assemble import index_rows, to_shard

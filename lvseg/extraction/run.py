@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lvseg.core.archives import SetAside
-from lvseg.core.closure import code_hash
+from lvseg.core.code.closure import code_hash
 from lvseg.core.errors import UserError
-from lvseg.core.files import atomic_path
 from lvseg.core.parallel import each
-from lvseg.core.places import state_home
+from lvseg.core.paths.archives import SetAside
+from lvseg.core.paths.files import atomic_path
+from lvseg.core.paths.places import state_home
 from lvseg.extraction.assemble import COLUMNS
 from lvseg.extraction.patient import Job, extract_patient
 from lvseg.extraction.report import write_report

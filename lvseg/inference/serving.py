@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lvseg.core.archives import UnreadableError
 from lvseg.core.errors import UserError
+from lvseg.core.paths.archives import UnreadableError
 from lvseg.dicom.sandbox import LARGEST, Decoder
 from lvseg.imaging.outline import area
 from lvseg.imaging.spacing import UNKNOWN, Spacing

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
-from lvseg.core.archives import UnreadableError
+from lvseg.core.paths.archives import UnreadableError
 from lvseg.dicom.image import Image
 from lvseg.dicom.pixels import read_pixels
 from lvseg.dicom.stacks.arrangement import arranged

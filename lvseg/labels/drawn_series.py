@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from lvseg.core.archives import SetAside, UnreadableError
+from lvseg.core.paths.archives import SetAside, UnreadableError
 from lvseg.dicom.image import Image
 from lvseg.dicom.numbering import number_in_name, series_in_name
 from lvseg.dicom.pixels import read_pixels

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lvseg.core.archives import Item, SetAside, walk
+from lvseg.core.paths.archives import Item, SetAside, walk
 from lvseg.labels.layouts import Copy, PatientFiles, find_patients, of_sunnybrook
 from lvseg.labels.nifti.layouts import NiftiPatient, find_nifti
 from lvseg.labels.nifti.study import read_nifti_study

@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lvseg.core.archives import SetAside
 from lvseg.core.parallel import each
+from lvseg.core.paths.archives import SetAside
 from lvseg.labels.find import Candidate, again, find_all, prints_of, told_twice
 from lvseg.labels.patient_summary import divided, summarise, summary_line
 from lvseg.labels.sources.structures import Table

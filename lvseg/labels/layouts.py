@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 import pydicom
 
-from lvseg.core.archives import Item, SetAside, UnreadableError, walk
+from lvseg.core.paths.archives import Item, SetAside, UnreadableError, walk
 from lvseg.core.texts import shown
 from lvseg.dicom.multiframe import read_images
 from lvseg.labels import sunnybrook_text

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import shapely
 
-from lvseg.core.archives import Item, SetAside, UnreadableError
+from lvseg.core.paths.archives import Item, SetAside, UnreadableError
 from lvseg.dicom.image import Image
 from lvseg.dicom.multiframe import read_images
 from lvseg.dicom.numbering import number_in_name, series_in_name

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import shapely
 
-from lvseg.core.archives import SetAside
+from lvseg.core.paths.archives import SetAside
 from lvseg.dicom.stacks.arrangement import PlacedImage
 from lvseg.imaging import contour_quality
 from lvseg.imaging.structures import Structure

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import shapely
 
-from lvseg.core.archives import Item, UnreadableError
+from lvseg.core.paths.archives import Item, UnreadableError
 from lvseg.imaging.outline import area
 
 KINDS = ("icontour", "ocontour", "p1", "p2", "p3")

@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lvseg.core.files import atomic_path
+from lvseg.core.paths.files import atomic_path
 
 if TYPE_CHECKING:
     import keras

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lvseg.core.archives import Item, SetAside, UnreadableError
+from lvseg.core.paths.archives import Item, SetAside, UnreadableError
 from lvseg.dicom.image import Image
 from lvseg.dicom.stacks.arrangement import PlacedImage
 from lvseg.nifti.volume import Volume, read_volume

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lvseg.core.archives import Item, UnreadableError
+from lvseg.core.paths.archives import Item, UnreadableError
 from lvseg.imaging.types import Affine
 
 LARGEST = 1024 * 2**20  # bytes of one volume, unpacked: 512 x 512 pixels, 20 slices, 100 phases

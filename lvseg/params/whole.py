@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from lvseg.core.errors import UserError
 from lvseg.core.section import Section
 from lvseg.data.params import DataParams
-from lvseg.data.split_params import SplitParams
+from lvseg.data.parts.split_params import SplitParams
 from lvseg.evaluation.params import EvaluateParams
 from lvseg.evaluation.promotion_params import PromotionParams
 from lvseg.extraction.params import ExtractParams

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from lvseg.core.files import atomic_path
+from lvseg.core.paths.files import atomic_path
 
 # The palette of Okabe and Ito, Color Universal Design (2008): told apart with every common colour vision deficiency.
 BLUE, SKY, GREEN, ORANGE = "#0072B2", "#56B4E9", "#009E73", "#E69F00"

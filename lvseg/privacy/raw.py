@@ -14,7 +14,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
-from lvseg.core.archives import Item, UnreadableError, walk
+from lvseg.core.paths.archives import Item, UnreadableError, walk
 from lvseg.dicom import content
 from lvseg.dicom.bounds import bounded
 from lvseg.labels.layouts import find_patients

@@ -9,8 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import permutations
 
-from lvseg.core.closure import PACKAGES
-from lvseg.core.places import ROOT
+from lvseg.core.code.closure import PACKAGES
+from lvseg.core.paths.places import ROOT
 from lvseg.privacy.scripts import days_in_words, romanised
 
 # From how many bytes of UTF-8 on a value is looked for, its words joined by spaces: two Chinese letters are a name.

@@ -48,7 +48,7 @@ def predict(
         >>> result.measurements.ef_percent, result.assessment.verdict
         (57.3, 'ok')
     """
-    from lvseg.core.archives import UnreadableError
+    from lvseg.core.paths.archives import UnreadableError
     from lvseg.data.pseudonyms import study_name
     from lvseg.studies.analysis.analyse import analyse_study
     from lvseg.studies.analysis.body import stated

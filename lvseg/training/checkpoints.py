@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lvseg.core.files import atomic_path
-from lvseg.core.places import state_home
+from lvseg.core.paths.files import atomic_path
+from lvseg.core.paths.places import state_home
 
 if TYPE_CHECKING:
     import keras

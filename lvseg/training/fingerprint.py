@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from lvseg.core import kernels
-from lvseg.core.closure import code_hash
+from lvseg.core.code.closure import code_hash
 from lvseg.core.hashes import canonical_json, file_hash, sha256_text, tree_hash
 
 

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from lvseg.core import backend, kernels
 from lvseg.core.backend import keras
 from lvseg.core.errors import UserError
-from lvseg.core.files import atomic_path, write_text
 from lvseg.core.hashes import weights_hash
+from lvseg.core.paths.files import atomic_path, write_text
 from lvseg.data import likeness, ranges
 from lvseg.data.examples import Example
 from lvseg.models import keras_file

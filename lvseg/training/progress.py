@@ -8,8 +8,8 @@ from pathlib import Path
 from tensorboard.summary import Writer
 from tqdm import tqdm
 
-from lvseg.core.files import write_text
-from lvseg.core.places import ROOT
+from lvseg.core.paths.files import write_text
+from lvseg.core.paths.places import ROOT
 
 
 class Progress:

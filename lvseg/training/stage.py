@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from filelock import FileLock, Timeout
 
 from lvseg.core.errors import UserError
-from lvseg.core.files import refuse_link
-from lvseg.core.places import state_home
+from lvseg.core.paths.files import refuse_link
+from lvseg.core.paths.places import state_home
 from lvseg.data.examples import SHARDS, SPLIT, Example, select_examples
 from lvseg.training.fingerprint import training_fingerprint
 from lvseg.training.recipe import Recipe

@@ -16,7 +16,7 @@ from tests.project import RAW, Project, working_copy
 STORED = """
 import base64, csv, json, os, sys
 from pathlib import Path
-from lvseg.core.places import state_home
+from lvseg.core.paths.places import state_home
 from lvseg.studies.cohort.journal import Journal, JournalEntry
 from tracking.provenance.training_origin import dvc_hashes
 from tracking.runs.store import open_store

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from lvseg.core.hashes import tree_hash
-from lvseg.core.places import ROOT
+from lvseg.core.paths.places import ROOT
 from lvseg.shipped import VERSION
 from tests.lvseg.studies.hearts import Heart, bright_model, classic, enhanced
 from tests.modes import others_may_read

@@ -17,7 +17,7 @@ from typing import Any
 import lvseg
 from lvseg import params
 from lvseg.core.hashes import sha256_text
-from lvseg.core.places import state_home
+from lvseg.core.paths.places import state_home
 from lvseg.training.recipe import Recipe
 
 EPOCHS = 3

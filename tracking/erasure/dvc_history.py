@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from lvseg.core.git import git, git_bytes
+from lvseg.core.code.git import git, git_bytes
 
 _POINTERS = ("dvc.lock", "*.dvc")
 

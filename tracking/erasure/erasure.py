@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lvseg.core.archives import Item
 from lvseg.core.errors import UserError
-from lvseg.core.files import atomic_path, write_text
-from lvseg.core.places import absolute, main_worktree, state_home
+from lvseg.core.paths.archives import Item
+from lvseg.core.paths.files import atomic_path, write_text
+from lvseg.core.paths.places import absolute, main_worktree, state_home
 from lvseg.data.pseudonyms import pseudonym
 from lvseg.erasure import patient as patients
 from lvseg.erasure import predicted, raw_files

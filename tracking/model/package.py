@@ -17,8 +17,8 @@ from mlflow.entities import LoggedModel
 from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import AnyType, ColSpec, Schema
 
-from lvseg.core.closure import import_closure
-from lvseg.core.places import ROOT
+from lvseg.core.code.closure import import_closure
+from lvseg.core.paths.places import ROOT
 from tracking.registry.trust.recorded import recorded
 from tracking.runs.record import Record
 from tracking.runs.store import Store

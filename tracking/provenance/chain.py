@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lvseg.core.code.git import git
 from lvseg.core.errors import UserError
-from lvseg.core.git import git
 from lvseg.core.hashes import canonical_json, sha256_text, weights_hash
-from lvseg.core.places import ROOT
+from lvseg.core.paths.places import ROOT
 from tracking.provenance.raw_data import held, raw_data
 from tracking.registry.living_run import SAME, own_run, required_run
 from tracking.registry.trust.recorded import recorded

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from lvseg.core.code.git import git
 from lvseg.core.errors import UserError
-from lvseg.core.git import git
-from lvseg.core.places import ROOT
+from lvseg.core.paths.places import ROOT
 from tracking.provenance.dvc_command import dvc_settings, share_cache
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lvseg.core.environment import OF_A_RUN, command_environment
 from lvseg.core.errors import UserError
-from lvseg.core.places import ROOT, state_home
+from lvseg.core.paths.places import ROOT, state_home
 
 LINKS = "reflink,hardlink,symlink,copy"  # data is a link into the cache where the file system can
 _QUOTES = ('"', "'", '"""', "'''")  # as ConfigObj, which reads the file for DVC, knows them

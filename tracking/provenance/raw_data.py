@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
+from lvseg.core.code.git import read_file
 from lvseg.core.errors import UserError
-from lvseg.core.git import read_file
-from lvseg.core.places import ROOT
+from lvseg.core.paths.places import ROOT
 from tracking.provenance.dvc_command import dvc, dvc_settings, write_dvc_settings
 
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from lvseg.core import kernels
+from lvseg.core.code.git import read_file
 from lvseg.core.errors import UserError
-from lvseg.core.git import read_file
 from lvseg.core.hashes import file_hash, tree_hash
-from lvseg.core.places import ROOT, state_home
+from lvseg.core.paths.places import ROOT, state_home
 from lvseg.data.examples import SHARDS, SPLIT
 from tracking.provenance.checkout import temporary_worktree, undisturbed
 from tracking.provenance.dvc_command import dvc, dvc_environment

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from lvseg.core.git import git_state
-from lvseg.core.places import ROOT
+from lvseg.core.code.git import git_state
+from lvseg.core.paths.places import ROOT
 from lvseg.data.examples import SHARDS, SPLIT
 from lvseg.params import Params
 from tracking.runs.record import Record

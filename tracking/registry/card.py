@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lvseg.card.card_page import render, summary
 from lvseg.card.facts import Facts
-from lvseg.core.places import ROOT
+from lvseg.core.paths.places import ROOT
 from tracking.registry.living_run import required_run
 from tracking.registry.version_tags import tags_of
 from tracking.runs.store import Store

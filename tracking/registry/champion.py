@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lvseg.core.errors import UserError
-from lvseg.core.files import atomic_path
-from lvseg.core.places import state_home
+from lvseg.core.paths.files import atomic_path
+from lvseg.core.paths.places import state_home
 from lvseg.studies.analysis.result import KnownError
 from tracking.registry.living_run import required_run
 from tracking.registry.trust import manifest

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lvseg import params
-from lvseg.core.files import atomic_path
 from lvseg.core.hashes import canonical_json, file_hash, sha256_text
-from lvseg.core.places import state_home
+from lvseg.core.paths.files import atomic_path
+from lvseg.core.paths.places import state_home
 from tracking.runs.store import open_store, tracking_uri
 
 

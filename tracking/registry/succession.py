@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from lvseg.core.errors import UserError
-from lvseg.core.places import state_home
+from lvseg.core.paths.places import state_home
 from tracking.registry import last_decision
 from tracking.registry.champion_run import mark_champion
 from tracking.registry.living_run import living_run

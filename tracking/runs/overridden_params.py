@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from lvseg import params
+from lvseg.core.code.git import read_file
 from lvseg.core.errors import UserError
-from lvseg.core.git import read_file
-from lvseg.core.places import main_worktree
+from lvseg.core.paths.places import main_worktree
 from lvseg.models.unet_params import UnetParams
 
 

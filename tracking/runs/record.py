@@ -15,8 +15,8 @@ from typing import Any
 
 from filelock import FileLock
 
-from lvseg.core.files import atomic_path
-from lvseg.core.places import state_home
+from lvseg.core.paths.files import atomic_path
+from lvseg.core.paths.places import state_home
 
 
 @dataclass(frozen=True)

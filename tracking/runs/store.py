@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from lvseg.core.environment import reach_loopback
 from lvseg.core.errors import UserError
-from lvseg.core.places import absolute, main_worktree
+from lvseg.core.paths.places import absolute, main_worktree
 from tracking.runs.moved import move_addresses, moved_from
 from tracking.server.mlflow_internals import QUICK
 

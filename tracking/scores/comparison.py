@@ -92,7 +92,7 @@ def models(evaluated: Sequence[EvaluatedRun], folder: Path) -> "list[TrainedMode
 
 def test_slices(test_hash: str, drop: tuple[str, ...]) -> "list[Example]":
     """Return the test slices in `data/`, or none if they are not those of the hash."""
-    from lvseg.data.testset import hash_of_test_set
+    from lvseg.data.parts.testset import hash_of_test_set
     from lvseg.evaluation.sources import Sources
 
     sources = Sources()

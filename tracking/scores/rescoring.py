@@ -9,7 +9,7 @@ import pandas as pd
 
 from lvseg import params
 from lvseg.core.errors import UserError
-from lvseg.data.testset import hash_of_test_set
+from lvseg.data.parts.testset import hash_of_test_set
 from tracking.runs.store import Store
 from tracking.scores.results import patients_table
 

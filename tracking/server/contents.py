@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lvseg.core.closure import PACKAGES
+from lvseg.core.code.closure import PACKAGES
+from lvseg.core.code.git import git, git_bytes
 from lvseg.core.errors import UserError
-from lvseg.core.git import git, git_bytes
-from lvseg.core.places import state_home
+from lvseg.core.paths.places import state_home
 from tracking.registry.living_run import has_model
 from tracking.registry.versions import MODEL
 from tracking.runs.record import outbox

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lvseg.core.archives import SetAside
+from lvseg.core.paths.archives import SetAside
 from lvseg.dicom.image import Image
 from lvseg.dicom.numbering import number_in_name
 from lvseg.dicom.stacks import limits, scans

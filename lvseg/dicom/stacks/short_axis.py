@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lvseg.core.archives import UnreadableError
+from lvseg.core.paths.archives import UnreadableError
 from lvseg.dicom.image import Image
 from lvseg.dicom.stacks import limits
 from lvseg.dicom.stacks.planes import Stack, beside, by_series_alone, left_out, stack_of, stacks_of

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from lvseg.core.archives import SetAside, UnreadableError
+from lvseg.core.paths.archives import SetAside, UnreadableError
 from lvseg.dicom.image import Image
 from lvseg.dicom.pixels import read_pixels
 from lvseg.dicom.stacks.alignment import placements

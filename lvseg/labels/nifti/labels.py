@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lvseg.core.archives import Item, SetAside, UnreadableError
+from lvseg.core.paths.archives import Item, SetAside, UnreadableError
 from lvseg.labels.sources.label_map import LabelMap, Reading, composed
 from lvseg.labels.sources.structures import Region, Table, region_of
 from lvseg.nifti.frames import NOMINAL

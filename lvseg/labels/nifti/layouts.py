@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from lvseg.core.archives import Item, SetAside, UnreadableError
+from lvseg.core.paths.archives import Item, SetAside, UnreadableError
 from lvseg.labels.nifti.labels import DrawnVolume, named_regions, read_labels
 from lvseg.labels.sources.label_map import Reading
 from lvseg.labels.sources.structures import ACDC, MNMS, Region, Table

@@ -2,7 +2,7 @@
 
 from pathlib import PurePosixPath
 
-from lvseg.core.archives import SetAside, UnreadableError
+from lvseg.core.paths.archives import SetAside, UnreadableError
 from lvseg.labels.nifti.layouts import NiftiPatient
 from lvseg.labels.sources.contours import take_maps
 from lvseg.labels.sources.label_map import LabelMap

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from lvseg.core.archives import UnreadableError
+from lvseg.core.paths.archives import UnreadableError
 from lvseg.imaging.outline import outline
 from lvseg.imaging.raster import rasterise
 from lvseg.imaging.structures import Structure

@@ -11,7 +11,7 @@ from xml.parsers import expat
 
 import numpy as np
 
-from lvseg.core.archives import Item, SetAside, UnreadableError
+from lvseg.core.paths.archives import Item, SetAside, UnreadableError
 from lvseg.labels.sources.contours import checked, filled
 from lvseg.labels.sources.label_map import Reading
 from lvseg.labels.sources.matching import Drawings, Images

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from lvseg.core.archives import Item, SetAside, UnreadableError
+from lvseg.core.paths.archives import Item, SetAside, UnreadableError
 from lvseg.dicom.image import Image
 from lvseg.dicom.multiframe import read_images
 from lvseg.dicom.pixels import read_pixels

@@ -1,6 +1,6 @@
 """Which files beside images are drawings, told by their first bytes and not by their names."""
 
-from lvseg.core.archives import Item, UnreadableError
+from lvseg.core.paths.archives import Item, UnreadableError
 from lvseg.dicom import content
 
 KINDS = ("SEG", "RTSTRUCT", "cvi42")  # of two that drew a structure on one frame, the first is believed

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lvseg.core.archives import Item, SetAside, UnreadableError
+from lvseg.core.paths.archives import Item, SetAside, UnreadableError
 from lvseg.imaging.structures import Structure
 from lvseg.imaging.types import Affine, Mask
 from lvseg.imaging.types import Region as Truth

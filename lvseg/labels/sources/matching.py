@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lvseg.core.archives import SetAside, UnreadableError
+from lvseg.core.paths.archives import SetAside, UnreadableError
 from lvseg.dicom.image import Image
 from lvseg.dicom.stacks import limits
 from lvseg.imaging.types import Affine

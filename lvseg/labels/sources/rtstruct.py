@@ -7,7 +7,7 @@ import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 
-from lvseg.core.archives import Item, UnreadableError
+from lvseg.core.paths.archives import Item, UnreadableError
 from lvseg.dicom import content
 from lvseg.dicom.image import Image
 from lvseg.dicom.tolerance import tolerant

@@ -10,7 +10,7 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from lvseg.core.archives import Item, UnreadableError
+from lvseg.core.paths.archives import Item, UnreadableError
 from lvseg.dicom import content
 from lvseg.dicom.tolerance import tolerant
 from lvseg.imaging.types import Affine

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lvseg.core.archives import SetAside
+from lvseg.core.paths.archives import SetAside
 from lvseg.dicom.image import Image
 from lvseg.dicom.stacks import short_axis, stacking
 from lvseg.inference.stack_of import stack_of_cine

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import pydicom
 from pydicom.dataset import Dataset
 
-from lvseg.core.archives import Item
 from lvseg.core.errors import UserError
+from lvseg.core.paths.archives import Item
 from lvseg.dicom import content
 from lvseg.dicom.tolerance import tolerant
 

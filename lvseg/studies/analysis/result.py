@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lvseg.core.archives import SetAside
+from lvseg.core.paths.archives import SetAside
 from lvseg.dicom.image import Image
 from lvseg.dicom.stacks.cine import Cine
 from lvseg.imaging.structures import Structure

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lvseg.core.archives import Item, SetAside, UnreadableError, walk
 from lvseg.core.errors import UserError
+from lvseg.core.paths.archives import Item, SetAside, UnreadableError, walk
 from lvseg.core.texts import shown
 from lvseg.dicom import dicomdir
 from lvseg.dicom.image import Image

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from lvseg.core.archives import Item
 from lvseg.core.errors import UserError
-from lvseg.core.files import atomic_path, write_text
 from lvseg.core.hashes import canonical_json, sha256_text
-from lvseg.core.places import state_home
+from lvseg.core.paths.archives import Item
+from lvseg.core.paths.files import atomic_path, write_text
+from lvseg.core.paths.places import state_home
 from lvseg.core.texts import cell, shown
 from lvseg.data.pseudonyms import study_name
 

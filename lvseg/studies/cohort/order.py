@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from lvseg.core.closure import code_hash
+from lvseg.core.code.closure import code_hash
 from lvseg.core.errors import UserError
 from lvseg.studies.analysis.body import NOBODY, Body
 from lvseg.studies.analysis.result import KnownError, ModelFacts

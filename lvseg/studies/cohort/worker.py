@@ -11,9 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lvseg.core.archives import SetAside, UnreadableError
 from lvseg.core.errors import UserError
-from lvseg.core.files import atomic_path
+from lvseg.core.paths.archives import SetAside, UnreadableError
+from lvseg.core.paths.files import atomic_path
 from lvseg.core.texts import shown
 from lvseg.data.pseudonyms import study_name
 from lvseg.studies.analysis.assessment import NO_FILE, OK, Verdict

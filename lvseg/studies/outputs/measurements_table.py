@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from lvseg.core.files import atomic_path
+from lvseg.core.paths.files import atomic_path
 from lvseg.core.texts import cell
 from lvseg.studies.analysis.measurements import PER_SURFACE
 from lvseg.studies.outputs.study_record import FILE_NAME, read_record

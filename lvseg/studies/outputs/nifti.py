@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lvseg.core.files import atomic_path
+from lvseg.core.paths.files import atomic_path
 from lvseg.imaging.structures import STRUCTURES, Structure
 from lvseg.imaging.types import Affine
 from lvseg.studies.analysis.result import StudyResult

@@ -37,7 +37,9 @@ def write(folder: Path, private: Path, result: StudyResult, outputs: Outputs) ->
     Raises:
         OSError: the disk refuses.
     """
-    from lvseg.studies.outputs import contours_text, dicom_seg, movie, nifti, study_page
+    from lvseg.studies.outputs import contours_text, nifti
+    from lvseg.studies.outputs.dicom import dicom_seg
+    from lvseg.studies.outputs.page import movie, study_page
 
     ends = sorted(set(result.measurements.ed_and_es))
     phases = range(1, result.cine.phases + 1) if outputs.all_phases else ends

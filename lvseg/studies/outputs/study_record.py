@@ -12,8 +12,8 @@ from typing import NotRequired, TypedDict
 
 import numpy as np
 
-from lvseg.core.archives import SetAside
-from lvseg.core.files import write_text
+from lvseg.core.paths.archives import SetAside
+from lvseg.core.paths.files import write_text
 from lvseg.dicom.stacks.cine import Cine
 from lvseg.studies.analysis.assessment import FAILED, Verdict
 from lvseg.studies.analysis.result import ModelFacts, StudyResult

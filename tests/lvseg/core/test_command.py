@@ -12,8 +12,8 @@ COMMAND = """
 import subprocess, sys
 from pathlib import Path
 from lvseg.core.command import run
-from lvseg.core.files import write_text
-from lvseg.core.places import state_home
+from lvseg.core.paths.files import write_text
+from lvseg.core.paths.places import state_home
 from lvseg.data.pseudonyms import pseudonym
 
 def main() -> None:

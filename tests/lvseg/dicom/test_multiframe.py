@@ -6,7 +6,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from lvseg.core.archives import Item, UnreadableError
+from lvseg.core.paths.archives import Item, UnreadableError
 from lvseg.dicom.multiframe import read_images
 from lvseg.dicom.pixels import read_pixels
 from tests.lvseg.studies.hearts import Heart, classic, enhanced

@@ -11,7 +11,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from lvseg.core.archives import Item
+from lvseg.core.paths.archives import Item
 from lvseg.dicom.header import read_image
 from lvseg.dicom.multiframe import read_images
 from lvseg.dicom.pixels import read_pixels

@@ -12,8 +12,8 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset, write_file_meta_info
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless
 
-from lvseg.core.archives import Item, UnreadableError
 from lvseg.core.parallel import each
+from lvseg.core.paths.archives import Item, UnreadableError
 from lvseg.dicom import bounds, content, dicomdir, multiframe, pixels
 from lvseg.privacy.raw import read_values
 from tests.lvseg.labels.scd import dataset

@@ -7,7 +7,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from lvseg.core.path_names import path_name
+from lvseg.core.paths.path_names import path_name
 from lvseg.data.pseudonyms import pseudonym, study_name
 from lvseg.extraction.run import Outs, extract
 from lvseg.params import load

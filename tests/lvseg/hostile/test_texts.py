@@ -9,8 +9,8 @@ import pytest
 from pydicom.dataset import Dataset
 
 from lvseg.cli.inspect import main as inspect
-from lvseg.core.archives import walk
 from lvseg.core.errors import UserError, reported
+from lvseg.core.paths.archives import walk
 from lvseg.core.texts import cell
 from lvseg.dicom import dicomdir
 from lvseg.studies.analysis.loaded_model import LoadedModel

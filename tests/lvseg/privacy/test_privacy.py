@@ -24,7 +24,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from lvseg.core.places import ROOT
+from lvseg.core.paths.places import ROOT
 from lvseg.phantom.case import draw_case
 from lvseg.phantom.dataset import Size, generate
 from lvseg.privacy.raw import RawValues, read_values

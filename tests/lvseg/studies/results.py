@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lvseg.core.archives import Item
+from lvseg.core.paths.archives import Item
 from lvseg.dicom.image import Image
 from lvseg.dicom.stacks.arrangement import PlacedImage
 from lvseg.dicom.stacks.cine import Cine

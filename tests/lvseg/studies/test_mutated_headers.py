@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 
-from lvseg.core.archives import UnreadableError
+from lvseg.core.paths.archives import UnreadableError
 from lvseg.imaging.outline import area
 from lvseg.labels.layouts import find_patients
 from lvseg.labels.patient import read_study
@@ -23,7 +23,8 @@ from lvseg.studies.analysis.analyse import analyse_study
 from lvseg.studies.analysis.loaded_model import LoadedModel
 from lvseg.studies.analysis.result import StudyResult
 from lvseg.studies.cohort import inputs
-from lvseg.studies.outputs import dicom_seg, nifti
+from lvseg.studies.outputs import nifti
+from lvseg.studies.outputs.dicom import dicom_seg
 from tests.lvseg.labels.scd import ED, ES, PHASES, SLICES, Cine, dataset, to_bytes, write_contour
 from tests.lvseg.studies.hearts import Heart, frames
 from tests.lvseg.studies.mutations import CLASSES, Mutation, mutations, write

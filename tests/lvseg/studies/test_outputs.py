@@ -10,14 +10,15 @@ import pydicom
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
-from lvseg.core.archives import Item
+from lvseg.core.paths.archives import Item
 from lvseg.data.pseudonyms import keyed_uid, pseudonym
 from lvseg.dicom.tolerance import tolerant
 from lvseg.imaging.outline import area
 from lvseg.labels import sunnybrook_text
 from lvseg.studies.analysis.loaded_model import LoadedModel
 from lvseg.studies.analysis.result import StudyResult
-from lvseg.studies.outputs import contours_text, dicom_seg, nifti
+from lvseg.studies.outputs import contours_text, nifti
+from lvseg.studies.outputs.dicom import dicom_seg
 from tests.lvseg.studies.hearts import Heart, classic, enhanced, predicted
 from tests.lvseg.studies.test_study import series_each
 

@@ -18,7 +18,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from lvseg.imaging.structures import Structure
 from lvseg.studies.analysis.assessment import FAILED, LOOK, OK, Verdict
 from lvseg.studies.analysis.result import StudyResult
-from lvseg.studies.outputs import montage, movie, study_page, tiles, volume_curve
+from lvseg.studies.outputs.page import montage, movie, study_page, tiles, volume_curve
 from tests.lvseg.studies.results import CENTRE, radius, result
 
 pytestmark = pytest.mark.slow  # a browser prints

@@ -12,7 +12,7 @@ from lvseg.dicom.tolerance import tolerant
 from lvseg.studies.analysis.loaded_model import LoadedModel
 from lvseg.studies.cohort import cohort
 from lvseg.studies.cohort.order import Order, model_facts
-from lvseg.studies.outputs import dicom_seg
+from lvseg.studies.outputs.dicom import dicom_seg
 from lvseg.studies.outputs.study_folder import Outputs
 from lvseg.studies.outputs.study_record import read_record
 from tests.lvseg.dicom.odd_headers import ACROSS, DOWN, tags

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import lvseg
-from lvseg.core.places import ROOT
+from lvseg.core.paths.places import ROOT
 from tests.lvseg.studies.hearts import Heart, axes, classic
 
 HEART = Heart(slices=6, phases=4, end_systole=3)

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from lvseg.core.archives import UnreadableError
+from lvseg.core.paths.archives import UnreadableError
 from lvseg.dicom.stacks import short_axis
 from lvseg.labels.inspection import inspect
 from lvseg.labels.layouts import find_patients
@@ -17,7 +17,8 @@ from lvseg.labels.patient import read_study
 from lvseg.labels.patient_summary import describe
 from lvseg.studies.analysis.loaded_model import LoadedModel
 from lvseg.studies.cohort import inputs
-from lvseg.studies.outputs import dicom_seg, nifti
+from lvseg.studies.outputs import nifti
+from lvseg.studies.outputs.dicom import dicom_seg
 from tests.lvseg.dicom.odd_headers import ACROSS, DOWN, NORMAL, tags, values
 from tests.lvseg.studies.hearts import Change, Heart, classic, predicted
 

@@ -13,8 +13,8 @@ import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from lvseg.core.archives import walk
-from lvseg.core.places import ROOT
+from lvseg.core.paths.archives import walk
+from lvseg.core.paths.places import ROOT
 from lvseg.dicom.multiframe import read_images
 from lvseg.imaging.structures import STRUCTURES, Structure
 from lvseg.labels.sources.matching import Images
@@ -24,7 +24,9 @@ from lvseg.studies.analysis.loaded_model import LoadedModel, load_model
 from lvseg.studies.analysis.measurements import measure
 from lvseg.studies.analysis.result import KnownError, StudyResult
 from lvseg.studies.cohort.order import model_facts
-from lvseg.studies.outputs import dicom_seg, nifti, study_page
+from lvseg.studies.outputs import nifti
+from lvseg.studies.outputs.dicom import dicom_seg
+from lvseg.studies.outputs.page import study_page
 from tests.lvseg.studies.hearts import (
     BLOOD,
     RIGHT,

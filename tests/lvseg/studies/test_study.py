@@ -13,8 +13,8 @@ from pydicom.dataset import Dataset
 from pydicom.fileset import FileSet
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
-from lvseg.core.archives import UnreadableError
 from lvseg.core.errors import UserError
+from lvseg.core.paths.archives import UnreadableError
 from lvseg.imaging.raster import rasterise
 from lvseg.studies.analysis.analyse import analyse_study
 from lvseg.studies.analysis.assessment import FAILED

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lvseg.core import closure
+from lvseg.core.code import closure
 from lvseg.training import fingerprint
 from lvseg.training.fingerprint import training_fingerprint
 

@@ -11,7 +11,7 @@ from mlflow.entities import Run
 
 from lvseg import params
 from lvseg.core.errors import UserError
-from lvseg.core.places import state_home
+from lvseg.core.paths.places import state_home
 from tests.tracking.registry.test_promotion import never
 from tracking.registry import champion
 from tracking.registry.promotion import promote

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lvseg.core import places
 from lvseg.core.errors import UserError
+from lvseg.core.paths import places
 from tests.tracking import stub
 from tests.tracking.conftest import EXPERIMENT, all_runs
 from tracking.model.package import downloaded

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lvseg import params
+from lvseg.core.code.git import GitState
 from lvseg.core.errors import UserError
-from lvseg.core.git import GitState
 from lvseg.core.hashes import file_hash, tree_hash
 from tests.conftest import REPOSITORY
 from tests.tracking import stub

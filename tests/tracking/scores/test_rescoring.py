@@ -14,7 +14,7 @@ from lvseg import params
 from lvseg.core.errors import UserError
 from lvseg.core.hashes import sha256_text
 from lvseg.data import shards
-from lvseg.data.testset import hash_of_test_set
+from lvseg.data.parts.testset import hash_of_test_set
 from lvseg.evaluation.sources import Sources
 from lvseg.evaluation.summaries import per_patient
 from tests.lvseg.evaluation import scored

@@ -7,7 +7,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from lvseg.core.archives import walk
+from lvseg.core.paths.archives import walk
 from lvseg.dicom.multiframe import read_images
 from lvseg.dicom.stacks.consistency import of_one_geometry
 from tests.lvseg.studies.hearts import Heart, classic, enhanced

@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sr.coding import Code
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, RTStructureSetStorage
 
-from lvseg.core.archives import Item, walk
+from lvseg.core.paths.archives import Item, walk
 from lvseg.dicom.image import Image
 from lvseg.dicom.multiframe import read_images
 from lvseg.imaging.raster import rasterise

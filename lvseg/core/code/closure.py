@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from lvseg.core.hashes import canonical_json, file_hash, sha256_text
-from lvseg.core.places import ROOT, checkout
+from lvseg.core.paths.places import ROOT, checkout
 
 PACKAGES = ("lvseg", "tracking", "tasks", "flows")
 
@@ -17,8 +17,8 @@ OBSERVERS = (
     "tracking",
     "lvseg.core.command",
     "lvseg.core.errors",
-    "lvseg.core.git",
-    "lvseg.core.places",
+    "lvseg.core.code.git",
+    "lvseg.core.paths.places",
     "lvseg.data.raw_data",
     "lvseg.params",
     "lvseg.training.progress",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from lvseg.studies.analysis.result import StudyResult
-from lvseg.studies.outputs import tiles
+from lvseg.studies.outputs.page import tiles
 
 _WIDTH_MM, _HEIGHT_MM = 181.0, 145.0  # of the montage on an A4 page
 _LARGEST_MM = 24.0  # side of a tile: a few slices are not blown up to fill the page

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lvseg.core.errors import UserError
-from lvseg.core.files import atomic_path
-from lvseg.data.split_params import SplitParams
+from lvseg.core.paths.files import atomic_path
+from lvseg.data.parts.split_params import SplitParams
 from lvseg.labels.layouts import key_of
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"

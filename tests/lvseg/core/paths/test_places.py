@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lvseg.core import places
+from lvseg.core.paths import places
 
 
 @pytest.fixture(autouse=True)

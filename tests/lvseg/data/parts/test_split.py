@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lvseg.core.errors import UserError
-from lvseg.data.split import Patient, read_patients, split
-from lvseg.data.split_params import SplitParams
-from lvseg.data.sunnybrook import official_part
+from lvseg.data.parts.split import Patient, read_patients, split
+from lvseg.data.parts.split_params import SplitParams
+from lvseg.data.parts.sunnybrook import official_part
 from lvseg.labels.layouts import canonical, key_of
 from tests.conftest import REPOSITORY
 

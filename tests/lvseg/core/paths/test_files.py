@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lvseg.core.errors import UserError
-from lvseg.core.files import atomic_path
+from lvseg.core.paths.files import atomic_path
 
 
 def test_a_link_in_place_of_a_folder_is_refused_at_once_and_kept(tmp_path: Path) -> None:

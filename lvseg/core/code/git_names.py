@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 from typing import NewType
 
+from lvseg.core.code.git import git
 from lvseg.core.errors import UserError
-from lvseg.core.git import git
 
 Ref = NewType("Ref", str)  # refs/heads/main: never abbreviated, so never an option
 Commit = NewType("Commit", str)  # 40 hexadecimal digits

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from lvseg.core.files import atomic_path
+from lvseg.core.paths.files import atomic_path
 from lvseg.studies.analysis.result import StudyResult
-from lvseg.studies.outputs import tiles
-from lvseg.studies.outputs.montage import base_to_apex
+from lvseg.studies.outputs.page import tiles
+from lvseg.studies.outputs.page.montage import base_to_apex
 
 _WIDTH = 640  # pixels of the film, roughly
 _LARGEST_TILE = 320  # pixels: one slice alone is not blown up any further

@@ -13,11 +13,11 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 from pydicom.valuerep import DA, TM
 
-from lvseg.core.archives import Item
+from lvseg.core.paths.archives import Item
 from lvseg.dicom import content
 from lvseg.dicom.bounds import bounded
 from lvseg.dicom.image import Image
-from lvseg.studies.outputs.deidentification import deidentified_header
+from lvseg.studies.outputs.dicom.deidentification import deidentified_header
 
 _TEXTS = ("PatientID", "PatientName", "PatientSex", "StudyID")
 _DATES = ("PatientBirthDate", "StudyDate", "SeriesDate", "AcquisitionDate")

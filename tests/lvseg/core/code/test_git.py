@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lvseg.core import git as core_git
-from lvseg.core import places
+from lvseg.core.code import git as core_git
+from lvseg.core.code.git import git, git_bytes, git_state, read_file
 from lvseg.core.errors import UserError
-from lvseg.core.git import git, git_bytes, git_state, read_file
+from lvseg.core.paths import places
 
 
 @pytest.fixture

@@ -15,14 +15,14 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
-from lvseg.core.archives import Item
-from lvseg.core.files import atomic_path
+from lvseg.core.paths.archives import Item
+from lvseg.core.paths.files import atomic_path
 from lvseg.dicom.image import Image
 from lvseg.dicom.tolerance import tolerant
 from lvseg.imaging.structures import Structure
 from lvseg.studies.analysis.result import StudyResult
-from lvseg.studies.outputs.deidentification import state_profile, with_keyed_uids
-from lvseg.studies.outputs.source_headers import source_headers, storage_class
+from lvseg.studies.outputs.dicom.deidentification import state_profile, with_keyed_uids
+from lvseg.studies.outputs.dicom.source_headers import source_headers, storage_class
 
 _VENTRICLE = Code("87878005", "SCT", "Left ventricle")
 # Of each structure: its name in labels, what it is and where. SNOMED CT names a ventricle with its wall, the

@@ -7,7 +7,7 @@ import numpy as np
 
 from lvseg.data import shards
 from lvseg.data.examples import select_examples
-from lvseg.data.testset import hash_of_test_set
+from lvseg.data.parts.testset import hash_of_test_set
 from tests.conftest import tiny_shard
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lvseg.core.closure import OBSERVERS, code_hash, computing_closure, import_closure
+from lvseg.core.code.closure import OBSERVERS, code_hash, computing_closure, import_closure
 from tests.conftest import REPOSITORY
 
 FILES = {

@@ -4,9 +4,9 @@ import functools
 import os
 from pathlib import Path
 
-from lvseg.core import git
+from lvseg.core.code import git
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def checkout() -> Path | None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lvseg.core.allowed import below, folders
 from lvseg.core.errors import UserError
+from lvseg.core.paths.allowed import below, folders
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lvseg.core.files import write_text
+from lvseg.core.paths.files import write_text
 from lvseg.imaging.structures import Structure
 from lvseg.studies.analysis.assessment import FAILED, LOOK, OK
 from lvseg.studies.analysis.healthy import SOURCE, healthy
 from lvseg.studies.analysis.result import StudyResult
-from lvseg.studies.outputs import montage, movie, tiles
-from lvseg.studies.outputs.volume_curve import HEIGHT, WIDTH, volume_curve
+from lvseg.studies.outputs.page import montage, movie, tiles
+from lvseg.studies.outputs.page.volume_curve import HEIGHT, WIDTH, volume_curve
 
 # Of each verdict: class of style, sign, heading, and what it means. Sign and words tell it without colour.
 _VERDICTS = {

@@ -1,0 +1,1 @@
+"""Where things lie: files that are whole or absent, archives, places of the program, paths that may be used."""

@@ -1,0 +1,1 @@
+"""A study's page: pictures, moving cine and volume curve."""
