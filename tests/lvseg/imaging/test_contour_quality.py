@@ -1,5 +1,7 @@
 """Each flag against a contour drawn to earn it, and one drawn not to."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -61,7 +63,7 @@ def test_fit_is_high_on_a_cavity_and_chance_elsewhere() -> None:
     assert np.isnan(anatomy_fit(image, circle(500, 500, 12)))
 
 
-def by_definition(image: NDArray[np.float64], points: NDArray[np.float64]) -> float:
+def by_definition(image: NDArray[Any], points: NDArray[np.float64]) -> float:
     """The fit as its docstring defines it: pair by pair of pixels, on the whole image."""
     inside = rasterise(points, image.shape).astype(bool)
     outwards = ndimage.distance_transform_edt(~inside) - ndimage.distance_transform_edt(inside)

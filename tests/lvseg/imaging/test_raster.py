@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lvseg.imaging.raster import rasterise, with_border
+from lvseg.imaging.types import Mask
 
 
-def centroid(mask: NDArray[np.float64]) -> NDArray[np.float64]:
+def centroid(mask: Mask) -> NDArray[np.float64]:
     rows, columns = np.nonzero(mask)
     return np.array([columns.mean(), rows.mean()])
 

@@ -17,8 +17,8 @@ MASKS = arrays(bool, (9, 11)).filter(lambda mask: bool(mask.any()))
 
 def box(top: int, left: int, size: int = 10) -> Region:
     """Return a 64 x 64 mask of a square."""
-    mask = np.zeros((64, 64), np.uint8)
-    mask[top : top + size, left : left + size] = 1
+    mask = np.zeros((64, 64), bool)
+    mask[top : top + size, left : left + size] = True
     return mask
 
 
@@ -47,7 +47,7 @@ def test_a_far_speck_moves_the_hausdorff_distance_but_hardly_the_95th_percentile
 
 
 def test_an_empty_mask_has_no_distance() -> None:
-    found = surface_distances(box(1, 1), np.zeros((64, 64), np.uint8))
+    found = surface_distances(box(1, 1), np.zeros((64, 64), bool))
     assert math.isnan(found.hausdorff) and math.isnan(found.hausdorff_95) and math.isnan(found.mean)
 
 

@@ -77,11 +77,12 @@ def _lines(case: Case, index: int, contraction: float) -> dict[str, NDArray[np.f
 
 
 def _points(
-    case: Case, index: int, radius: NDArray[np.float64], angle: NDArray[np.float64]
+    case: Case, index: int, radius: NDArray[np.floating], angle: NDArray[np.floating]
 ) -> NDArray[np.float64]:
     x, y = case.heart.centre(case.heights[index : index + 1])
     w = np.full(len(angle), case.heights[index])
-    return case.planes[index].pixels(np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle), w], 1))
+    points = np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle), w], 1)
+    return case.planes[index].pixels(points).astype(np.float64)
 
 
 def items(root: Path) -> list[Item]:
@@ -238,7 +239,7 @@ def seg(
     from highdicom.seg import Segmentation, SegmentDescription
 
     order = np.random.default_rng(0).permutation(SLICES)
-    pixels = np.stack([form.truth[index, phase] for index in order])
+    pixels: NDArray[Any] = np.stack([form.truth[index, phase] for index in order])
     if kind == "FRACTIONAL":
         pixels = np.stack([pixels == number for number in (1, 2, 3)], axis=-1) * 0.8
         pixels[pixels == 0] = 0.2
