@@ -65,8 +65,8 @@ def load(example: Example) -> DrawnFrame:
 
 def _contour(shard: shards.Shard, frame: int, kind: str) -> np.ndarray | None:
     """Return the largest contour of a kind on a frame."""
-    own = np.flatnonzero((shard.contour_frame == frame) & (shard.contour_kind == kind))
-    return max((shard.contour(int(i)) for i in own), key=lambda line: abs(area(line)), default=None)
+    indices = np.flatnonzero((shard.contour_frame == frame) & (shard.contour_kind == kind))
+    return max((shard.contour(int(i)) for i in indices), key=lambda line: abs(area(line)), default=None)
 
 
 def slice_distance(shard: shards.Shard) -> float:

@@ -65,7 +65,7 @@ class DataRanges:
         """Return the ranges over patients; a value that no patient has is left out."""
         known = list(patients)
         values = {name: [p[name] for p in known if name in p and math.isfinite(p[name])] for name in WORDS}
-        return cls({name: (min(own), max(own)) for name, own in values.items() if own})
+        return cls({name: (min(numbers), max(numbers)) for name, numbers in values.items() if numbers})
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> "DataRanges":

@@ -50,9 +50,11 @@ class KnownError:
             score: returns what the evaluation says at a place of its scores, such as `cine/edv_ml/mae`; None where it
                 says nothing.
         """
-        found = ((name, score(f"{place}/mae"), score(f"{place}/patients")) for name, place in _SCORES.items())
+        errors = (
+            (name, score(f"{place}/mae"), score(f"{place}/patients")) for name, place in _SCORES.items()
+        )
         return tuple(
-            cls(name, off, int(patients)) for name, off, patients in found if off is not None and patients
+            cls(name, off, int(patients)) for name, off, patients in errors if off is not None and patients
         )
 
 
