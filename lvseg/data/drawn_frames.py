@@ -42,7 +42,11 @@ class DrawnFrame:
 
 
 def load(example: Example) -> DrawnFrame:
-    """Read one example."""
+    """Return the frame of an example, read from its shard: pixels, label map and contours.
+
+    Raises:
+        UserError: the shard is missing or damaged.
+    """
     shard = shards.read(example.shard)
     epi = _contour(shard, example.frame, "ocontour")
     endo = _contour(shard, example.frame, "icontour")

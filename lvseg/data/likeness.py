@@ -100,12 +100,12 @@ class Likeness:
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> "Likeness":
-        """Return what `written` gave."""
+        """Return the likeness that `written` gave as JSON values."""
         mean, spread, precision = (np.array(content[name], float) for name in ("mean", "spread", "precision"))
         return cls(mean, spread, precision, float(content["limit"]))
 
     def written(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+        """Return the likeness as JSON values, which `read` takes."""
         return {
             "mean": self.mean.round(5).tolist(),
             "spread": self.spread.round(5).tolist(),

@@ -36,7 +36,11 @@ class TrainedModel:
     run: dict[str, Any]
 
     def load(self) -> Segmenter:
-        """Load the network."""
+        """Return the network, ready to predict in the way that it was trained for.
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
         return load_segmenter(self.folder / "model.keras", self.run["prediction"])
 
 

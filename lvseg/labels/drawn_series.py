@@ -27,7 +27,7 @@ class Series:
 
     @property
     def normal(self) -> np.ndarray | None:
-        """Normal of the first image: the images of a stack share it."""
+        """The unit normal (3,) of the first image, which all images of a stack share; None where it is unknown."""
         return next(iter(self.images.values())).normal
 
     def coverage(self, numbers: Sequence[int]) -> float:
@@ -166,7 +166,12 @@ def _held(series: Series, numbers: Sequence[int]) -> str:
 
 
 def contour_fit(series: Series, endo: Mapping[int, np.ndarray]) -> float:
-    """Return the median fit of an even sample of the contours; NaN where none can be measured."""
+    """Return the median `anatomy_fit` of an even sample of the contours; NaN where none can be measured.
+
+    Args:
+        series: the images, by number.
+        endo: points (n, 2) of the endocardial contours by image number.
+    """
     held = [number for number in sorted(endo) if number in series.images]
     step = max(len(held) // _SAMPLE, 1)
     fits = []

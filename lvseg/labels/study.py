@@ -71,7 +71,7 @@ class Study:
 
     @property
     def endo(self) -> dict[int, np.ndarray]:
-        """Endocardial contours by image number."""
+        """The endocardial contours by image number, (n, 2) in pixels; those of images that are not there included."""
         return {number: points for (number, kind), points in self.points.items() if kind == ENDO}
 
     @property

@@ -69,7 +69,12 @@ def average_perpendicular_distance(
 
 
 def judged(automatic: Contour, shape: tuple[int, int]) -> bool:
-    """Return whether the official evaluator looks at a contour (n, 2) in an image of this shape."""
+    """Return whether the official evaluator looks at a contour: it has enough points, and all lie within the image.
+
+    Args:
+        automatic: (n, 2), x (column) and y (row) in pixels.
+        shape: rows and columns of the image.
+    """
     rows, columns = shape
     inside = (automatic > 0).all() and (automatic < (columns - 1, rows - 1)).all()
     return len(automatic) >= FEWEST_POINTS and bool(inside)

@@ -43,7 +43,9 @@ class Difference(Interval):
 
 
 def interval(values: Sequence[float]) -> Interval:
-    """Return the mean of one value per patient with its bootstrap interval (bias-corrected, accelerated).
+    """Return the mean of one value per patient with its bootstrap interval (BCa, Efron 1987), in the values' unit.
+
+    The draws are seeded: the same values give the same interval.
 
     Args:
         values: one per patient; undefined ones (NaN) are left out.
@@ -64,7 +66,12 @@ def interval(values: Sequence[float]) -> Interval:
 
 
 def difference(first: Sequence[float], second: Sequence[float]) -> Difference:
-    """Compare two values per patient, given in the same order; patients who lack either are left out."""
+    """Return the mean of first - second over patients, with its interval and the p of a sign-flip permutation test.
+
+    Args:
+        first: one value for each patient.
+        second: the same patients in the same order. Who lacks either value (NaN) is left out.
+    """
     apart = np.asarray(first, float) - np.asarray(second, float)
     apart = apart[np.isfinite(apart)]
     gain = interval(apart.tolist())

@@ -32,12 +32,12 @@ class Stack:
 
     @property
     def phases(self) -> int:
-        """Images at a usual place."""
+        """The number of images at a usual place: one for each phase."""
         return Counter(self.counts.values()).most_common(1)[0][0]
 
     @property
     def size(self) -> int:
-        """Images that could show a beat."""
+        """The number of images that could show a beat: of each place `limits.MOST_PHASES` at the most."""
         return sum(min(count, limits.MOST_PHASES) for count in self.counts.values())
 
 

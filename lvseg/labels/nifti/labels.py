@@ -147,6 +147,11 @@ def _refuse_exchanged(masks: Mapping[Region, NDArray[np.bool_]]) -> None:
 
 
 def named_regions(names: Mapping[int, str], table: Table) -> dict[int, Region]:
-    """Return what values cover, as far as their names or the user's table say it."""
+    """Return what the values of a label map cover, as far as their names or the user's table say it.
+
+    Args:
+        names: of the values, as the source gives them; 0 is the background.
+        table: the user's own words, which go before the names.
+    """
     regions = {value: region_of(table, name, value) for value, name in names.items() if value}
     return {value: region for value, region in regions.items() if region is not None}
