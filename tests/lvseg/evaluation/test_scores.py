@@ -12,7 +12,7 @@ import pytest
 from lvseg.core.errors import UserError
 from lvseg.data import drawn_frames, examples, shards
 from lvseg.evaluation import summaries
-from lvseg.evaluation.scores import SliceScore, predicted, score_of, table, trained_models
+from lvseg.evaluation.scores import Comparison, SliceScore, predicted, score_of, table, trained_models
 from lvseg.evaluation.scores import scored as slice_scores
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.spacing import Spacing
@@ -56,7 +56,7 @@ def score_slices(
 ) -> list[SliceScore]:
     """Return the score of a model on every example, in order."""
     return [
-        score_of(name, example, drawn_frames.load(example), prediction)
+        score_of(name, example, Comparison(drawn_frames.load(example), prediction))
         for example, prediction in predicted(segmenter, chosen, batch_size)
     ]
 
