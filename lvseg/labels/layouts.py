@@ -184,27 +184,27 @@ def _patient(patients: dict[str, PatientFiles], links: _Links, name: str) -> Pat
 
 def _contours(texts: list[Item], aside: list[SetAside]) -> dict[tuple[str, ...], list[Item]]:
     """Return contour files by the folder that bears the patient's id."""
-    found: dict[tuple[str, ...], list[Item]] = {}
+    by_folder: dict[tuple[str, ...], list[Item]] = {}
     for item in texts:
         try:
             sunnybrook_text.parse_name(item)
         except UnreadableError as error:
             aside.append(SetAside(item.label, str(error)))
             continue
-        found.setdefault(sunnybrook_text.patient_folder(item), []).append(item)
-    return found
+        by_folder.setdefault(sunnybrook_text.patient_folder(item), []).append(item)
+    return by_folder
 
 
 def _images(
     items: list[Item], known: set[str], aside: list[SetAside]
 ) -> dict[tuple[str, tuple[str, ...]], list[Item]]:
     """Return possible images by (patient name, folder of the patient)."""
-    found: dict[tuple[str, tuple[str, ...]], list[Item]] = {}
+    by_folder: dict[tuple[str, tuple[str, ...]], list[Item]] = {}
     for item in items:
         folders = item.parts[:-1]
         depth = next((n for n in range(len(folders), 0, -1) if _is_id(folders[n - 1], known)), 0)
         if depth:
-            found.setdefault((folders[depth - 1], folders[:depth]), []).append(item)
+            by_folder.setdefault((folders[depth - 1], folders[:depth]), []).append(item)
             continue
         try:
             header = read_images(item)[0]
@@ -212,8 +212,8 @@ def _images(
             aside.append(SetAside(item.label, str(error)))
             continue
         name = header.patient_id.strip() or folders[-1]
-        found.setdefault((name, (item.place,)), []).append(item)
-    return found
+        by_folder.setdefault((name, (item.place,)), []).append(item)
+    return by_folder
 
 
 def _owner(item: Item, patients: Sequence[PatientFiles]) -> PatientFiles | None:

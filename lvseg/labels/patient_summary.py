@@ -37,10 +37,10 @@ def summarise(study: Study) -> dict[str, Any]:
         "contours_joined": len(study.joined),
         "ed_phase": phases.get("ED"),
         "es_phase": phases.get("ES"),
-        "flags": {name: sorted(found) for name, found in sorted(study.flags.items())},
+        "flags": {name: sorted(flagged) for name, flagged in sorted(study.flags.items())},
         "evidence": {
-            name: {str(number): text for number, text in sorted(found.items())}
-            for name, found in sorted(study.flags.items())
+            name: {str(number): text for number, text in sorted(flagged.items())}
+            for name, flagged in sorted(study.flags.items())
         },
         "duplicates": study.duplicates,
         "vendor": study.vendor,

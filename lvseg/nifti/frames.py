@@ -74,7 +74,7 @@ class VolumeCine:
 
     @property
     def distance_mm(self) -> float:
-        """From slice to slice; NaN where there is one alone."""
+        """The distance from slice to slice in mm; NaN where there is one slice alone."""
         return self.grid.spacing[2] if self.grid.shape[2] > 1 else float("nan")
 
 

@@ -51,7 +51,7 @@ class Volume:
     _flipped: tuple[int, ...]  # of these axes, after that
 
     def affine(self, slice_: int) -> Affine:
-        """Return the affine of a slice, from 0, as `lvseg.dicom.image.Image.affine` is."""
+        """Return the affine (4, 4) of a slice, counted from 0, as `lvseg.dicom.image.Image.affine` is."""
         affine = self.grid.copy()
         sides = affine[:3, :2] / np.linalg.norm(affine[:3, :2], axis=0)
         affine[:3, 2] = np.cross(sides[:, 0], sides[:, 1])

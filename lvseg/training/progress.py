@@ -78,6 +78,6 @@ class Scalars:
             writer.flush()
 
     def close(self) -> None:
-        """Finish the files."""
+        """Write out what is still held back, and close the files."""
         for writer in self._writers.values():
             writer.close()

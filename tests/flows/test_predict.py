@@ -86,7 +86,7 @@ def test_a_form_reaches_no_folder_that_the_worker_was_not_given(site: Site, coho
     (linked / "study").symlink_to("/etc")
     listed.write_text(f"{cohort}/studies/s1\n/etc\n")
     (cohort / "out").symlink_to(outside)
-    attacks = [
+    attacks: list[dict[str, Any]] = [
         {"studies": "/etc"},
         {"studies": f"{cohort}/../../.."},
         {"studies": str(linked)},

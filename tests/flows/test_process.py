@@ -124,7 +124,7 @@ def none_left(processes: list[psutil.Process]) -> bool:
 
 def running(one: psutil.Process) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
-        return one.is_running() and one.status() != psutil.STATUS_ZOMBIE
+        return bool(one.is_running()) and one.status() != psutil.STATUS_ZOMBIE
     return False
 
 

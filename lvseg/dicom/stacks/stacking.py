@@ -33,7 +33,7 @@ def stacked(choice: ShortAxisCine) -> tuple[Cine, list[SetAside]]:
         raise UnreadableError("none of its images can be read")
     order = arranged(readable)
     slices = _by_slice(order.frames)
-    placed, remarks = placements([own[0].image for own in slices])
+    placed, remarks = placements([slice_frames[0].image for slice_frames in slices])
     return Cine(
         frames=order.frames,
         pixels=np.stack([values[id(frame.image)].astype(np.float32) for frame in order.frames]),
@@ -87,7 +87,7 @@ def _missing(depths_mm: Sequence[float], distance_mm: float) -> list[str]:
 
 def _beat(slices: Sequence[Sequence[PlacedImage]]) -> float:
     """Return the duration of the heart beat in ms: as stated, else from the times of the phases."""
-    images = [frame.image for own in slices for frame in own]
+    images = [frame.image for slice_frames in slices for frame in slice_frames]
     stated = _median(image.beat_ms for image in images if image.beat_ms)
     if np.isfinite(stated):
         return stated

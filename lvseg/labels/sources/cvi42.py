@@ -57,15 +57,15 @@ def read_cvi42(item: Item, images: Images, table: Table) -> Reading:
             drawn.setdefault((line.image, region), []).append(line)
     for name, count in unknown.items():
         reading.refuse(name, count, "contours", item.label)
-    for (uid, region), found in drawn.items():
+    for (uid, region), marked in drawn.items():
         try:
             image = images.drawn_on([(uid, [])], None)
             points = [
-                checked(np.array(line.points, float).reshape(-1, 2) / line.resolution) for line in found
+                checked(np.array(line.points, float).reshape(-1, 2) / line.resolution) for line in marked
             ]
             drawings.add(image, region, filled(points, (image.rows, image.columns)))
         except UnreadableError as error:
-            drawings.faults[str(error)] += len(found)
+            drawings.faults[str(error)] += len(marked)
     drawings.close(reading, item.label, "contours")
     return reading
 
@@ -74,18 +74,18 @@ def _lines(item: Item) -> list[_Line]:
     """Return all contours of a workspace."""
     if item.size > _LARGEST:
         raise UnreadableError(f"{item.size:,} bytes are too many for a workspace")
-    found = _Workspace()
+    workspace = _Workspace()
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = _refuse
-    parser.StartElementHandler, parser.EndElementHandler = found.start, found.end
-    parser.CharacterDataHandler = found.text
+    parser.StartElementHandler, parser.EndElementHandler = workspace.start, workspace.end
+    parser.CharacterDataHandler = workspace.text
     try:
         parser.Parse(item.read(), True)
     except expat.ExpatError as error:
         raise UnreadableError(f"no XML: {error}") from None
-    if not found.is_workspace:
+    if not workspace.is_workspace:
         raise UnreadableError("XML without `ImageStates`: no workspace of cvi42")
-    return found.lines
+    return workspace.lines
 
 
 def _refuse(*_: object) -> NoReturn:

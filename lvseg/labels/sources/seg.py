@@ -105,8 +105,8 @@ def _add_frame(
 ) -> None:
     """Lay one frame on its image."""
     kind = whole.SegmentationType
-    own = regions if kind == "LABELMAP" else {_segment(whole, n): regions.get(_segment(whole, n))}
-    drawn = {number: region for number, region in own.items() if region not in (None, Region.OTHER)}
+    segments = regions if kind == "LABELMAP" else {_segment(whole, n): regions.get(_segment(whole, n))}
+    drawn = {number: region for number, region in segments.items() if region not in (None, Region.OTHER)}
     if not drawn:
         return
     affine = _affine(whole, n)
@@ -121,14 +121,14 @@ def _add_frame(
 
 def _segment(whole: Dataset, n: int) -> int:
     """Return the segment that a frame belongs to; 0 in a label map, whose frames belong to all."""
-    found = _part(whole, n, "SegmentIdentificationSequence")
-    return int(found.get("ReferencedSegmentNumber") or 0) if found is not None else 0
+    identification = _part(whole, n, "SegmentIdentificationSequence")
+    return int(identification.get("ReferencedSegmentNumber") or 0) if identification is not None else 0
 
 
 def _references(whole: Dataset, n: int) -> list[tuple[str, list[int]]]:
     """Return the images that a frame was drawn on, or else those that the object as a whole names."""
-    found = _part(whole, n, "DerivationImageSequence")
-    sources = [] if found is None else found.get("SourceImageSequence") or []
+    derivation = _part(whole, n, "DerivationImageSequence")
+    sources = [] if derivation is None else derivation.get("SourceImageSequence") or []
     if not sources:
         series = whole.get("ReferencedSeriesSequence") or []
         sources = [image for one in series for image in one.get("ReferencedInstanceSequence") or []]
@@ -167,6 +167,6 @@ def _part(whole: Dataset, n: int, name: str) -> Dataset | None:
     shared = whole.get("SharedFunctionalGroupsSequence") or []
     for group in (*groups[n : n + 1], *shared[:1]):
         if group.get(name):
-            found: Dataset = group.get(name)[0]
-            return found
+            item: Dataset = group.get(name)[0]
+            return item
     return None

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,10 @@ import pytest
 from lvseg.core.errors import UserError
 from lvseg.data import drawn_frames, examples, shards
 from lvseg.evaluation import summaries
-from lvseg.evaluation.scores import SliceScore, predicted, score_of, table, trained_models
+from lvseg.evaluation.scores import Comparison, SliceScore, predicted, score_of, table, trained_models
 from lvseg.evaluation.scores import scored as slice_scores
 from lvseg.imaging.grid import Grid
+from lvseg.imaging.spacing import Spacing
 from lvseg.imaging.structures import Structure
 from lvseg.inference.segmenter import Prediction, Segmenter
 from tests.conftest import tiny_shard
@@ -24,7 +26,7 @@ def held_out(folder: Path) -> list[examples.Example]:
     return examples.select_examples(folder / "shards", folder / "split.csv", "test", ()).examples
 
 
-def scored(**columns: list) -> pd.DataFrame:
+def scored(**columns: list[Any]) -> pd.DataFrame:
     """Return a table of scores with the given columns, the rest filled in."""
     length = len(next(iter(columns.values())))
     filled = {
@@ -54,7 +56,7 @@ def score_slices(
 ) -> list[SliceScore]:
     """Return the score of a model on every example, in order."""
     return [
-        score_of(name, example, drawn_frames.load(example), prediction)
+        score_of(name, example, Comparison(drawn_frames.load(example), prediction))
         for example, prediction in predicted(segmenter, chosen, batch_size)
     ]
 
@@ -91,7 +93,7 @@ def test_masks_come_back_on_the_original_grid() -> None:
     disc = (rows - 40.0) ** 2 + (columns - 30.0) ** 2 <= 18**2
     images = [(200 + 500 * disc).astype(np.int16), (200 + 500 * disc[:64, :64]).astype(np.uint16)]
     segmenter = Segmenter(threshold_model(level=1.0), Grid(64))
-    first, second = segmenter.predict(images, [np.array([1.4, 1.4])] * 2)
+    first, second = segmenter.predict(images, [Spacing(1.4, 1.4)] * 2)
     assert first.mask.shape == (96, 80) and second.mask.shape == (64, 64)
     assert first.margin.shape == (96, 80)
     assert 2 * (first.mask & disc).sum() / (first.mask.sum() + disc.sum()) > 0.97
@@ -239,9 +241,9 @@ def test_of_several_regions_one_is_kept_that_is_large_and_sure_with_its_holes_fi
     spot = ((abs(rows - 55) <= 2) & (abs(columns - 10) <= 2)).astype(np.int16)
     image = 900 * small + 500 * large + 1500 * spot
     segmenter = Segmenter(threshold_model(level=0.5), Grid(64), one_region=True)
-    (found,) = segmenter.predict([image], [np.array([1.4, 1.4])])
+    (found,) = segmenter.predict([image], [Spacing(1.4, 1.4)])
     assert found.mask[40, 40] and found.mask.sum() == small.sum() + 1
-    (nothing,) = Segmenter(blank_model(), Grid(64), one_region=True).predict([image], [np.array([1.4, 1.4])])
+    (nothing,) = Segmenter(blank_model(), Grid(64), one_region=True).predict([image], [Spacing(1.4, 1.4)])
     assert not nothing.mask.any()
 
 
