@@ -118,7 +118,7 @@ def test_what_is_not_known_is_missing_with_its_reason(result: StudyResult) -> No
     assert measured.missing == {
         "mass_g": "the model does not draw the myocardium",
         "rv_edv_ml": "the model does not draw the right ventricle",
-        "cardiac_output_l_min": "the files do not say how long a heart beat takes",
+        "cardiac_output_l_min": "the files do not say credibly how long a heart beat takes",
         "surface_m2": "height or weight is not known: --height and --weight give them",
     }
 
