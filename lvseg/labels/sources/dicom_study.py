@@ -73,7 +73,8 @@ def _key(image: Image) -> Key:
 def _read_all(study: Study, images: Images, drawings: Sequence[Item], table: Table) -> dict[Key, LabelMap]:
     """Return the label maps of all drawings together, by image."""
     whole, disagree = dict[Key, LabelMap](), dict[Structure, int]()
-    kinds = {item: kind_of(item) or KINDS[-1] for item in drawings}
+    # One that can no longer be told is left to a reader that says why it cannot be read.
+    kinds = {item: kind_of(item) or "cvi42" for item in drawings}
     for item in sorted(drawings, key=lambda item: (KINDS.index(kinds[item]), item)):
         reading: Reading = _READERS[kinds[item]](item, images, table)
         study.aside += reading.aside

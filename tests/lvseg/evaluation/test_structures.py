@@ -90,7 +90,7 @@ def test_what_is_drawn_as_the_expert_drew_it_has_dice_one_and_the_same_volumes(t
 def test_the_distances_of_a_structure_are_computed_once_and_stand_in_both_tables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
+    asked: list[tuple[Any, ...]] = []
 
     def counted(*masks: Any) -> SurfaceDistances:
         asked.append(masks)
