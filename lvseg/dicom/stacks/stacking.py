@@ -35,7 +35,7 @@ def stacked(choice: ShortAxisCine) -> tuple[Cine, list[SetAside]]:
     order = arranged(readable)
     slices = _by_slice(order.frames)
     placed, remarks = placements([slice_frames[0].image for slice_frames in slices])
-    beat = _beat(slices, notes)
+    beat, about_beat = _beat(slices)
     return Cine(
         frames=order.frames,
         pixels=np.stack([values[id(frame.image)].astype(np.float32) for frame in order.frames]),
@@ -47,7 +47,7 @@ def stacked(choice: ShortAxisCine) -> tuple[Cine, list[SetAside]]:
         series=choice.series,
         why=choice.why,
         others=choice.others,
-        notes=(*notes, *order.notes, *remarks, *_missing(order.depths_mm, order.distance_mm)),
+        notes=(*notes, *order.notes, *remarks, *_missing(order.depths_mm, order.distance_mm), *about_beat),
         doubts=(*choice.doubts, *order.doubts),
         placements=placed,
     ), [*aside, *order.set_aside]
@@ -101,22 +101,31 @@ def _in_ms(images: Sequence[Image], notes: list[str]) -> list[Image]:
     ]
 
 
-def _beat(slices: Sequence[Sequence[PlacedImage]], notes: list[str]) -> float:
-    """Return the duration of the heart beat in ms: as stated, else from the times of the phases; NaN if none is."""
+def _beat(slices: Sequence[Sequence[PlacedImage]]) -> tuple[float, list[str]]:
+    """Return the duration of the heart beat in ms: as stated, else from the times of the phases; and notes on it.
+
+    It is NaN where none is known that a heart may have.
+    """
     images = [frame.image for slice_frames in slices for frame in slice_frames]
     stated = _median(image.beat_ms for image in images if image.beat_ms)
     if _is_beat(stated):
-        return stated
-    if np.isfinite(stated):
-        notes.append(
-            f"The files state a heart beat of {stated:g} ms, which no heart has: it is not believed."
-        )
+        return stated, []
+    notes = (
+        [f"The files state a heart beat of {stated:g} ms, which no heart has: it is not believed."]
+        if np.isfinite(stated)
+        else []
+    )
     full = max(slices, key=len)
     times = [frame.image.trigger_time for frame in full]
     if len(full) < _FEWEST_FOR_BEAT or None in times:
-        return float("nan")
+        return float("nan"), notes
     lasted = float(np.median(np.diff(np.array(times, float)))) * len(full)
-    return lasted if _is_beat(lasted) else float("nan")
+    if not _is_beat(lasted):
+        return float("nan"), notes
+    return lasted, [
+        *notes,
+        "How long a beat takes is told by the times of its phases, which may leave its end out.",
+    ]
 
 
 def _is_beat(duration_ms: float) -> bool:

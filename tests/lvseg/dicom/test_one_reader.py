@@ -29,7 +29,7 @@ from lvseg.labels.layouts import find_patients
 from lvseg.labels.patient import read_study
 from lvseg.labels.study import Study
 from lvseg.studies.cohort import inputs
-from tests.lvseg.dicom.odd_headers import HEADERS, PIXELS, stored
+from tests.lvseg.dicom.odd_headers import HEADERS, PIXELS, stored, tags
 from tests.lvseg.studies.hearts import Heart, classic, enhanced
 
 HEART = Heart(slices=6, phases=5, rows=24, columns=32)
@@ -87,6 +87,22 @@ def study_slices(study: Study) -> int:
 def test_all_see_the_same(name: str, tmp_path: Path, decoder: Decoder) -> None:
     cine, study = all_see_the_same(classic(tmp_path / "PAT-1", HEART, ODD[name]), decoder)
     assert set(study.notes) <= {*cine.notes, *cine.doubts}
+
+
+@pytest.mark.parametrize(
+    ("interval", "said"),
+    [
+        (800, []),
+        (None, ["told by the times of its phases"]),
+        (800_000, ["which no heart has", "told by the times of its phases"]),
+    ],
+)
+def test_what_tells_how_long_a_beat_takes_is_said(
+    interval: int | None, said: list[str], tmp_path: Path
+) -> None:
+    cine = as_predicted(classic(tmp_path / "s", HEART, tags(NominalInterval=interval)))
+    assert cine.beat_ms == 800 and len(cine.notes) == len(said)
+    assert all(words in note for words, note in zip(said, cine.notes, strict=True))
 
 
 def test_inspection_sees_the_same(tmp_path: Path) -> None:

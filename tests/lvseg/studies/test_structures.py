@@ -209,8 +209,8 @@ def test_the_page_has_a_legend_the_ends_and_the_errors(result: StudyResult, tmp_
     said = text((tmp_path / "r.html").read_text(encoding="utf-8"))
     measured = result.measurements
     for words in (
-        f"LV mass at ED {measured.mass_g:.0f} g {measured.mass_g / 2:.1f} g/m² ± 11.0 g (15 patients) women 42 ± 7",
-        f"RV EF {measured.rv_ef_percent:.0f} % ± 4.2 points (15 patients)",
+        f"LV mass at ED {measured.mass_g:.0f} g {measured.mass_g / 2:.1f} g/m² 11.0 g (15 patients) women 42 ± 7",
+        f"RV EF {measured.rv_ef_percent:.0f} % 4.2 points (15 patients)",
         f"cardiac output {measured.cardiac_output_l_min:.1f} l/min",
         "women 61 ± 5",
         "endocardium of the left ventricle epicardium right ventricle",
