@@ -1,5 +1,6 @@
 """A cohort on this worker, and in parts on the workers of a pool: the same."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,11 @@ def how(cohort: Path, out: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def logged(runs: list[FlowRun]) -> bool:
+    """Return whether the logs of runs are there to their end."""
+    return all("Finished in" in run.log() for run in runs)
+
+
 def shards(site: Site, cohort: Path, out: str) -> list[FlowRun]:
     """Return the runs elsewhere that write into a folder."""
     runs = site.call("flow_runs/filter", {"flows": {"name": {"any_": ["predict-shard"]}}})
@@ -47,7 +53,7 @@ def test_parts_make_the_whole(site: Site, cohort: Path) -> None:
         tasks = ["all together", *(f"shard {number} of 2" for number in (1, 2) if pool)]
         assert {name: run.states()[name] for name in tasks} == dict.fromkeys(tasks, "Completed")
         runs = [run, *shards(site, cohort, out)]
-        wait_for(lambda runs=runs: all("Finished in" in one.log() for one in runs), "the logs", 30)
+        wait_for(partial(logged, runs), "the logs", 30)
         said = "".join(one.log() for one in runs)
         assert said.count("  ok") == 3, "each study once"
         assert "LEAK" not in said and "/s1" not in said, "logs name no patient and no path"

@@ -150,7 +150,7 @@ def test_killed_trainings_are_marked_and_resume_their_run(
     assert {run.info.run_id: run.info.status for run in all_runs()}[other.info.run_id] == "KILLED"
 
 
-def _in_background(project: Path, seed: int) -> subprocess.Popen[bytes]:
+def _in_background(project: Path, seed: int) -> subprocess.Popen[str]:
     """Start a stub training that waits after its second epoch."""
     return subprocess.Popen(
         [sys.executable, "-m", "tests.tracking.stub"],
