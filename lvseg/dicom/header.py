@@ -32,6 +32,7 @@ _FLOAT_TAGS = {0x7FE00008: 32, 0x7FE00009: 64}  # Float and Double Float Pixel D
 _PIXEL_TAGS = {*_FLOAT_TAGS, 0x7FE00010}
 _PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")  # how zip, gzip, 7z and RAR begin
 _UNDEFINED_LENGTH = 0xFFFFFFFF
+_WITHOUT_CLASS = {"", "1.2.840.10008.1.3.10"}  # a DICOMDIR has none in its data set
 _IMPLICIT = "1.2.840.10008.1.2"
 _LITTLE_ENDIAN = {_IMPLICIT, "1.2.840.10008.1.2.1"}
 # Enhanced and legacy converted enhanced MR: where a frame lies stands in its functional groups, even of one frame.
@@ -90,7 +91,11 @@ def locate(item: Item) -> tuple[Dataset, PixelData]:
     if header is None or not (named or "Rows" in header):
         raise UnreadableError("not a DICOM file")
     if "Rows" not in header and pixel_data is None and "SOPClassUID" not in header:
-        raise UnreadableError("DICOM file without an image (DICOMDIR or the like)")
+        if _stored_class(header) in _WITHOUT_CLASS:
+            raise UnreadableError("DICOM file without an image (DICOMDIR or the like)")
+        raise UnreadableError(
+            "its header is damaged, or in another encoding than it says (Transfer Syntax UID)"
+        )
     if pixel_data is None:
         raise UnreadableError("DICOM file without pixel data, or truncated before it")
     if pixel_data.length != _UNDEFINED_LENGTH and pixel_data.offset + pixel_data.length > size:
@@ -127,6 +132,14 @@ def _syntax(header: Dataset) -> str:
     try:
         return str(header.file_meta.get("TransferSyntaxUID", _IMPLICIT))
     except Exception:  # as in `_bytes`: a damaged element may fail in any way
+        return ""
+
+
+def _stored_class(header: Dataset) -> str:
+    """Return the SOP class that the file meta information names; nothing where it names none."""
+    try:
+        return str(header.file_meta.get("MediaStorageSOPClassUID", ""))
+    except Exception:  # as in `_syntax`
         return ""
 
 
@@ -202,7 +215,12 @@ def stored_pixels(header: Dataset, pixel_data: PixelData) -> tuple[str | None, i
         raise UnreadableError("colour picture, not a measured image")
     if "ModalityLUTSequence" in header:
         raise UnreadableError("its values need a look-up table (Modality LUT), which is not read")
-    plain = _syntax(header) in _LITTLE_ENDIAN and header.original_encoding[1] is not False
+    native = _syntax(header) in _LITTLE_ENDIAN
+    if native and pixel_data.length == _UNDEFINED_LENGTH:
+        raise UnreadableError(
+            "its pixels are compressed, and its header does not say how (Transfer Syntax UID)"
+        )
+    plain = (native or pixel_data.length == _size(header)) and header.original_encoding[1] is not False
     if pixel_data.floating:
         return (f"<f{pixel_data.floating // 8}" if plain else None), 0, None
     allocated, sign = _short(header, "BitsAllocated"), _short(header, "PixelRepresentation")
@@ -218,6 +236,13 @@ def stored_pixels(header: Dataset, pixel_data: PixelData) -> tuple[str | None, i
         )
     dtype = f"<{'i' if sign else 'u'}{allocated // 8}" if plain and allocated in (8, 16, 32) else None
     return dtype, high + 1 - stored, None if stored == allocated else stored
+
+
+def _size(header: Dataset) -> int:
+    """Return how many bytes the pixels of a file take that are not compressed, an even number."""
+    size = _short(header, "Rows") * _short(header, "Columns") * (_short(header, "BitsAllocated") // 8)
+    size *= int(_number(header, "NumberOfFrames") or 1)
+    return size + size % 2
 
 
 def stored_padding(header: Dataset) -> tuple[int, int] | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lvseg.core.paths.archives import Item, SetAside, walk
+from lvseg.core.texts import cell, shown
 from lvseg.labels.layouts import Copy, PatientFiles, find_patients, of_sunnybrook
 from lvseg.labels.nifti.layouts import NiftiPatient, find_nifti
 from lvseg.labels.nifti.study import read_nifti_study
@@ -16,6 +17,8 @@ from lvseg.labels.patient import read_study
 from lvseg.labels.sources.dicom_study import read_drawn_study
 from lvseg.labels.sources.structures import Table
 from lvseg.labels.study import Study
+
+_LONGEST_TEXT = 200  # letters of what is only shown
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,13 @@ class Candidate:
             unused = "the patient has contour files, which are used"
             study.aside += [SetAside(item.label, unused) for item in self.files.drawings]
         study.id, study.collection = self.id, self.collection
+        study.group, study.vendor = _in_tables(study.group), _in_tables(study.vendor)
         return study
+
+
+def _in_tables(text: str) -> str:
+    """Return a stranger's text as tables may hold it."""
+    return cell(shown(text[:_LONGEST_TEXT]))
 
 
 def find_all(places: Sequence[Path], table: Table) -> tuple[list[Candidate], list[SetAside]]:

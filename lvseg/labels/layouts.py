@@ -18,6 +18,8 @@ import pydicom
 
 from lvseg.core.paths.archives import Item, SetAside, UnreadableError, walk
 from lvseg.core.texts import shown
+from lvseg.dicom import content
+from lvseg.dicom.bounds import bounded
 from lvseg.dicom.multiframe import read_images
 from lvseg.labels import sunnybrook_text
 from lvseg.labels.sources.kinds import kind_of
@@ -227,10 +229,11 @@ def _owner(item: Item, patients: Sequence[PatientFiles]) -> PatientFiles | None:
     if len(nearest) == 1:
         return nearest[0]
     try:
-        header = pydicom.dcmread(
-            io.BytesIO(item.read()), stop_before_pixels=True, specific_tags=["PatientID"]
-        )
-        name = key_of(str(header.get("PatientID", "")))
+        with bounded():
+            header = pydicom.dcmread(
+                io.BytesIO(content.whole(item)), stop_before_pixels=True, specific_tags=["PatientID"]
+            )
+            name = key_of(str(header.get("PatientID", "")))
     except Exception:  # a workspace, or whatever a parser makes of damaged bytes
         return None
     return next((patient for patient in nearest if key_of(patient.id) == name), None)

@@ -33,15 +33,15 @@ def how(cohort: Path, out: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def logged(runs: list[FlowRun]) -> bool:
-    """Return whether the logs of runs are there to their end."""
-    return all("Finished in" in run.log() for run in runs)
-
-
 def shards(site: Site, cohort: Path, out: str) -> list[FlowRun]:
     """Return the runs elsewhere that write into a folder."""
     runs = site.call("flow_runs/filter", {"flows": {"name": {"any_": ["predict-shard"]}}})
     return [FlowRun(site, run["id"]) for run in runs if run["parameters"]["out"] == str(cohort / out)]
+
+
+def _all_told(runs: list[FlowRun]) -> bool:
+    """Return whether the logs of runs hold their last lines."""
+    return all("Finished in" in run.log() for run in runs)
 
 
 def test_parts_make_the_whole(site: Site, cohort: Path) -> None:
@@ -53,7 +53,7 @@ def test_parts_make_the_whole(site: Site, cohort: Path) -> None:
         tasks = ["all together", *(f"shard {number} of 2" for number in (1, 2) if pool)]
         assert {name: run.states()[name] for name in tasks} == dict.fromkeys(tasks, "Completed")
         runs = [run, *shards(site, cohort, out)]
-        wait_for(partial(logged, runs), "the logs", 30)
+        wait_for(partial(_all_told, runs), "the logs", 30)
         said = "".join(one.log() for one in runs)
         assert said.count("  ok") == 3, "each study once"
         assert "LEAK" not in said and "/s1" not in said, "logs name no patient and no path"

@@ -7,6 +7,7 @@ One order for all: training data, new studies, inspection. Slices are counted al
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -149,8 +150,14 @@ def _followed(
 
 
 def _by_number(images: Sequence[Image], numbers: dict[int, int]) -> Slices:
-    """Divide images by their numbers, which run through the phases of the first slice, then of the next."""
+    """Divide images by their numbers, which run through the phases of the first slice, then of the next.
+
+    Or through the slices of the first phase, then of the next, where their times say so.
+    """
     ordered = sorted(images, key=scans.acquisition_order)
+    if by_phase := _phases_first(ordered):
+        note = "Positions of slices are unknown: their order follows the image numbers, {} to a phase."
+        return Slices(by_phase, None, [], [note.format(len(by_phase))])
     counted = [numbers.get(id(image), position) for position, image in enumerate(ordered, 1)]
     # Times that rise and fall tell more than a tag that nothing needs.
     told = (_beat(ordered), *_candidates(ordered, None))
@@ -162,6 +169,21 @@ def _by_number(images: Sequence[Image], numbers: dict[int, int]) -> Slices:
         by_slice[rows.index((number - first) // phases)].append(image)
     note = f"Positions of slices are unknown: their order follows the image numbers, {phases} to a slice."
     return Slices(by_slice, None, [], [note] if len(by_slice) > 1 else [])
+
+
+def _phases_first(ordered: Sequence[Image]) -> list[list[Image]]:
+    """Return the images of each slice where their numbers run through all slices of a phase before the next phase.
+
+    Nothing where times, or else phases by number, do not say so: each must be that of as many images in a row.
+    """
+    moments: Sequence[float | None]
+    for moments in ([image.trigger_time for image in ordered], [image.temporal for image in ordered]):
+        phases = [list(own) for _, own in groupby(range(len(ordered)), moments.__getitem__)]
+        count = len(phases[0])
+        once = None not in moments and len(phases) == len(set(moments)) >= limits.LEAST_PHASES
+        if once and count > 1 and all(len(own) == count for own in phases):
+            return [[ordered[own[place]] for own in phases] for place in range(count)]
+    return []
 
 
 def _rhythm(slices: Sequence[Sequence[Image]], numbers: Mapping[int, int]) -> tuple[int, int] | None:

@@ -44,16 +44,18 @@ def read_labels(drawn: DrawnVolume, meanings: Mapping[int, Region], table: Table
         meanings: what the values of the data set mean.
         table: the user's own words, which go before these.
     """
-    reading, file = Reading(), drawn.labels.label
-    try:
-        volume = read_volume(drawn.labels)
-        if drawn.image is None:
-            raise UnreadableError("labels without an image beside them")
-        _hold_against(volume, read_volume(drawn.image), drawn.phase)
-        values = _whole_numbers(volume.values())
-    except UnreadableError as error:
-        reading.aside.append(SetAside(file, str(error)))
-        return reading
+    reading = Reading()
+    with reading.or_set_aside(drawn.labels, "volume of labels"):
+        _read(drawn, meanings, table, reading)
+    return reading
+
+
+def _read(drawn: DrawnVolume, meanings: Mapping[int, Region], table: Table, reading: Reading) -> None:
+    file, volume = drawn.labels.label, read_volume(drawn.labels)
+    if drawn.image is None:
+        raise UnreadableError("labels without an image beside them")
+    _hold_against(volume, read_volume(drawn.image), drawn.phase)
+    values = _whole_numbers(volume.values())
     if not volume.oriented:
         reading.notes.append(NOMINAL)
     regions = _regions(meanings, table)
@@ -63,7 +65,7 @@ def read_labels(drawn: DrawnVolume, meanings: Mapping[int, Region], table: Table
         name = drawn.names.get(value)
         reading.refuse(f"{value} ({name})" if name else str(value), count, "pixels", file)
     if unknown:
-        return reading
+        return
     for phase, slices in enumerate(values, start=1):
         if not slices.any():
             continue
@@ -73,7 +75,6 @@ def read_labels(drawn: DrawnVolume, meanings: Mapping[int, Region], table: Table
             reading.aside.append(SetAside(file, f"phase {drawn.phase or phase}: {error}"))
     if not values.any():
         reading.notes.append(f"{drawn.labels.parts[-1]} holds no label: nothing is known of it")
-    return reading
 
 
 def _hold_against(labels: Volume, image: Volume, phase: int | None) -> None:

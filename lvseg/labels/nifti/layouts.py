@@ -27,6 +27,7 @@ _MOMENT = re.compile(
 _PARTS = ("training", "validation", "testing")  # folders of ACDC and M&Ms
 _INFO, _DATASET = "info.cfg", "dataset.json"
 _LARGEST_TEXT = 4 * 2**20  # bytes
+_NUMBER = re.compile(r"[0-9]{1,6}")  # of a phase
 
 
 @dataclass
@@ -148,7 +149,7 @@ def _facts(info: Item, contents: NiftiFiles) -> dict[str, str]:
 
 def _phase(text: str | None, first: int = 1) -> int | None:
     """Return a phase from 1; `first` is the number that the source gives the first."""
-    return int(text) + 1 - first if text and text.strip().isdigit() else None
+    return int(text) + 1 - first if text and _NUMBER.fullmatch(text.strip()) else None
 
 
 def _mnms(files: list[Item], sheets: "_Sheets", contents: NiftiFiles) -> list[NiftiPatient]:
@@ -241,7 +242,7 @@ def _label_names(dataset: Item) -> dict[int, str]:
         stated = json.loads(_text(dataset))["labels"]
         pairs = [(value, name) if str(name).isdigit() else (name, value) for name, value in stated.items()]
         return {int(value): str(name) for name, value in pairs}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         raise UnreadableError("its `labels` do not give each name one number") from None
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lvseg.core.paths.archives import Item, SetAside, UnreadableError
+from lvseg.core.texts import shown
+from lvseg.dicom.bounds import TOO_MUCH, bounded
 from lvseg.imaging.structures import Structure
 from lvseg.imaging.types import Affine, Mask
 from lvseg.imaging.types import Region as Truth
@@ -62,21 +64,27 @@ class Reading:
 
     @contextmanager
     def or_set_aside(self, item: Item, what: str) -> Iterator[None]:
-        """Set a file aside that cannot be read, whatever its parser makes of damaged bytes.
+        """Read a file of a stranger's within bounds of memory and time; set it aside if it cannot be read.
+
+        So it is whatever its parser makes of damaged bytes.
 
         Args:
             item: the file.
             what: it should hold, such as `RT Structure Set`.
         """
         try:
-            yield
+            with bounded():
+                yield
         except UnreadableError as error:
             self.aside.append(SetAside(item.label, str(error)))
+        except MemoryError:
+            self.aside.append(SetAside(item.label, TOO_MUCH))
         except Exception as error:  # a parser may fail in any way on damaged bytes
             self.aside.append(SetAside(item.label, f"damaged {what} ({type(error).__name__})"))
 
     def refuse(self, label: str, count: int, unit: str, file: str) -> None:
         """Report a label that no code, name or word of the user maps."""
+        label = shown(label)
         self.unmapped[label] += count
         reason = f"label {label} ({count} {unit}) is mapped to no structure: refused, not guessed"
         self.aside.append(SetAside(file, reason))

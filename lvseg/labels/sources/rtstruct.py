@@ -10,7 +10,6 @@ from pydicom.dataset import Dataset
 from lvseg.core.paths.archives import Item, UnreadableError
 from lvseg.dicom import content
 from lvseg.dicom.image import Image
-from lvseg.dicom.tolerance import tolerant
 from lvseg.imaging.types import Affine, Contour
 from lvseg.labels.sources.contours import checked, filled
 from lvseg.labels.sources.kinds import RTSTRUCT
@@ -22,7 +21,6 @@ _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 _MOST_CONTOURS = 100_000
 
 
-@tolerant()
 def read_rtstruct(item: Item, images: Images, table: Table) -> Reading:
     """Return the label maps of a structure set.
 

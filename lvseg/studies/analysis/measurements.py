@@ -197,7 +197,7 @@ def _missing(
         elif volume == 0:
             words[name] = f"no {structure.words} was found"
     if not cine.beat_ms > 0:
-        words["cardiac_output_l_min"] = "the files do not say how long a heart beat takes"
+        words["cardiac_output_l_min"] = "the files do not say credibly how long a heart beat takes"
     if math.isnan(body.surface_m2):
         words["surface_m2"] = "height or weight is not known: --height and --weight give them"
     return words

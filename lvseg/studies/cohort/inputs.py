@@ -1,12 +1,12 @@
 """What lies behind a path: the images of one study, or of each study that a DICOMDIR lists."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lvseg.core.errors import UserError
-from lvseg.core.paths.archives import Item, SetAside, UnreadableError, walk
+from lvseg.core.paths.archives import Item, SetAside, UnreadableError, told, walk
 from lvseg.core.texts import shown
 from lvseg.dicom import dicomdir
 from lvseg.dicom.image import Image
@@ -17,7 +17,6 @@ from lvseg.dicom.stacks.planes import stacks_of
 _DICOMDIR = "DICOMDIR"  # the name that the standard prescribes (PS3.10 8.6)
 _LIST_SUFFIX = ".txt"
 _MODALITIES = ("", "MR")  # that are read; an image that does not say its modality may be of any
-_SHOWN_REASONS = 3  # for which no file could be read
 _NAMED_PATIENTS = 5  # in the message of a refusal
 
 
@@ -117,7 +116,7 @@ def studies(*paths: Path) -> list[StudyImages]:
             f"{holds} ({names}): {remedy}", f"{holds}: {remedy}", folder=paths[0] if apart else None
         )
     if not images:
-        raise RefusedError(f"no readable MR image among {len(items)} files{_why(set_aside)}")
+        raise RefusedError(f"no readable MR image among {len(items)} files{told(set_aside)}")
     return _by_study(images, set_aside)
 
 
@@ -128,17 +127,6 @@ def _named(images: Sequence[Image]) -> list[Image]:
         image if image.patient_id else replace(image, patient_id=ids.get(image.study_uid, ""))
         for image in images
     ]
-
-
-def _why(set_aside: Sequence[SetAside]) -> str:
-    """Return the most frequent reasons for which files were set aside, each with its count."""
-    counts = Counter(file.reason for file in set_aside).most_common()
-    if not counts:
-        return ""
-    if len(counts) == 1:
-        return f" ({counts[0][0]})"
-    told = "; ".join(f"{count} x {reason}" for reason, count in counts[:_SHOWN_REASONS])
-    return f" ({told}{'; and others' if len(counts) > _SHOWN_REASONS else ''})"
 
 
 def _lie_apart(folder: Path, images: Sequence[Image]) -> bool:
