@@ -29,7 +29,7 @@ from lvseg.labels.layouts import find_patients
 from lvseg.labels.patient import read_study
 from lvseg.labels.study import Study
 from lvseg.studies.cohort import inputs
-from tests.lvseg.dicom.odd_headers import HEADERS, PIXELS, stored, tags
+from tests.lvseg.dicom.odd_headers import HEADERS, PIXELS, store, stored, tags, values
 from tests.lvseg.studies.hearts import Heart, classic, enhanced
 
 HEART = Heart(slices=6, phases=5, rows=24, columns=32)
@@ -177,6 +177,19 @@ def test_upper_bits_of_a_compressed_picture_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError, match=r"none of its images can be read \(.*into upper bits"):
         as_predicted(folder)
     assert not as_extracted(folder).frames
+
+
+def test_a_sign_of_which_the_header_does_not_know_is_refused(tmp_path: Path) -> None:
+    """Values below zero would be the brightest."""
+    large = Heart(slices=3, phases=4, end_systole=3)  # the coder takes nothing smaller
+    folder = classic(tmp_path / "s", large, lambda ds, *_: store(ds, values(ds) - 400, 12, 11, signed=True))
+    for file in folder.iterdir():
+        ds = pydicom.dcmread(file)
+        ds.compress(JPEG2000Lossless, generate_instance_uid=False)
+        ds.PixelRepresentation = 0
+        ds.save_as(file)
+    with pytest.raises(UnreadableError, match="coded with a sign"):
+        as_predicted(folder)
 
 
 @pytest.mark.parametrize("said", [RLELossless, JPEG2000Lossless, "1.2.3.4"])
