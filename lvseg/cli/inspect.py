@@ -30,18 +30,18 @@ def main(
 
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold anything
-    found = inspect(paths, first_pixel, workers, {})
+    inspected = inspect(paths, first_pixel, workers, {})
     if json:
-        print(dumps(found, indent=2))
+        print(dumps(inspected, indent=2))
     else:
-        for facts in found["patients"]:
+        for facts in inspected["patients"]:
             print(describe(facts))
-        if found["set_aside"]:
-            print(f"set aside: {len(found['set_aside'])}")
-        for entry in found["set_aside"]:
+        if inspected["set_aside"]:
+            print(f"set aside: {len(inspected['set_aside'])}")
+        for entry in inspected["set_aside"]:
             print(f"  {entry['file']}: {entry['reason']}")
-        for entry in found["known"]:
+        for entry in inspected["known"]:
             print(f"{entry['file']}: {entry['reason']}")
-        print(found["summary"])
-    if not any(facts["frames"] for facts in found["patients"]):
+        print(inspected["summary"])
+    if not any(facts["frames"] for facts in inspected["patients"]):
         raise UserError(f"no usable patient in {', '.join(map(str, paths))}")

@@ -47,7 +47,7 @@ class MultiFrameError(UnreadableError):
 
 
 @dataclass(frozen=True)
-class Found:
+class PixelData:
     """Where the pixels of a file are.
 
     Attributes:
@@ -71,7 +71,7 @@ def read_image(item: Item) -> Image:
     return _image(item, *locate(item))
 
 
-def locate(item: Item) -> tuple[Dataset, Found]:
+def locate(item: Item) -> tuple[Dataset, PixelData]:
     """Return the header of a file with only the tags of interest, and where its pixels are.
 
     Values are still as they stand in the file: they are to be looked at within `bounded`.
@@ -86,37 +86,37 @@ def locate(item: Item) -> tuple[Dataset, Found]:
     if content.is_deflated(head):
         head = content.kept(item)
         size = len(head)
-    header, found = _parse(head)
-    if found is None and size > len(head) and (named or content.may_be_dataset(head)):
-        header, found = _parse(content.whole(item))
+    header, pixel_data = _parse(head)
+    if pixel_data is None and size > len(head) and (named or content.may_be_dataset(head)):
+        header, pixel_data = _parse(content.whole(item))
     if header is None and head.startswith(_PACKED):
         raise UnreadableError("a packed file, such as an archive inside an archive: unpack it")
     if header is None or not (named or "Rows" in header):
         raise UnreadableError("not a DICOM file")
-    if "Rows" not in header and found is None and "SOPClassUID" not in header:
+    if "Rows" not in header and pixel_data is None and "SOPClassUID" not in header:
         if _stored_class(header) in _WITHOUT_CLASS:
             raise UnreadableError("DICOM file without an image (DICOMDIR or the like)")
         raise UnreadableError(
             "its header is damaged, or in another encoding than it says (Transfer Syntax UID)"
         )
-    if found is None:
+    if pixel_data is None:
         raise UnreadableError("DICOM file without pixel data, or truncated before it")
-    if found.length != _UNDEFINED_LENGTH and found.offset + found.length > size:
+    if pixel_data.length != _UNDEFINED_LENGTH and pixel_data.offset + pixel_data.length > size:
         raise UnreadableError(
-            f"truncated: {found.offset + found.length - size:,} bytes of pixel data are missing"
+            f"truncated: {pixel_data.offset + pixel_data.length - size:,} bytes of pixel data are missing"
         )
-    return header, found
+    return header, pixel_data
 
 
-def _parse(beginning: bytes) -> tuple[Dataset | None, Found | None]:
+def _parse(beginning: bytes) -> tuple[Dataset | None, PixelData | None]:
     """Return the header with only the tags of interest, and where the pixels are, if they are in sight."""
     stream = io.BytesIO(beginning)
-    found: list[Found] = []
+    pixel_data: list[PixelData] = []
 
     def at_pixels(tag: int, _vr: str | None, length: int) -> bool:
         if tag not in _PIXEL_TAGS:
             return False
-        found[:] = [Found(stream.tell(), length, _FLOAT_TAGS.get(int(tag), 0))]
+        pixel_data[:] = [PixelData(stream.tell(), length, _FLOAT_TAGS.get(int(tag), 0))]
         return True
 
     try:
@@ -127,7 +127,7 @@ def _parse(beginning: bytes) -> tuple[Dataset | None, Found | None]:
         return None, None
     if not content.is_named(beginning) and "Rows" not in header:
         return None, None
-    return header, found[0] if found else None
+    return header, pixel_data[0] if pixel_data else None
 
 
 def _syntax(header: Dataset) -> str:
@@ -146,15 +146,15 @@ def _stored_class(header: Dataset) -> str:
         return ""
 
 
-def _image(item: Item, header: Dataset, found: Found) -> Image:
+def _image(item: Item, header: Dataset, pixel_data: PixelData) -> Image:
     rows, columns = _short(header, "Rows"), _short(header, "Columns")
     if not rows or not columns:
         raise UnreadableError("no image size in its header")
     if (_number(header, "NumberOfFrames") or 1) > 1 or _text(header, "SOPClassUID") in _ENHANCED:
         raise MultiFrameError("multi-frame object: only single-frame images are read")
-    dtype, low_bit, bits = stored_pixels(header, found)
+    dtype, low_bit, bits = stored_pixels(header, pixel_data)
     if dtype:
-        check_length(found.length, (1, rows, columns), np.dtype(dtype).itemsize)
+        check_length(pixel_data.length, (1, rows, columns), np.dtype(dtype).itemsize)
     number, series = _number(header, "InstanceNumber"), _number(header, "SeriesNumber")
     acquisition, temporal = (
         _number(header, "AcquisitionNumber"),
@@ -180,7 +180,7 @@ def _image(item: Item, header: Dataset, found: Found) -> Image:
         phases=int(_number(header, "CardiacNumberOfImages") or 0) or None,
         inverted=_text(header, "PhotometricInterpretation") == "MONOCHROME1",
         dtype=dtype,
-        offset=found.offset,
+        offset=pixel_data.offset,
         bits=bits,
         low_bit=low_bit,
         location=_number(header, "SliceLocation"),
@@ -203,7 +203,7 @@ def _image(item: Item, header: Dataset, found: Found) -> Image:
     )
 
 
-def stored_pixels(header: Dataset, found: Found) -> tuple[str | None, int, int | None]:
+def stored_pixels(header: Dataset, pixel_data: PixelData) -> tuple[str | None, int, int | None]:
     """Return how the pixels of a file are stored.
 
     Returns:
@@ -219,15 +219,15 @@ def stored_pixels(header: Dataset, found: Found) -> tuple[str | None, int, int |
     if "ModalityLUTSequence" in header:
         raise UnreadableError("its values need a look-up table (Modality LUT), which is not read")
     native = _syntax(header) in _LITTLE_ENDIAN
-    if native and found.length == _UNDEFINED_LENGTH:
+    if native and pixel_data.length == _UNDEFINED_LENGTH:
         raise UnreadableError(
             "its pixels are compressed, and its header does not say how (Transfer Syntax UID)"
         )
     # Of compressed pixels no length is stated (PS3.5 A.4): these are not, whatever is said.
-    native = native or (_syntax(header) in _COMPRESSED and found.length == _size(header))
+    native = native or (_syntax(header) in _COMPRESSED and pixel_data.length == _size(header))
     plain = native and header.original_encoding[1] is not False
-    if found.floating:
-        return (f"<f{found.floating // 8}" if plain else None), 0, None
+    if pixel_data.floating:
+        return (f"<f{pixel_data.floating // 8}" if plain else None), 0, None
     allocated, sign = _short(header, "BitsAllocated"), _short(header, "PixelRepresentation")
     stored = _short(header, "BitsStored") or allocated
     high = _short(header, "HighBit") if _bytes(header, "HighBit") else stored - 1

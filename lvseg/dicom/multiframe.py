@@ -13,8 +13,8 @@ from lvseg.dicom import content
 from lvseg.dicom.bounds import TOO_MUCH, bounded
 from lvseg.dicom.header import (
     PHANTOM,
-    Found,
     MultiFrameError,
+    PixelData,
     check_length,
     locate,
     read_image,
@@ -39,10 +39,10 @@ def read_images(item: Item) -> list[Image]:
         return [read_image(item)]
     except MultiFrameError:
         pass
-    header, found = locate(item)
+    header, pixel_data = locate(item)
     try:
         whole = pydicom.dcmread(io.BytesIO(content.kept(item)), stop_before_pixels=True, force=True)
-        return _frames(item, header, whole, found, *stored_pixels(header, found))
+        return _frames(item, header, whole, pixel_data, *stored_pixels(header, pixel_data))
     except UnreadableError:
         raise
     except MemoryError:
@@ -55,7 +55,7 @@ def _frames(
     item: Item,
     header: Dataset,
     whole: Dataset,
-    found: Found,
+    pixel_data: PixelData,
     dtype: str | None,
     low_bit: int,
     bits: int | None,
@@ -68,11 +68,11 @@ def _frames(
         raise UnreadableError("multi-frame object that does not say where its frames lie")
     if len(groups) != count:
         raise UnreadableError(f"multi-frame object of {count} frames that describes {len(groups)}")
-    size = rows * columns * (found.floating or int(whole.BitsAllocated)) // 8
+    size = rows * columns * (pixel_data.floating or int(whole.BitsAllocated)) // 8
     if not rows or not columns or count * size > _LARGEST:
         raise UnreadableError(f"multi-frame object of {count} x {rows} x {columns} pixels")
     if dtype:
-        check_length(found.length, (count, rows, columns), np.dtype(dtype).itemsize)
+        check_length(pixel_data.length, (count, rows, columns), np.dtype(dtype).itemsize)
     common: dict[str, Any] = {
         "item": item,
         "rows": rows,
@@ -99,16 +99,16 @@ def _frames(
     return [
         Image(
             **common,
-            **_own(whole, shared, group, count == 1),
+            **_of_one_frame(whole, shared, group, count == 1),
             number=n + 1 if count > 1 else _whole_number(whole, "InstanceNumber"),
             frame=n,
-            offset=found.offset + n * size if dtype else found.offset,
+            offset=pixel_data.offset + n * size if dtype else pixel_data.offset,
         )
         for n, group in enumerate(groups)
     ]
 
 
-def _own(whole: Dataset, shared: Dataset, group: Dataset, alone: bool) -> dict[str, Any]:
+def _of_one_frame(whole: Dataset, shared: Dataset, group: Dataset, alone: bool) -> dict[str, Any]:
     """Return what belongs to one frame: its own functional groups, then the shared ones, then the object as a whole.
 
     Converters leave at the top what is the same for all frames. A position is that of a frame: it is taken from there

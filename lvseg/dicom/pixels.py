@@ -112,8 +112,8 @@ def _turned(pixels: Pixels, bits: int | None) -> Pixels:
     turned = np.invert(pixels)
     if pixels.dtype.kind == "i":
         return turned
-    own: Pixels = turned & pixels.dtype.type(2 ** (bits or 8 * pixels.dtype.itemsize) - 1)
-    return own
+    inverted: Pixels = turned & pixels.dtype.type(2 ** (bits or 8 * pixels.dtype.itemsize) - 1)
+    return inverted
 
 
 def _filled(values: Pixels, padding: NDArray[np.bool_]) -> Pixels:

@@ -56,7 +56,7 @@ def predict(
     from lvseg.studies.cohort import inputs
 
     path = Path(study)
-    own = stated(height_cm, weight_kg)
+    stated_body = stated(height_cm, weight_kg)
     loaded = model if isinstance(model, LoadedModel) else load_model(model)
     try:
         first, *others = inputs.studies(path)
@@ -65,7 +65,7 @@ def predict(
                 f"it holds {1 + len(others)} studies: name the folder of one; the command `lvseg predict` does them all"
             )
         name = study_name(first.uid or first.images[0].sop_uid)
-        return analyse_study(name, first.images, first.set_aside, series, loaded, own)
+        return analyse_study(name, first.images, first.set_aside, series, loaded, stated_body)
     except (inputs.RefusedError, UnreadableError) as error:
         raise UserError(f"{shown(path)}: {error}") from None
 

@@ -114,11 +114,11 @@ def walk(paths: Iterable[Path]) -> tuple[list[Item], list[SetAside]]:
     aside: list[SetAside] = []
     for path in (given if given.name not in ("", "..") else given.resolve() for given in paths):
         if path.is_dir():
-            for found in _files(path, aside):
-                if found.suffix.lower() == ".zip":
-                    _add_archive(found, items, aside)
+            for file in _files(path, aside):
+                if file.suffix.lower() == ".zip":
+                    _add_archive(file, items, aside)
                 else:
-                    _add_file(path, found, items, aside)
+                    _add_file(path, file, items, aside)
         elif zipfile.is_zipfile(path) or path.suffix.lower() == ".zip":
             _add_archive(path, items, aside)
         else:

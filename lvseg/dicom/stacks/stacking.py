@@ -34,7 +34,7 @@ def stacked(choice: ShortAxisCine) -> tuple[Cine, list[SetAside]]:
         raise UnreadableError(f"none of its images can be read{told(aside)}")
     order = arranged(readable)
     slices = _by_slice(order.frames)
-    placed, remarks = placements([own[0].image for own in slices])
+    placed, remarks = placements([slice_frames[0].image for slice_frames in slices])
     beat, about_beat = _beat(slices)
     return Cine(
         frames=order.frames,
@@ -106,7 +106,7 @@ def _beat(slices: Sequence[Sequence[PlacedImage]]) -> tuple[float, list[str]]:
 
     It is NaN where none is known that a heart may have.
     """
-    images = [frame.image for own in slices for frame in own]
+    images = [frame.image for slice_frames in slices for frame in slice_frames]
     stated = _median(image.beat_ms for image in images if image.beat_ms)
     if _is_beat(stated):
         return stated, []

@@ -27,6 +27,7 @@ _MOMENT = re.compile(
 _PARTS = ("training", "validation", "testing")  # folders of ACDC and M&Ms
 _INFO, _DATASET = "info.cfg", "dataset.json"
 _LARGEST_TEXT = 4 * 2**20  # bytes
+_NUMBER = re.compile(r"[0-9]{1,6}")  # of a phase
 
 
 @dataclass
@@ -66,7 +67,7 @@ class NiftiPatient:
 
 
 @dataclass
-class Found:
+class NiftiFiles:
     """The patients, the files that belong to them, and what was set aside."""
 
     patients: list[NiftiPatient] = field(default_factory=list)
@@ -74,32 +75,32 @@ class Found:
     aside: list[SetAside] = field(default_factory=list)
 
 
-def find_nifti(items: Iterable[Item], table: Table) -> Found:
+def find_nifti(items: Iterable[Item], table: Table) -> NiftiFiles:
     """Return the patients whose images and labels are NIfTI files, sorted by folder and id.
 
     Args:
         items: all files, of which others than NIfTI and its tables are left alone.
         table: the user's own words for labels.
     """
-    found, folders = Found(), dict[tuple[str, ...], list[Item]]()
+    contents, folders = NiftiFiles(), dict[tuple[str, ...], list[Item]]()
     items = list(items)
     for item in items:
         folders.setdefault(item.parts[:-1], []).append(item)
     sheets = _Sheets()
     for item in items:
         if PurePosixPath(item.name).suffix.lower() == ".csv":
-            sheets.read(item, found)
+            sheets.read(item, contents)
     datasets = {item.parts[:-1]: item for item in items if item.parts[-1].lower() == _DATASET}
     for folder, dataset in sorted(datasets.items()):
-        _read_dataset(dataset, folders, (*folder, "imagesTr"), (*folder, "labelsTr"), table, found)
+        _read_dataset(dataset, folders, (*folder, "imagesTr"), (*folder, "labelsTr"), table, contents)
     for folder, files in sorted(folders.items()):
         if folder[:-1] in datasets and folder[-1] in ("imagesTr", "labelsTr", "imagesTs"):
             continue
-        found.patients += _acdc(files, found) + _mnms(files, sheets, found)
-    return found
+        contents.patients += _acdc(files, contents) + _mnms(files, sheets, contents)
+    return contents
 
 
-def _acdc(files: list[Item], found: Found) -> list[NiftiPatient]:
+def _acdc(files: list[Item], contents: NiftiFiles) -> list[NiftiPatient]:
     patients: dict[str, NiftiPatient] = {}
     images: dict[tuple[str, int | None], Item] = {}
     labels: dict[tuple[str, int], Item] = {}
@@ -108,7 +109,7 @@ def _acdc(files: list[Item], found: Found) -> list[NiftiPatient]:
         if match is None:
             continue
         patients.setdefault(match["id"], NiftiPatient(match["id"], "ACDC", ACDC))
-        found.used.append(item)
+        contents.used.append(item)
         if match["labels"]:
             labels[match["id"], int(match["frame"])] = item
         else:
@@ -120,8 +121,8 @@ def _acdc(files: list[Item], found: Found) -> list[NiftiPatient]:
         patients[name].drawn.append(DrawnVolume(item, image, frame))
     info = next((item for item in files if item.parts[-1].lower() == _INFO), None)
     if info is not None and patients:
-        found.used.append(info)
-        facts = _facts(info, found)
+        contents.used.append(info)
+        facts = _facts(info, contents)
         for patient in patients.values():
             patient.group = facts.get("group", "")
             patient.ed, patient.es = _phase(facts.get("ed")), _phase(facts.get("es"))
@@ -136,29 +137,29 @@ def _in_part(patient: NiftiPatient, files: list[Item]) -> NiftiPatient:
     return patient
 
 
-def _facts(info: Item, found: Found) -> dict[str, str]:
+def _facts(info: Item, contents: NiftiFiles) -> dict[str, str]:
     """Return the `key: value` lines of an Info.cfg."""
     try:
         lines = [line.partition(":") for line in _text(info).splitlines()]
     except UnreadableError as error:
-        found.aside.append(SetAside(info.label, str(error)))
+        contents.aside.append(SetAside(info.label, str(error)))
         return {}
     return {key.strip().lower(): value.strip() for key, _, value in lines}
 
 
 def _phase(text: str | None, first: int = 1) -> int | None:
     """Return a phase from 1; `first` is the number that the source gives the first."""
-    return int(text) + 1 - first if text and text.strip().isdigit() else None
+    return int(text) + 1 - first if text and _NUMBER.fullmatch(text.strip()) else None
 
 
-def _mnms(files: list[Item], sheets: "_Sheets", found: Found) -> list[NiftiPatient]:
+def _mnms(files: list[Item], sheets: "_Sheets", contents: NiftiFiles) -> list[NiftiPatient]:
     matches = [(match, item) for item in files if (match := _MNMS.match(item.parts[-1]))]
     images = {match["id"]: item for match, item in matches if not match["labels"]}
     patients = {
         name: NiftiPatient(name, "M&Ms", MNMS) for name in dict.fromkeys(match["id"] for match, _ in matches)
     }
     for match, item in matches:
-        found.used.append(item)
+        contents.used.append(item)
         if match["labels"]:
             patients[match["id"]].drawn.append(DrawnVolume(item, images.get(match["id"])))
         else:
@@ -179,7 +180,7 @@ class _Sheets:
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, str]] = {}
 
-    def read(self, item: Item, found: Found) -> None:
+    def read(self, item: Item, contents: NiftiFiles) -> None:
         """Take in a table that has a column `External code`; all others are somebody else's."""
         try:
             rows = list(csv.DictReader(io.StringIO(_text(item), newline="")))
@@ -192,7 +193,7 @@ class _Sheets:
             if plain.get("externalcode"):
                 self.rows[plain["externalcode"].upper()] = plain
         if rows and any(re.sub("[^a-z]", "", str(key).lower()) == "externalcode" for key in rows[0]):
-            found.used.append(item)
+            contents.used.append(item)
 
 
 def _read_dataset(
@@ -201,22 +202,22 @@ def _read_dataset(
     images: tuple[str, ...],
     labels: tuple[str, ...],
     table: Table,
-    found: Found,
+    contents: NiftiFiles,
 ) -> None:
     """Add the patients of a data set of nnU-Net's; a case is a patient's volume at one phase."""
     try:
         names = _label_names(dataset)
     except UnreadableError as error:
-        found.aside.append(SetAside(dataset.label, str(error)))
+        contents.aside.append(SetAside(dataset.label, str(error)))
         return
     meanings = named_regions(names, table)
-    found.used.append(dataset)
+    contents.used.append(dataset)
     pictures = {
         _CHANNEL.sub("", _NIFTI.sub("", item.parts[-1])): item
         for item in folders.get(images, [])
         if _NIFTI.search(item.name)
     }
-    found.used += pictures.values()
+    contents.used += pictures.values()
     patients: dict[str, NiftiPatient] = {}
     for item in folders.get(labels, []):
         if not _NIFTI.search(item.name):
@@ -231,8 +232,8 @@ def _read_dataset(
         patient.drawn.append(DrawnVolume(item, pictures.get(case), phase, names))
         if case in pictures:
             patient.images.append(ImageVolume(pictures[case], phase))
-        found.used.append(item)
-    found.patients += patients.values()
+        contents.used.append(item)
+    contents.patients += patients.values()
 
 
 def _label_names(dataset: Item) -> dict[int, str]:
@@ -241,7 +242,7 @@ def _label_names(dataset: Item) -> dict[int, str]:
         stated = json.loads(_text(dataset))["labels"]
         pairs = [(value, name) if str(name).isdigit() else (name, value) for name, value in stated.items()]
         return {int(value): str(name) for name, value in pairs}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         raise UnreadableError("its `labels` do not give each name one number") from None
 
 

@@ -23,7 +23,7 @@ def analyse_study(
     set_aside: Sequence[SetAside],
     series: str | None,
     model: LoadedModel,
-    own: Body = NOBODY,
+    stated_body: Body = NOBODY,
 ) -> StudyResult:
     """Find the short-axis cine of a study, segment it, measure it and assess the measurements.
 
@@ -33,7 +33,7 @@ def analyse_study(
         set_aside: the study's files that hold no image; the result lists them, too.
         series: number, UID or part of the description of the series to take; None lets the program choose.
         model: that segments.
-        own: what the user says of the patient's size.
+        stated_body: what the user says of the patient's size.
 
     Raises:
         UnreadableError: there is no short-axis cine that can be read, or no such series.
@@ -42,7 +42,7 @@ def analyse_study(
     stack = stack_of_cine(cine)
     segmentation = segment(model.segmenter, stack)
     cine = replace(cine, notes=(*cine.notes, *map(_atrial, segmentation.atrial)))
-    measurements = measure(cine, segmentation.outlines, body_of(cine.frames[0].image.item, own))
+    measurements = measure(cine, segmentation.outlines, body_of(cine.frames[0].image.item, stated_body))
     disagreement = augmentation_disagreement(model.segmenter, stack, segmentation, measurements.ed_and_es)
     unlike = out_of_distribution(model, cine, segmentation, measurements)
     assessment = assess(cine, measurements, disagreement, unlike)

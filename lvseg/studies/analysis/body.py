@@ -69,12 +69,12 @@ def stated(height_cm: float | None, weight_kg: float | None) -> Body:
     )
 
 
-def body_of(item: Item, own: Body) -> Body:
+def body_of(item: Item, stated_body: Body) -> Body:
     """Return size and sex of the patient whom a file shows; what the user says goes before its header.
 
     Args:
         item: one of his images; a header that cannot be read says nothing.
-        own: what the user says of him.
+        stated_body: what the user says of him.
     """
     try:
         with tolerant():
@@ -83,10 +83,10 @@ def body_of(item: Item, own: Body) -> Body:
             height = _within(header, "PatientSize", _CM_PER_M, _HEIGHTS_CM)
             weight = _within(header, "PatientWeight", 1.0, _WEIGHTS_KG)
     except Exception:  # a damaged header may fail in any way, and a file of another kind has none
-        return own
+        return stated_body
     return Body(
-        height if math.isnan(own.height_cm) else own.height_cm,
-        weight if math.isnan(own.weight_kg) else own.weight_kg,
+        height if math.isnan(stated_body.height_cm) else stated_body.height_cm,
+        weight if math.isnan(stated_body.weight_kg) else stated_body.weight_kg,
         sex if sex in _SEXES else "",
     )
 

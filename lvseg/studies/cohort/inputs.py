@@ -216,11 +216,11 @@ def _lonely_joined(groups: Mapping[tuple[str, str], list[Image]]) -> dict[tuple[
     """Return studies, those of each patient joined that are no stack by themselves and are one together."""
     joined: dict[tuple[str, str], list[Image]] = {}
     for patient in dict.fromkeys(patient for patient, _ in groups):
-        own = {key: images for key, images in groups.items() if key[0] == patient}
-        every = [image for images in own.values() for image in images]
-        if len(own) > 1 and not any(map(_is_stack, own.values())) and _is_stack(every):
-            own = {min(own): every}
-        joined |= own
+        of_patient = {key: images for key, images in groups.items() if key[0] == patient}
+        every = [image for images in of_patient.values() for image in images]
+        if len(of_patient) > 1 and not any(map(_is_stack, of_patient.values())) and _is_stack(every):
+            of_patient = {min(of_patient): every}
+        joined |= of_patient
     return joined
 
 

@@ -33,6 +33,7 @@ from tests.lvseg.dicom.odd_headers import HEADERS, PIXELS, store, stored, tags, 
 from tests.lvseg.studies.hearts import Heart, classic, enhanced
 
 HEART = Heart(slices=6, phases=5, rows=24, columns=32)
+ODD = {**PIXELS, **HEADERS}
 PLACES = list(np.ndindex(HEART.slices, HEART.phases))
 
 
@@ -82,9 +83,9 @@ def study_slices(study: Study) -> int:
     return len({frame.slice for frame in study.frames})
 
 
-@pytest.mark.parametrize("name", [*PIXELS, *HEADERS])
+@pytest.mark.parametrize("name", ODD)
 def test_all_see_the_same(name: str, tmp_path: Path, decoder: Decoder) -> None:
-    cine, study = all_see_the_same(classic(tmp_path / "PAT-1", HEART, (PIXELS | HEADERS)[name]), decoder)
+    cine, study = all_see_the_same(classic(tmp_path / "PAT-1", HEART, ODD[name]), decoder)
     assert set(study.notes) <= {*cine.notes, *cine.doubts}
 
 
@@ -112,7 +113,7 @@ def test_inspection_sees_the_same(tmp_path: Path) -> None:
         )
     }
     for patient, name in odd.items():
-        classic(tmp_path / patient, replace(HEART, patient=patient), (PIXELS | HEADERS)[name])
+        classic(tmp_path / patient, replace(HEART, patient=patient), ODD[name])
     told = inspect([tmp_path], first_pixel=1, workers=1)["patients"]
     assert [facts["id"] for facts in told] == list(odd)
     for facts in told:
