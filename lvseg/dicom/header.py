@@ -8,6 +8,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_partial
 from pydicom.tag import Tag
+from pydicom.uid import AllTransferSyntaxes
 
 from lvseg.core.paths.archives import Item, UnreadableError
 from lvseg.dicom import content
@@ -32,6 +33,8 @@ _FLOAT_TAGS = {0x7FE00008: 32, 0x7FE00009: 64}  # Float and Double Float Pixel D
 _PIXEL_TAGS = {*_FLOAT_TAGS, 0x7FE00010}
 _PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")  # how zip, gzip, 7z and RAR begin
 _UNDEFINED_LENGTH = 0xFFFFFFFF
+# The standard's own: of a private one nobody knows in which order it has bytes.
+_COMPRESSED = {str(uid) for uid in AllTransferSyntaxes if uid.is_encapsulated}
 _WITHOUT_CLASS = {"", "1.2.840.10008.1.3.10"}  # a DICOMDIR has none in its data set
 _IMPLICIT = "1.2.840.10008.1.2"
 _LITTLE_ENDIAN = {_IMPLICIT, "1.2.840.10008.1.2.1"}
@@ -220,7 +223,9 @@ def stored_pixels(header: Dataset, pixel_data: PixelData) -> tuple[str | None, i
         raise UnreadableError(
             "its pixels are compressed, and its header does not say how (Transfer Syntax UID)"
         )
-    plain = (native or pixel_data.length == _size(header)) and header.original_encoding[1] is not False
+    # Of compressed pixels no length is stated (PS3.5 A.4): these are not, whatever is said.
+    native = native or (_syntax(header) in _COMPRESSED and pixel_data.length == _size(header))
+    plain = native and header.original_encoding[1] is not False
     if pixel_data.floating:
         return (f"<f{pixel_data.floating // 8}" if plain else None), 0, None
     allocated, sign = _short(header, "BitsAllocated"), _short(header, "PixelRepresentation")

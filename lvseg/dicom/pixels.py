@@ -8,7 +8,9 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
 from pydicom.pixels import pixel_array
+from pydicom.pixels.utils import get_j2k_parameters
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from lvseg.core.paths.archives import Item, UnreadableError
@@ -59,12 +61,15 @@ def _decoded(image: Image) -> Pixels:
         with bounded():
             ds = _parsed(image.item)
             syntax = ds.file_meta.TransferSyntaxUID
-            as_stored = (
-                not syntax.is_encapsulated or syntax == RLELossless
-            )  # bits that are not theirs included
+            # Bits that are not theirs included.
+            as_stored = not syntax.is_encapsulated or syntax == RLELossless
             if image.low_bit and not as_stored:
                 raise UnreadableError("its header puts compressed pixels into upper bits, where none need be")
             pixels: Pixels = pixel_array(ds, index=image.frame, correct_unused_bits=not as_stored)
+            if not as_stored and _below_zero_unsaid(ds, pixels, image.frame or 0):
+                raise UnreadableError(
+                    "its pixels are coded with a sign, and its header says that they have none"
+                )
     except UnreadableError:
         raise
     except MemoryError:
@@ -74,6 +79,18 @@ def _decoded(image: Image) -> Pixels:
     if pixels.shape != (image.rows, image.columns):
         raise UnreadableError(f"decoded to {pixels.shape}, not {image.rows} x {image.columns} pixels")
     return pixels
+
+
+def _below_zero_unsaid(ds: Dataset, pixels: Pixels, frame: int) -> bool:
+    """Return whether JPEG 2000 holds values below zero of which the header does not know: they look like the highest.
+
+    The other way round the header is right: some coders know no sign.
+    """
+    if pixels.dtype.kind != "u":
+        return False
+    frames = int(ds.get("NumberOfFrames") or 1)
+    coded = get_j2k_parameters(get_frame(ds.PixelData, frame, number_of_frames=frames))
+    return bool(coded.get("is_signed")) and int(pixels.max()) >= 1 << (int(coded["precision"]) - 1)
 
 
 def _own_bits(pixels: Pixels, image: Image) -> Pixels:

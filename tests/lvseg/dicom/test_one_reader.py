@@ -29,7 +29,7 @@ from lvseg.labels.layouts import find_patients
 from lvseg.labels.patient import read_study
 from lvseg.labels.study import Study
 from lvseg.studies.cohort import inputs
-from tests.lvseg.dicom.odd_headers import HEADERS, PIXELS, stored, tags
+from tests.lvseg.dicom.odd_headers import HEADERS, PIXELS, store, stored, tags, values
 from tests.lvseg.studies.hearts import Heart, classic, enhanced
 
 HEART = Heart(slices=6, phases=5, rows=24, columns=32)
@@ -180,12 +180,33 @@ def test_upper_bits_of_a_compressed_picture_are_refused(tmp_path: Path) -> None:
     assert not as_extracted(folder).frames
 
 
-@pytest.mark.parametrize("said", [RLELossless, JPEG2000Lossless, "1.2.3.4"])
+def test_a_sign_of_which_the_header_does_not_know_is_refused(tmp_path: Path) -> None:
+    """Values below zero would be the brightest."""
+    large = Heart(slices=3, phases=4, end_systole=3)  # the coder takes nothing smaller
+    folder = classic(tmp_path / "s", large, lambda ds, *_: store(ds, values(ds) - 400, 12, 11, signed=True))
+    for file in folder.iterdir():
+        ds = pydicom.dcmread(file)
+        ds.compress(JPEG2000Lossless, generate_instance_uid=False)
+        ds.PixelRepresentation = 0
+        ds.save_as(file)
+    with pytest.raises(UnreadableError, match="coded with a sign"):
+        as_predicted(folder)
+
+
+@pytest.mark.parametrize("said", [RLELossless, JPEG2000Lossless])
 def test_what_is_not_compressed_is_read_whatever_is_said(said: str, tmp_path: Path, decoder: Decoder) -> None:
     """Of compressed pixels no length is stated (PS3.5 A.4)."""
     for file in classic(tmp_path / "PAT-1", HEART).iterdir():
         as_said(file, said)
     all_see_the_same(tmp_path / "PAT-1", decoder)
+
+
+def test_an_order_of_bytes_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    """A private syntax of GE's has its pixels the other way round than its header."""
+    for file in classic(tmp_path / "s", HEART).iterdir():
+        as_said(file, "1.2.840.113619.5.2")
+    with pytest.raises(UnreadableError, match="none of its images can be read"):
+        as_predicted(tmp_path / "s")
 
 
 def as_said(file: Path, syntax: str) -> None:
