@@ -10,6 +10,7 @@ from lvseg.core.paths.archives import SetAside
 from lvseg.dicom.image import Image
 from lvseg.dicom.stacks.cine import Cine
 from lvseg.imaging.structures import Structure
+from lvseg.nifti.volume import Volume
 from lvseg.studies.analysis.assessment import Assessment
 from lvseg.studies.analysis.measurements import Measurements
 
@@ -115,6 +116,7 @@ class StudyResult:
         assessment: verdict and reasons.
         model: that predicted the masks.
         set_aside: files that were not used, with the reason for each; their names may name the patient.
+        volume: of a NIfTI source, that says how its files lie; None where the frames are DICOM images.
     """
 
     name: str
@@ -125,6 +127,7 @@ class StudyResult:
     assessment: Assessment
     model: ModelFacts
     set_aside: tuple[SetAside, ...] = ()
+    volume: Volume | None = None
 
     @property
     def masks(self) -> NDArray[np.uint8]:
