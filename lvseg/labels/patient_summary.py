@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -80,10 +81,7 @@ def describe(facts: dict[str, Any]) -> str:
         lines.append((name, f"image {shown}: {facts['evidence'][name][str(numbers[0])]}"))
     lines += [("also in", place) for place in facts["duplicates"]]
     lines += [
-        (
-            "unmapped",
-            f"label {label}, {count} times: `data: labels: {{{_key(label)}: ...}}` in params.yaml, with {_WORDS}",
-        )
+        ("unmapped", f"label {label}, {count} times: its drawings are refused until it is mapped")
         for label, count in facts["unmapped"].items()
     ]
     lines += [("note", note) for note in facts["notes"]]
@@ -95,6 +93,26 @@ def _key(label: str) -> str:
     """Return what names a reported label in the user's table: `3 (Kammer)` by its number, `RV wall` by its name."""
     number = re.match(r"(\d+)( \(.*\))?$", label)
     return number[1] if number else json.dumps(re.sub(r" \(segment \d+\)$", "", label), ensure_ascii=False)
+
+
+def totals(patients: Sequence[dict[str, Any]]) -> list[str]:
+    """Return lines on all patients together: on how many frames each structure is known, and labels without meaning."""
+    known = [
+        f"{structure.words} on {sum(counts)} frames of {sum(map(bool, counts))} patients"
+        for structure in Structure
+        if any(counts := [facts["structures"][structure.key] for facts in patients])
+    ]
+    lines = [f"known: {', '.join(known) or 'nothing was drawn'}"]
+    labels = sorted({label for facts in patients for label in facts["unmapped"]})
+    for label in labels:
+        counts = [facts["unmapped"].get(label, 0) for facts in patients]
+        key = _key(label)
+        lines.append(
+            f"unmapped: label {label}, {sum(counts)} times, of {sum(map(bool, counts))} patients: "
+            f"`--label {shlex.quote(f'{json.loads(key)}=STRUCTURE')}` tries a meaning, "
+            f"`data: labels: {{{key}: STRUCTURE}}` in params.yaml keeps it; a STRUCTURE is one of {_WORDS}"
+        )
+    return lines
 
 
 def divided(entries: Sequence[dict[str, str]]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lvseg.labels.inspection import inspect
-from lvseg.labels.patient_summary import describe
+from lvseg.labels.patient_summary import describe, totals
 from tests.lvseg.labels.scd import Cine, write_layout, zip_folder
 from tests.lvseg.labels.sources import forms
 from tests.lvseg.labels.sources.forms import SLICES
@@ -27,7 +27,9 @@ def test_nifti_and_dicom_side_by_side_in_an_archive_and_a_folder(tmp_path: Path)
     assert (acdc["frames"], mnms["frames"], acdc["group"]) == (2 * SLICES, 9 * SLICES, "DCM")
     assert (nnunet["phases_drawn"], list(nnunet["unmapped"])) == ([], ["1 (Kammer)"])
     assert "unmapped    label 1 (Kammer), " in describe(nnunet)
-    assert "`data: labels: {1: ...}` in params.yaml, with cavity, myocardium" in describe(nnunet)
+    *_, unmapped = totals(found["patients"])
+    assert unmapped.startswith("unmapped: label 1 (Kammer), ") and "of 1 patients" in unmapped
+    assert "`--label 1=STRUCTURE`" in unmapped and "`data: labels: {1: STRUCTURE}`" in unmapped
     assert "Siemens" in describe(mnms)
     assert [entry["reason"].partition(":")[0][-22:] for entry in found["set_aside"]] == [
         "mapped to no structure"
