@@ -72,7 +72,7 @@ def run(
             raise UserError(f"{path} does not exist")
 
     from lvseg.labels.inspection import inspect
-    from lvseg.labels.patient_summary import describe, totals
+    from lvseg.labels.patient_summary import describe, shared_notes, totals
     from lvseg.labels.sources.structures import table_of
 
     table = table_of(labels)
@@ -82,8 +82,9 @@ def run(
     if json:
         print(dumps(found, indent=2))
     else:
+        shared = shared_notes(found["patients"])
         for facts in found["patients"]:
-            print(describe(facts))
+            print(describe(facts, shared.get(facts["collection"], ())))
         if found["set_aside"]:
             print(f"set aside: {len(found['set_aside'])}")
         for entry in found["set_aside"]:

@@ -13,6 +13,7 @@ from lvseg.labels.sources.structures import Region
 from lvseg.labels.study import Study
 from lvseg.labels.sunnybrook_text import ENDO
 
+_SEVERAL = 3  # patients, whose common notes are told once
 _WORDS = ", ".join(region.value for region in Region)  # of the user's table
 
 
@@ -53,8 +54,8 @@ def summarise(study: Study) -> dict[str, Any]:
     }
 
 
-def describe(facts: dict[str, Any]) -> str:
-    """Return the facts of one patient, as `inspect` gives them, as a few lines of text."""
+def describe(facts: dict[str, Any], shared: Sequence[str] = ()) -> str:
+    """Return the facts of one patient, as `inspect` gives them, as a few lines of text, without the shared notes."""
     contours = ", ".join(f"{count} {kind}" for kind, count in facts["contours"].items()) or "none"
     size = f"{facts['frames']} frames, {facts['slices']} slices x {facts['phases']} phases"
     spacing = facts["spacing_mm"]
@@ -84,7 +85,7 @@ def describe(facts: dict[str, Any]) -> str:
         ("unmapped", f"label {label}, {count} times: its drawings are refused until it is mapped")
         for label, count in facts["unmapped"].items()
     ]
-    lines += [("note", note) for note in facts["notes"]]
+    lines += [("note", note) for note in facts["notes"] if note not in shared]
     head = f"{facts['id']}  {facts['group']}".rstrip()
     return "\n".join([head, *(f"  {name:<11} {text}" for name, text in lines)])
 
@@ -95,6 +96,18 @@ def _key(label: str) -> str:
     return number[1] if number else json.dumps(re.sub(r" \(segment \d+\)$", "", label), ensure_ascii=False)
 
 
+def shared_notes(patients: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return the notes that all patients of a place have, by its name: of three patients and more one line says it."""
+    by_place: dict[str, list[dict[str, Any]]] = {}
+    for facts in patients:
+        by_place.setdefault(facts["collection"], []).append(facts)
+    return {
+        place: [note for note in own[0]["notes"] if all(note in facts["notes"] for facts in own)]
+        for place, own in by_place.items()
+        if len(own) >= _SEVERAL
+    }
+
+
 def totals(patients: Sequence[dict[str, Any]]) -> list[str]:
     """Return lines on all patients together: on how many frames each structure is known, and labels without meaning."""
     known = [
@@ -103,6 +116,11 @@ def totals(patients: Sequence[dict[str, Any]]) -> list[str]:
         if any(counts := [facts["structures"][structure.key] for facts in patients])
     ]
     lines = [f"known: {', '.join(known) or 'nothing was drawn'}"]
+    lines += [
+        f"note: every patient of {place}: {note}"
+        for place, notes in shared_notes(patients).items()
+        for note in notes
+    ]
     labels = sorted({label for facts in patients for label in facts["unmapped"]})
     for label in labels:
         counts = [facts["unmapped"].get(label, 0) for facts in patients]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lvseg.labels.inspection import inspect
-from lvseg.labels.patient_summary import describe, totals
+from lvseg.labels.patient_summary import describe, shared_notes, totals
 from tests.lvseg.labels.scd import Cine, write_layout, zip_folder
 from tests.lvseg.labels.sources import forms
 from tests.lvseg.labels.sources.forms import SLICES
@@ -45,4 +45,7 @@ def test_the_patients_of_acdc(real_data: Path) -> None:
         assert facts["phases_drawn"] == [facts["ed_phase"], facts["es_phase"]]
         assert facts["structures"] == dict.fromkeys(facts["structures"], facts["frames"])
         assert any("says nothing of the patient" in note for note in facts["notes"])
+    (note,) = shared_notes(found["patients"])["acdc-60-patients"]
+    assert note not in describe(found["patients"][0], [note])
+    assert sum(note in line for line in totals(found["patients"])) == 1
     assert sorted({facts["group"] for facts in found["patients"]}) == ["DCM", "HCM", "MINF", "NOR", "RV"]
