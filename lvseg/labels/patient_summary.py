@@ -111,11 +111,11 @@ def shared_notes(patients: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
 def totals(patients: Sequence[dict[str, Any]]) -> list[str]:
     """Return lines on all patients together: on how many frames each structure is known, and labels without meaning."""
     known = [
-        f"{structure.words} on {sum(counts)} frames of {sum(map(bool, counts))} patients"
+        f"{structure.words} on {sum(counts)} frames of {_patients(counts)}"
         for structure in Structure
         if any(counts := [facts["structures"][structure.key] for facts in patients])
     ]
-    lines = [f"known: {', '.join(known) or 'nothing was drawn'}"]
+    lines = [f"known: {', '.join(known) or 'nothing that was drawn lies on an image'}"]
     lines += [
         f"note: every patient of {place}: {note}"
         for place, notes in shared_notes(patients).items()
@@ -126,11 +126,17 @@ def totals(patients: Sequence[dict[str, Any]]) -> list[str]:
         counts = [facts["unmapped"].get(label, 0) for facts in patients]
         key = _key(label)
         lines.append(
-            f"unmapped: label {label}, {sum(counts)} times, of {sum(map(bool, counts))} patients: "
+            f"unmapped: label {label}, {sum(counts)} times, of {_patients(counts)}: "
             f"`--label {shlex.quote(f'{json.loads(key)}=STRUCTURE')}` tries a meaning, "
             f"`data: labels: {{{key}: STRUCTURE}}` in params.yaml keeps it; a STRUCTURE is one of {_WORDS}"
         )
     return lines
+
+
+def _patients(counts: Sequence[int]) -> str:
+    """Return how many patients have a count, in words."""
+    number = sum(map(bool, counts))
+    return f"{number} patient{'s' if number > 1 else ''}"
 
 
 def divided(entries: Sequence[dict[str, str]]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:

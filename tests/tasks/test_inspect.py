@@ -49,9 +49,9 @@ def test_a_label_that_nobody_knows_is_mapped_by_an_option(tmp_path: Path) -> Non
     forms.write_nnunet(tmp_path, forms.heart(), {"background": 0, "Kammer": 1, "MLV": 2, "LVC": 3})
     before, after = inspect(tmp_path), inspect("--label", "Kammer=right_ventricle", tmp_path)
     assert (before.returncode, after.returncode) == (0, 0)
-    assert "`--label 1=STRUCTURE`" in before.stdout and "known: nothing was drawn" in before.stdout
+    assert "`--label 1=STRUCTURE`" in before.stdout and "known: nothing that was drawn" in before.stdout
     assert "unmapped" not in after.stdout
-    assert f"right ventricle on {2 * forms.SLICES} frames of 1 patients" in after.stdout
+    assert f"right ventricle on {2 * forms.SLICES} frames of 1 patient" in after.stdout
     for wrong, reason in (("Kammer", "write it as LABEL=STRUCTURE"), ("1=atrium", "is no structure")):
         done = inspect("--label", wrong, tmp_path)
         assert done.returncode == 1 and reason in done.stderr

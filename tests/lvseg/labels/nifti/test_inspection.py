@@ -28,7 +28,7 @@ def test_nifti_and_dicom_side_by_side_in_an_archive_and_a_folder(tmp_path: Path)
     assert (nnunet["phases_drawn"], list(nnunet["unmapped"])) == ([], ["1 (Kammer)"])
     assert "unmapped    label 1 (Kammer), " in describe(nnunet)
     *_, unmapped = totals(found["patients"])
-    assert unmapped.startswith("unmapped: label 1 (Kammer), ") and "of 1 patients" in unmapped
+    assert unmapped.startswith("unmapped: label 1 (Kammer), ") and "of 1 patient" in unmapped
     assert "`--label 1=STRUCTURE`" in unmapped and "`data: labels: {1: STRUCTURE}`" in unmapped
     assert "Siemens" in describe(mnms)
     assert [entry["reason"].partition(":")[0][-22:] for entry in found["set_aside"]] == [
