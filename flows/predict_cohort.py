@@ -24,6 +24,7 @@ from flows.process import leashed
 from flows.process.children import Children
 from flows.process.commands import Dvc
 from flows.process.failures import StageError
+from flows.process.marks import Mark
 from flows.service.places import lists, models, reads, writes
 from lvseg.core.errors import UserError
 from lvseg.core.paths.files import write_text
@@ -139,9 +140,8 @@ def _predict_parts(lists: list[str], order: dict[str, Any], runs: PoolRuns) -> N
         runs.end()
 
 
-def _why(tail: str, studies: Sequence[Path]) -> str:
-    """Return the reason of a command that failed, without paths of studies; nothing where it is no sentence of ours."""
-    last = (tail.strip().splitlines() or [""])[-1]
+def _why(last: str, studies: Sequence[Path]) -> str:
+    """Return the reason of a command that failed, without paths of studies; nothing where its last line gives none."""
     if not last.startswith("error: "):
         return ""
     for path in sorted(map(str, studies), key=len, reverse=True):
@@ -180,7 +180,7 @@ def _predict(studies: str, out: str, model: str | None, version: str) -> str:
         StageError: it could not run.
         UserError: this worker may not read the studies or the model, or not write the folder.
     """
-    log, children, summaries = get_run_logger(), Children(), [""]
+    log, children, mark, summaries, last = get_run_logger(), Children(), Mark(), [""], [""]
     order = lists(studies)
     paths = inputs([order])
     for path in paths:  # what another worker may read, this one may not
@@ -190,20 +190,24 @@ def _predict(studies: str, out: str, model: str | None, version: str) -> str:
         chosen = ["--model", str(models(model, "model"))]
 
     def log_progress(line: str) -> None:
-        if study := _STUDY.match(line):
-            if not line.endswith(_BEFORE):
+        said = mark.said(line)
+        if said is None:
+            return
+        last.append(said)
+        if study := _STUDY.match(said):
+            if not said.endswith(_BEFORE):
                 log.info(study[1])
-        elif _SUMMARY.match(line):
-            summaries.append(line)
-            log.info(line)
+        elif _SUMMARY.match(said):
+            summaries.append(said)
+            log.info(said)
 
     ended = leashed.run(
         [sys.executable, "-m", "tasks.predict", "--out", str(target), *chosen, "--", str(order)],
         cwd=ROOT,
-        env=Dvc(ROOT, children).environment(),
+        env={**Dvc(ROOT, children).environment(), **mark.environment},
         on_line=log_progress,
         stop=threading.Event(),
     )
     if ended.status not in (0, _SOME_FAILED):
-        raise StageError(_why(ended.tail, paths) or f"predict ended with status {ended.status}")
+        raise StageError(_why(last[-1], paths) or f"predict ended with status {ended.status}")
     return summaries[-1]

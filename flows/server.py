@@ -29,10 +29,10 @@ def main(
         raise UserError(
             f"{PAGE} is not set: name the address that browsers ask, such as http://tracker:4200/api"
         )
-    own = origins(port, os.environ.get(PAGE))
+    addresses = origins(port, os.environ.get(PAGE))
     os.environ.setdefault(PAGE, f"http://{LOOPBACK}:{port}/api")
     os.environ |= {
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(own),
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(addresses),
         "PREFECT_SERVER_API_HOST": host,
         "PREFECT_SERVER_API_PORT": str(port),
     }
@@ -43,7 +43,7 @@ def main(
 
     settings = get_current_settings().server
     uvicorn.run(
-        Guard(create_app(final=True), own),
+        Guard(create_app(final=True), addresses),
         host=host,
         port=port,
         timeout_keep_alive=settings.api.keepalive_timeout,

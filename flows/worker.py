@@ -72,12 +72,12 @@ def _check_pool(pool: str) -> None:
 
     try:
         with get_client(sync_client=True) as client:
-            found = client.read_work_pool(pool)
+            work_pool = client.read_work_pool(pool)
     except ObjectNotFound:
         raise UserError(f"there is no work pool {pool}: `python -m flows.deploy --gpu` makes ours") from None
     except httpx.HTTPError as error:
         raise no_server(error) from None
-    if found.type == pools.TYPE and pools.is_open(found.base_job_template):
+    if work_pool.type == pools.TYPE and pools.is_open(work_pool.base_job_template):
         raise UserError(
             f"the work pool {pool} takes commands from flow runs: `python -m flows.deploy` closes it"
         )

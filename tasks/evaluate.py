@@ -9,10 +9,11 @@ def main() -> None:
 
     from lvseg import params
     from lvseg.core import backend
+    from lvseg.core.own_lines import say
 
     settings = params.load()
     device = backend.prepare(settings.evaluate.threads, seed=0)
-    print(f"evaluate: {device}", flush=True)
+    say(f"evaluate: {device}")
 
     from lvseg.evaluation.evaluate import evaluate
     from lvseg.evaluation.kept import SCORES

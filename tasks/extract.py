@@ -7,6 +7,7 @@ from lvseg.core.command import run
 
 def main() -> None:
     """Read the raw data: shards, index and quality report."""
+    from lvseg.core.own_lines import say
     from lvseg.data.raw_data import check_tracked
     from lvseg.extraction.run import Outs, extract
     from lvseg.params import load
@@ -14,7 +15,7 @@ def main() -> None:
     params = load()
     check_tracked(params.data.raw)
     outs = Outs(shards=Path("data/shards"), index=Path("data/index.csv"), quality=Path("data/quality"))
-    print(extract(params.data, params.quality, params.extract.workers, "tasks.extract", outs))
+    say(extract(params.data, params.quality, params.extract.workers, "tasks.extract", outs))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from lvseg.core.command import run
 
 def main() -> None:
     """Write data/phantom, a synthetic short-axis cine data set, as `phantom` in params.yaml says."""
+    from lvseg.core.own_lines import say
     from lvseg.core.paths.files import atomic_path
     from lvseg.params import load
     from lvseg.phantom.dataset import Size, generate
@@ -16,7 +17,7 @@ def main() -> None:
     size = Size(wanted.patients, wanted.slices, wanted.phases, wanted.matrix)
     with atomic_path(Path("data/phantom")) as folder:
         made = generate(folder, wanted.seed, size, workers=os.cpu_count() or 1)
-    print(f"phantom: {made.patients} patients, {made.frames} frames, {made.contours} contours")
+    say(f"phantom: {made.patients} patients, {made.frames} frames, {made.contours} contours")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ def main(
     from pathlib import Path
 
     from lvseg import params
+    from lvseg.core.own_lines import say
     from tracking.registry import last_decision, promotion
     from tracking.runs.required import required_store
     from tracking.scores.rescoring import rescored
@@ -32,7 +33,7 @@ def main(
     )
     if name is None:
         last_decision.keep(here, outcome)
-    print(outcome.words)
+    say(outcome.words)
 
 
 if __name__ == "__main__":

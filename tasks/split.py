@@ -9,6 +9,7 @@ def main() -> None:
     """Divide the patients into train, validation and test."""
     from collections import Counter
 
+    from lvseg.core.own_lines import say
     from lvseg.data.parts.split import read_patients, split, write_split
     from lvseg.params import load
 
@@ -20,7 +21,7 @@ def main() -> None:
     said = [f"{part} {counts[part]} patients" for part in ("train", "validation", "test")]
     if left := len(patients) - len(parts):
         said.append(f"in no part {left} patients")
-    print(", ".join(said))
+    say(", ".join(said))
 
 
 if __name__ == "__main__":

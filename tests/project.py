@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from bench.rig.clones import TINY_UNET
+from bench.rig.clones import TINY_UNET, copy_files
 from lvseg.core.hashes import file_hash
 
 ROOT = Path(__file__).parent.parent
@@ -99,17 +98,7 @@ def working_copy(folder: Path) -> Project:
     """Return a repository with the files of this one, as they are now; nothing is committed yet."""
     (folder / "home").mkdir()
     project = Project(folder / "owner", folder / "home")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file() and name != "dvc.lock":
-            (project.root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, project.root / name)
+    copy_files(project.root)
     project.run("git", "init", "--quiet")
     project.set(TINY)
     return project

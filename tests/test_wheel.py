@@ -75,7 +75,7 @@ def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Elsewher
     script = "import sysconfig; print(sysconfig.get_path('purelib'))"
     asked = subprocess.run([python, "-c", script], capture_output=True, text=True, check=True)
     Path(asked.stdout.strip(), "borrowed.pth").write_text(sysconfig.get_path("purelib"))
-    options = ["--quiet", "--offline", "--no-deps", "--python", python]
+    options = ["--quiet", "--offline", "--no-deps", "--python", str(python)]
     subprocess.run([Path(sys.executable).with_name("uv"), "pip", "install", *options, wheel], check=True)
     return Elsewhere(folder, python.parent)
 

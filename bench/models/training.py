@@ -1,8 +1,10 @@
-"""`make bench-train`: our U-Net against MONAI's on PyTorch, on the same slices, machine and wall-clock time.
+"""`make bench-train`: our U-Net against MONAI's and nnU-Net v2, on the same slices, machine and wall-clock time.
 
-Both learn from the training and validation patients of `data/` and are scored on the same test slices, on the same
-grid, as the networks say: nothing is averaged or cleaned up. Each first finds out how long a step takes, which is not
-counted, and plans its learning rate for the whole time; the clock stands still while Dice is measured.
+All learn from the training and validation patients of `data/` and draw on the same test slices, on the same grid, as
+the networks say: nothing is averaged over models or cleaned up; one evaluator scores all. Each first finds out how long
+a step takes, which is not counted, and plans its learning rate for the whole time; the clock stands still while a
+network draws. MONAI's is as wide as ours and sees the same changes of images; nnU-Net makes its own plans, which are
+meant for a GPU.
 """
 
 import math
@@ -29,14 +31,15 @@ BACKWARD = 3  # a step of training costs about three times the forward pass
 
 def main(
     minutes: Annotated[list[float] | None, typer.Option(help="When to measure Dice.")] = None,
+    nnunet: Annotated[bool, typer.Option(help="Train nnU-Net as well.")] = True,
 ) -> None:
-    """Train both and print the tables."""
+    """Train all and print the tables."""
     settings = params.load().train_unet.chosen()
     where = backend.prepare(settings.threads, settings.seed)
     print(f"{where}; batches of {settings.batch_size} crops of {settings.crop} x {settings.crop}")
     from lvseg.evaluation.sources import Sources
 
-    marks = sorted(60 * mark for mark in minutes or [2, 5, 10])
+    marks = sorted(60 * mark for mark in minutes or [5, 15, 45])
     sources, drop = Sources(), params.load().quality
     learning = [
         e for part in ("train", "validation") for e in sources.select(part, drop.drop_from_training).examples
@@ -44,18 +47,28 @@ def main(
     test = sources.select("test", drop.drop_from_test).examples
     with tempfile.TemporaryDirectory() as folder:
         slices = export(Path(folder) / "slices.npz", learning, test, settings)
-        ours, peer = train_ours(learning, slices, settings, marks), train_peer(slices, marks)
-    print("\n| minutes | ours, Dice | MONAI, Dice |\n|---|---|---|")
-    for mine, other in zip(ours["marks"], peer["marks"], strict=True):
-        print(f"| {mine['seconds'] / 60:g} | {mine['dice']:.4f} | {other['dice']:.4f} |")
+        ours = train_ours(learning, slices, settings, marks)
+        peer = train_peer("monai_unet.py", slices, marks)
+        other = train_peer("nnunet_2d.py", slices, marks) if nnunet else None
+        reference = np.load(slices)["test_masks"]
+    patients = np.array([example.patient for example in test])
+    columns = {"ours": ours, "MONAI": peer} | ({"nnU-Net": other} if other else {})
+    print(f"\nDice, mean over {len(set(patients))} patients:\n")
+    print(f"| minutes | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
+    for place, mark in enumerate(marks):
+        scores = (patient_dice(one["masks"][place], reference, patients) for one in columns.values())
+        print(f"| {mark / 60:g} | {' | '.join(f'{score:.4f}' for score in scores)} |")
+    if other:
+        print(f"\nnnU-Net: {other['steps']} steps of {other['batch']} patches of {other['patch']} in its own plans, "
+              f"{other['images_per_second']:.2f} patches a second.")  # fmt: skip
     speed = ours["images_per_second"]
     print("\n| | ours | MONAI | ratio |\n|---|---|---|---|")
     print(f"| images a second in training | {speed:.1f} | {peer['images_per_second']:.1f} "
           f"| {speed / peer['images_per_second']:.2f} |")  # fmt: skip
-    other = peer["predicted_per_second"]
+    predicted = peer["predicted_per_second"]
     for views, mine in ours["predicted_per_second"].items():
-        print(f"| slices a second in prediction, {views} view{'s' * (views > 1)} | {mine:.1f} | {other:.1f} (1 view) "
-              f"| {mine / other:.2f} |")  # fmt: skip
+        print(f"| slices a second in prediction, {views} view{'s' * (views > 1)} | {mine:.1f} "
+              f"| {predicted:.1f} (1 view) | {mine / predicted:.2f} |")  # fmt: skip
     peak, used = matmul_peak(), speed * ours["operations"]
     print(f"\nMatrix products of float32 reach {peak / 1e9:.0f} GFLOP/s here; training uses {used / 1e9:.0f}, "
           f"{100 * used / peak:.0f} % of that. The input alone makes {input_speed(learning, settings):.0f} images a "
@@ -63,7 +76,7 @@ def main(
 
 
 def export(path: Path, learning: list[Example], test: list[Example], settings: Any) -> Path:
-    """Write what both learn from and are scored on, on the grid."""
+    """Write what all learn from and are scored on, on the grid."""
     from lvseg.data import drawn_frames
     from lvseg.imaging.grid import Grid
 
@@ -76,12 +89,13 @@ def export(path: Path, learning: list[Example], test: list[Example], settings: A
     np.savez(
         path, **arrays, crop=settings.crop, batch_size=settings.batch_size, rate=settings.learning_rate,
         threads=settings.threads, seed=settings.seed,
+        spacing=settings.spacing_mm,
     )  # fmt: skip
     return path
 
 
 def train_ours(learning: list[Example], slices: Path, settings: Any, marks: list[float]) -> dict[str, Any]:
-    """Return images per second, Dice at each mark, and operations per image."""
+    """Return images per second, the masks that are drawn at each mark, and operations per image."""
     from lvseg.imaging.structures import Structure
     from lvseg.models import unet
     from lvseg.training.unet import RECIPE
@@ -105,34 +119,37 @@ def train_ours(learning: list[Example], slices: Path, settings: Any, marks: list
     backend.prepare(settings.threads, settings.seed)
     model = unet.build(settings.model_copy(update={"epochs": 1, "images_per_epoch": total * batch}))
     given = np.load(slices)
-    spent, steps, measured = 0.0, 0, []
+    spent, steps, masks = 0.0, 0, []
     for mark in marks:
         while spent < mark and steps < total:
             spent += fit(model, steps // AHEAD + 1, min(AHEAD, total - steps))
             steps += min(AHEAD, total - steps)
-        measured.append({"seconds": mark, "dice": dice(model, given["test_images"], given["test_masks"])})
+        masks.append(drawn(model, given["test_images"]))
     return {
         "predicted_per_second": {
             views: prediction_speed(model, given["test_images"], settings, views) for views in (1, 8)
         },
         "images_per_second": batch * steps / spent,
-        "marks": measured,
+        "masks": masks,
         "operations": BACKWARD * operations(settings),
     }
 
 
-def dice(model: Any, images: np.ndarray, masks: np.ndarray) -> float:
-    """Return the mean Dice over slices that hold something."""
-    from lvseg.metrics import overlap
-
-    scores = []
+def drawn(model: Any, images: np.ndarray) -> np.ndarray:
+    """Return the masks (n, s, s) that the network draws on images (n, s, s)."""
+    masks = []
     for start in range(0, len(images), AT_ONCE):
         answers = np.asarray(model.predict_on_batch(images[start : start + AT_ONCE, ..., None]))
-        predicted = answers[..., 1] > answers[..., 0]
-        scores += [
-            overlap.dice(*pair) for pair in zip(predicted, masks[start : start + AT_ONCE], strict=True)
-        ]
-    return float(np.nanmean(scores))
+        masks.append(answers[..., 1] > answers[..., 0])
+    return np.concatenate(masks)
+
+
+def patient_dice(masks: np.ndarray, reference: np.ndarray, patients: np.ndarray) -> float:
+    """Return Dice of masks (n, s, s), the mean over each patient's slices and then over patients (n,)."""
+    from lvseg.metrics import overlap
+
+    scores = np.array([overlap.dice(*pair) for pair in zip(masks, reference, strict=True)])
+    return float(np.mean([np.nanmean(scores[patients == patient]) for patient in np.unique(patients)]))
 
 
 def prediction_speed(model: Any, images: np.ndarray, settings: Any, views: int) -> float:
@@ -153,13 +170,17 @@ def prediction_speed(model: Any, images: np.ndarray, settings: Any, views: int) 
     return len(images) / best
 
 
-def train_peer(slices: Path, marks: list[float]) -> dict[str, Any]:
-    """Train MONAI's network in its own environment.
+def train_peer(script: str, slices: Path, marks: list[float]) -> dict[str, Any]:
+    """Train another's network in its own environment; return what it prints, and `masks` (marks, n, s, s).
 
     Raises:
-        UserError: it cannot be made, or the training failed.
+        UserError: the environment cannot be made, or the training failed.
     """
-    return run_peer("monai_unet.py", slices, *marks)
+    path = slices.with_name(f"{Path(script).stem}_masks.npz")
+    answer = run_peer(script, slices, path, *marks)
+    shape = (len(marks), *np.load(slices)["test_masks"].shape)
+    bits = np.unpackbits(np.load(path)["masks"], count=int(np.prod(shape)))
+    return answer | {"masks": bits.reshape(shape).astype(bool)}
 
 
 def operations(settings: Any) -> float:

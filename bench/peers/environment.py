@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 
 
 def run_peer(script: str, *arguments: object) -> dict[str, Any]:
-    """Run a script of this folder with MONAI and PyTorch, which are installed on first use.
+    """Run a script of this folder with PyTorch, MONAI and nnU-Net, which are installed on first use.
 
     Args:
         script: the name of the script.
@@ -25,15 +25,18 @@ def run_peer(script: str, *arguments: object) -> dict[str, Any]:
     Raises:
         UserError: the environment cannot be made, or the script failed.
     """
-    home = state_home() / "peers" / "monai"
+    home = state_home() / "peers" / "torch"
     python = home / "bin" / "python"
     if not python.exists():
-        print(f"making an environment for MONAI in {home} (about 1 GB)", flush=True)
+        print(
+            f"making an environment for PyTorch, MONAI and nnU-Net in {home} (6 GB; 2 GB with PyTorch for CPUs)",
+            flush=True,
+        )
         subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
     lock = str(HERE / "requirements.lock")
     pip = [str(python), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", lock]
     if subprocess.run(pip).returncode:
-        raise UserError(f"MONAI could not be installed into {home}: see above")
+        raise UserError(f"PyTorch, MONAI and nnU-Net could not be installed into {home}: see above")
     command = [str(python), str(HERE / script), *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:

@@ -1,9 +1,10 @@
-"""MONAI's U-Net on PyTorch, trained as its users do: `python monai_unet.py SLICES.npz SECONDS...`.
+"""MONAI's U-Net on PyTorch, trained as its users do: `python monai_unet.py SLICES.npz MASKS.npz SECONDS...`.
 
-Runs in an environment of its own, which has no other package of this repository. Prints one JSON object.
+Runs in an environment of its own, which has no other package of this repository. Prints one JSON object, and writes to
+MASKS.npz what it draws on the test slices after each of the times, `masks` (times, n, s, s), packed into bits.
 
-SLICES.npz: `images` (n, s, s) float32 and `masks` (n, s, s) uint8 to learn from, `test_images`, `test_masks`, and
-`crop`, `batch_size`, `rate`, `threads`, `seed`.
+SLICES.npz: `images` (n, s, s) float32 and `masks` (n, s, s) uint8 to learn from, `test_images`, and `crop`,
+`batch_size`, `rate`, `threads`, `seed`.
 """
 
 import json
@@ -67,9 +68,9 @@ def augmentation(crop: int) -> Compose:
     )
 
 
-def main(path: str, marks: list[float]) -> None:
-    """Train for as long as the last of `marks` says, in seconds; measure Dice at each."""
-    given = np.load(path)
+def main(slices: str, masks: str, marks: list[float]) -> None:
+    """Train for as long as the last of `marks` says, in seconds; keep what it draws at each."""
+    given = np.load(slices)
     torch.set_num_threads(int(given["threads"]))
     set_determinism(int(given["seed"]))
     batch, rate = int(given["batch_size"]), float(given["rate"])
@@ -83,7 +84,7 @@ def main(path: str, marks: list[float]) -> None:
     each = (time.perf_counter() - began) / (TRIAL - TRIAL // 2)
     set_determinism(int(given["seed"]))
     trainer = Trainer(rate, steps=max(int(marks[-1] / each), 1))
-    spent, steps, measured = 0.0, 0, []
+    spent, steps, drawn = 0.0, 0, []
     for mark in marks:
         while spent < mark and steps < trainer.steps:
             began = time.perf_counter()
@@ -91,12 +92,12 @@ def main(path: str, marks: list[float]) -> None:
                 trainer.step(*next(loader))
                 steps += 1
             spent += time.perf_counter() - began
-        measured.append({"seconds": mark, "dice": trainer.dice(given["test_images"], given["test_masks"])})
+        drawn.append(trainer.drawn(given["test_images"]))
+    np.savez_compressed(masks, masks=np.packbits(np.stack(drawn)))
     print(
         json.dumps(
             {
                 "images_per_second": batch * steps / spent,
-                "marks": measured,
                 "predicted_per_second": trainer.prediction_speed(given["test_images"]),
             }
         )
@@ -151,13 +152,9 @@ class Trainer:
         self._optimiser.step()
         self._schedule.step()
 
-    def dice(self, images: np.ndarray, masks: np.ndarray) -> float:
-        """Return the mean Dice over slices that hold something."""
-        predicted = self._scores(images) > 0
-        drawn = masks > 0
-        return float(
-            np.mean(2 * (predicted & drawn).sum((1, 2)) / (predicted.sum((1, 2)) + drawn.sum((1, 2))))
-        )
+    def drawn(self, images: np.ndarray) -> np.ndarray:
+        """Return the masks (n, s, s) of images (n, s, s)."""
+        return self._scores(images) > 0
 
     def prediction_speed(self, images: np.ndarray) -> float:
         """Return the images per second that the network looks at, the best of three times."""
@@ -180,4 +177,4 @@ class Trainer:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], [float(mark) for mark in sys.argv[2:]])
+    main(sys.argv[1], sys.argv[2], [float(mark) for mark in sys.argv[3:]])

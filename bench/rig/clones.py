@@ -108,10 +108,8 @@ class Clone:
         return sorted(path for path in (self.root / ".lvseg" / "workspaces").glob("*") if path.is_dir())
 
 
-def first(rig: Path, name: str, *changes: Mapping[str, Mapping[str, Any]], **settings: str) -> Clone:
-    """Return a new repository with the files as they lie here, changes included, and other parameters."""
-    clone = Clone(rig, rig / name, rig / f"{name}-home", settings)
-    clone.home.mkdir()
+def copy_files(target: Path) -> None:
+    """Copy the files of this repository as they lie here, changes included, without what git ignores and `dvc.lock`."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -121,8 +119,15 @@ def first(rig: Path, name: str, *changes: Mapping[str, Mapping[str, Any]], **set
     ).stdout
     for file in filter(None, listed.split("\0")):
         if (ROOT / file).is_file() and file != "dvc.lock":
-            (clone.root / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / file, clone.root / file)
+            (target / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / file, target / file)
+
+
+def first(rig: Path, name: str, *changes: Mapping[str, Mapping[str, Any]], **settings: str) -> Clone:
+    """Return a new repository with the files as they lie here, changes included, and other parameters."""
+    clone = Clone(rig, rig / name, rig / f"{name}-home", settings)
+    clone.home.mkdir()
+    copy_files(clone.root)
     clone.set(*changes)
     clone.run("git", "init", "--quiet", "--initial-branch=main")
     clone.commit("the repository as it is")

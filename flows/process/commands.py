@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from filelock import FileLock
 from flows.process import leashed
 from flows.process.children import Children
 from flows.process.failures import failure, is_error
-from flows.process.known_lines import KeptLines, known_forms
+from flows.process.known_lines import KeptLines, Shown
 from lvseg import params
 from lvseg.core.environment import command_environment
 from lvseg.core.paths.places import state_home
 
 Log = logging.Logger | logging.LoggerAdapter[Any]  # Prefect's of a run is an adapter
+_LAST_LINES = 100  # of what a command said, in which the reason of a failure is looked for
 # Advice for a person at a terminal, which DVC repeats after each stage.
 _ADVICE = (
     "To track the changes with git",
@@ -64,7 +66,7 @@ class Dvc:
         timeout: float | None = None,
         on_tick: Callable[[], None] = lambda: None,
     ) -> str:
-        """Run `dvc --wait-for-lock ...` and return the end of what it said, some 4,000 characters.
+        """Run `dvc --wait-for-lock ...` and return the end of what it said, as far as that may be shown.
 
         Args:
             arguments: of the command; the first names it.
@@ -77,35 +79,39 @@ class Dvc:
             InfrastructureError: it failed for reasons outside of it.
             RunEndsError: the run is ending.
         """
-        return self._run(f"dvc {arguments[0]}", ["dvc", "--wait-for-lock", *arguments], log, timeout, on_tick)
+        shown = what_is_shown(self.workspace, of_dvc=True)
+        command = ["dvc", "--wait-for-lock", *arguments]
+        return self._run(f"dvc {arguments[0]}", command, shown, log, timeout, on_tick)
 
     def task(self, name: str, log: Log) -> str:
         """Run `python -m tasks.<name>` as `run` runs DVC."""
-        return self._run(name, [f"tasks.{name}"], log)
+        return self._run(name, [f"tasks.{name}"], what_is_shown(self.workspace), log)
 
     def _run(
         self,
         title: str,
         module: Sequence[str],
+        shown: Shown,
         log: Log,
         timeout: float | None = None,
         on_tick: Callable[[], None] = lambda: None,
     ) -> str:
         """Run a module with its arguments; `title` is what an error calls it."""
-        shown = what_is_shown(self.workspace)
+        told: deque[str] = deque(maxlen=_LAST_LINES)
         with self.children.counted(), KeptLines(title) as kept:
 
             def take(line: str) -> None:
                 if not line.lstrip().startswith(_ADVICE):
-                    known = shown(line)
-                    kept.take(line, known is not None)
+                    known = shown.of(line)
+                    kept.take(shown.mark.removed(line), known is not None)
                     if known is not None:
+                        told.append(known)
                         _log(log, known)
 
             ended = leashed.run(
                 [sys.executable, "-m", *module],
                 cwd=self.workspace,
-                env=self.environment(),
+                env={**self.environment(), **shown.mark.environment},
                 on_line=take,
                 stop=self.children.ending,
                 timeout=timeout,
@@ -113,20 +119,21 @@ class Dvc:
             )
         if kept.held_back:
             log.info("%s", kept.words)
-        known_tail = [known for line in ended.tail.splitlines() if (known := shown(line)) is not None]
-        ended = ended._replace(tail="\n".join(known_tail))
+        ended = ended._replace(tail="\n".join(told))
         if ended.status:
             raise failure(title, ended, timeout)
         return ended.tail
 
 
-def what_is_shown(workspace: Path) -> Callable[[str], str | None]:
-    """Return the function that says what of a line of output anything else may store; None for nothing.
+def what_is_shown(workspace: Path, of_dvc: bool = False) -> Shown:
+    """Return what says of each line of a command what anything else may store: all, where ids are public.
 
-    Where the ids of patients are public, that is all of it, and else what is of a known form.
+    Args:
+        workspace: the worktree that the command runs in.
+        of_dvc: whether the command is DVC.
     """
     data = params.load(workspace / "params.yaml").data
-    return (lambda line: line) if data.ids_public else known_forms(data.places)
+    return Shown(None if data.ids_public else data.places, of_dvc)
 
 
 def _log(log: Log, line: str) -> None:

@@ -1,4 +1,4 @@
-"""Which lines of a command's output may leave the machine: those that DVC and our programs write in a known form.
+"""Which lines of a command's output may leave the machine: those that our programs mark, and DVC's own.
 
 Where the ids of patients are not public, Prefect's log, states and database get these lines alone. Whatever else a
 library says, a damaged file makes it say, or a traceback quotes, may hold what was read: it stays in a file on the
@@ -9,47 +9,36 @@ import os
 import re
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from flows.process.marks import Mark
 from lvseg.core.paths.places import state_home
 
 NOT_SHOWN = "... (not shown, for data.ids_public is false)"
 _KEPT_DAYS = 30
 _MOST_BYTES = 20 * 2**20  # of one command; a flood of lines fills no disk
-_NUMBER = r"-?[\d.,]+"
-_STAGE = r"[a-z][a-z0-9-]*"
-_FORMS = (
-    # DVC 3
-    rf"Running stage '{_STAGE}':",
-    r"> python -m tasks\.\w+",
-    r"Stage '[\w./-]+' didn't change, skipping",
-    r"Stage '[\w./-]+' is cached - skipping run, checking out outputs",
-    r"'[\w./-]+' didn't change, skipping",
-    r"Verifying (data sources in stage|outputs in frozen stage): '[\w./-]+'",
-    r"(Generating|Updating) lock file 'dvc\.lock'",
-    r"(Data and pipelines are|Everything is) up to date\.",
-    r"\d+ files? \w+( and \d+ files? \w+)*",
-    r"(Fetched|Pushed) \d+ runs?|No runs to \w+",
-    r"[AMD]\t[\w.-]+/[\w.-]+/?",  # an out as a whole
-    rf"ERROR: failed to reproduce '{_STAGE}': failed to run: python -m tasks\.\w+, exited with -?\d+",
-    # the stages
-    rf"phantom: {_NUMBER} patients, {_NUMBER} frames, {_NUMBER} contours",
-    rf"{_NUMBER} patients, {_NUMBER} of {_NUMBER} endocardial contours joined, flags: (none|[a-z, \d-]+), "
-    rf"{_NUMBER} patients in two places, {_NUMBER} set aside",
-    r"(train|validation|test) \d+ patients(, (train|validation|test) \d+ patients)*",
-    r"(train-\w+: runs on|evaluate:) (CPU, \d+ threads?|GPU [\w .()/:-]+, memory growth on|\w+:\d+, \w+)",
-    r"train-\w+: \d+ slices to train on, \d+ to validate on",
-    r"train-\w+: goes on after epoch \d+ of \d+",
-    rf"epoch \d+/\d+: ([a-z_]+ ({_NUMBER}|nan|inf) ?)*, {_NUMBER} s, {_NUMBER} s left",
-    r"another process trains the same: waiting for it",
-    r"[a-z]\w* [0-9a-f]{6}: run [0-9a-f]{32} in [\w:/.@-]+",
-    r"nothing is waiting to be logged",
-    r"[a-z]\w* [0-9a-f]{6} \(v\d+\) is (not )?champion: .*",
+_STAGE, _TASK = r"[a-z][a-z0-9-]*", r"python -m tasks\.[a-z_]+"
+_RUNS = re.compile(rf"Running stage '{_STAGE}':")  # DVC says it before the stage has said anything
+# DVC 3, while nothing but DVC has spoken.
+_OF_DVC = re.compile(
+    r"Stage '[\w./-]+' didn't change, skipping"
+    r"|Stage '[\w./-]+' is cached - skipping run, checking out outputs"
+    r"|'[\w./-]+' didn't change, skipping"
+    r"|Verifying (data sources in stage|outputs in frozen stage): '[\w./-]+'"
+    r"|[AMD]\t[\w.-]+/[\w.-]+/?"  # an out as a whole
+    r"|(Data and pipelines are|Everything is) up to date\."
+    r"|\d+ files? [a-z]+( and \d+ files? [a-z]+)*"
+    r"|(Fetched|Pushed) \d+ runs?|No runs to [a-z]+"
 )
-_KNOWN = re.compile("|".join(f"(?:{form})" for form in _FORMS))
+# DVC 3 behind a stage: nothing that a stage could have put there says more than this.
+_BEHIND_A_STAGE = re.compile(
+    rf"> {_TASK}"
+    r"|(Generating|Updating) lock file 'dvc\.lock'"
+    rf"|ERROR: failed to reproduce '{_STAGE}': failed to run: {_TASK}, exited with -?\d+"
+)
 # What we or DVC say is wrong: a sentence for people; what it may quote of raw data is cut off.
 _SAID = re.compile(r"(error|warning|ERROR|WARNING): ")
 # How Python ends a traceback: the type of the exception and what it says; within a group of exceptions behind a bar.
@@ -58,23 +47,47 @@ _RAISED = re.compile(
 )
 
 
-def known_forms(places: Sequence[Path]) -> Callable[[str], str | None]:
-    """Return the function that says what of a line may be shown; None for a line of no known form.
+class Shown:
+    """Says of each line of one command, in turn, what anything else may store of it.
 
-    Args:
-        places: of the raw data. A sentence of ours is cut off behind one: names of raw files may be those of patients.
+    Attributes:
+        mark: of the lines of our programs; its variable belongs into the environment of the command.
     """
-    either = "|".join(re.escape(str(place)) for place in places)
-    below = re.compile(rf"((?:{either})[/.]).*")
 
-    def shown(line: str) -> str | None:
-        if _KNOWN.fullmatch(line.strip()):
+    def __init__(self, places: Sequence[Path] | None, of_dvc: bool) -> None:
+        """Make a mark for one command.
+
+        Args:
+            places: of the raw data; what stands behind one in a line is cut off, for names of raw files may be those
+                of patients. None where ids are public: then all of every line is shown.
+            of_dvc: whether the command is DVC, which speaks without the mark until it runs a stage.
+        """
+        self.mark = Mark()
+        self._public, self._of_dvc = places is None, of_dvc
+        either = "|".join(re.escape(str(place)) for place in places or ())
+        self._below = re.compile(rf"((?:{either})[/.]).*")
+
+    def of(self, line: str) -> str | None:
+        """Return what may be shown of a line; None for nothing."""
+        if self._public:
+            return self.mark.removed(line)
+        said = self.mark.said(line)
+        if said is not None:
+            return self._cut(said)
+        text = line.strip()
+        if _RUNS.fullmatch(text):
+            self._of_dvc = False
+            return line
+        if _BEHIND_A_STAGE.fullmatch(text) or (self._of_dvc and _OF_DVC.fullmatch(text)):
             return line
         if _RAISED.match(line):
             return _RAISED.sub(rf"\1{NOT_SHOWN}", line)
-        return below.sub(rf"\1{NOT_SHOWN}", line) if _SAID.match(line) else None
+        if word := _SAID.match(line):
+            return self._cut(line) if self._of_dvc else f"{word[0]}{NOT_SHOWN}"
+        return None
 
-    return shown
+    def _cut(self, line: str) -> str:
+        return self._below.sub(rf"\1{NOT_SHOWN}", line)
 
 
 class KeptLines:

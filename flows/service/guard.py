@@ -78,15 +78,15 @@ def origins(port: int, page: str | None) -> list[str]:
     Raises:
         UserError: `page` is no address.
     """
-    found = [f"http://{name}:{port}" for name in _LOCAL]
+    addresses = [f"http://{name}:{port}" for name in _LOCAL]
     if page:
         parts = urlsplit(page)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UserError(
                 f"PREFECT_SERVER_UI_API_URL: {page!r} is no address such as http://tracker:4200/api"
             )
-        found.append(f"{parts.scheme}://{parts.netloc}")
-    return list(dict.fromkeys(found))
+        addresses.append(f"{parts.scheme}://{parts.netloc}")
+    return list(dict.fromkeys(addresses))
 
 
 def _name(host: str) -> str | None:

@@ -20,10 +20,10 @@ def settings_file() -> Path:
 def kept() -> str | None:
     """Return the password, as `user:password`; None before the first `make ui`."""
     try:
-        found = _LINE.search(settings_file().read_text(encoding="utf-8"))
+        match = _LINE.search(settings_file().read_text(encoding="utf-8"))
     except OSError:
         return None
-    return found[1] if found else None
+    return match[1] if match else None
 
 
 def keep(api_url: str) -> str:

@@ -20,12 +20,12 @@ def share(worktree: Path) -> None:
     """
     from dvc.config import Config, ConfigError
 
-    main, own = main_worktree() / ".dvc", worktree / ".dvc"
-    (own / "config.local").unlink(missing_ok=True)  # of the run before
+    main, of_worktree = main_worktree() / ".dvc", worktree / ".dvc"
+    (of_worktree / "config.local").unlink(missing_ok=True)  # of the run before
     try:
         theirs = Config(str(main))
         settings = {
-            **_moved(Config(str(own)).read("repo"), own, main),
+            **_moved(Config(str(of_worktree)).read("repo"), of_worktree, main),
             **_flat(theirs.read("local")),
             "cache.dir": str(theirs["cache"].get("dir") or main / "cache"),
         }
@@ -34,12 +34,12 @@ def share(worktree: Path) -> None:
     share_cache(worktree, settings)
 
 
-def _moved(config: dict[str, Any], own: Path, main: Path) -> dict[str, str]:
+def _moved(config: dict[str, Any], of_worktree: Path, main: Path) -> dict[str, str]:
     """Return the relative paths in the committed remotes, as the main worktree reads them."""
     from dvc.config_schema import RelPath
 
     return {
-        f"remote.{name}.{option}": os.path.normpath(main / os.path.relpath(value, own))
+        f"remote.{name}.{option}": os.path.normpath(main / os.path.relpath(value, of_worktree))
         for name, options in config["remote"].items()
         for option, value in options.items()
         if isinstance(value, RelPath)
@@ -48,10 +48,10 @@ def _moved(config: dict[str, Any], own: Path, main: Path) -> dict[str, str]:
 
 def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
     """Return nested settings by their dotted names; paths are absolute."""
-    found: dict[str, str] = {}
+    flat: dict[str, str] = {}
     for name, value in config.items():
         if isinstance(value, dict):
-            found |= _flat(value, f"{prefix}{name}.")
+            flat |= _flat(value, f"{prefix}{name}.")
         else:
-            found[prefix + name] = str(value)
-    return found
+            flat[prefix + name] = str(value)
+    return flat

@@ -125,12 +125,12 @@ def _make(path: Path, commit: str) -> None:
 
 def _check_out(path: Path, commit: str) -> None:
     """Check out a commit; files that git ignores stay, and a `dvc.lock` that it does not hold."""
-    own = Path(git("rev-parse", "--absolute-git-dir", root=path))
-    for left in own.glob("*.lock"):  # of a git that was killed
+    git_dir = Path(git("rev-parse", "--absolute-git-dir", root=path))
+    for left in git_dir.glob("*.lock"):  # of a git that was killed
         left.unlink()
     try:
         git("checkout", "--force", "--quiet", "--detach", commit, root=path)
     except UserError:  # an index that was cut short stops git for good; a full disk will say so again
-        (own / "index").unlink(missing_ok=True)
+        (git_dir / "index").unlink(missing_ok=True)
         git("checkout", "--force", "--quiet", "--detach", commit, root=path)
     git("clean", "--force", "-d", "--quiet", "--exclude=dvc.lock", root=path)

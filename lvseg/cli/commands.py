@@ -41,11 +41,11 @@ def commands() -> dict[str, Command]:
 
     A file of `tasks/` stands for the tool of its name: in a checkout `predict` knows the registered models, too.
     """
-    found = [_command(Path(__file__).with_name(f"{name}.py"), "lvseg.cli") for name in TOOLS]
+    listed = [_command(Path(__file__).with_name(f"{name}.py"), "lvseg.cli") for name in TOOLS]
     root = checkout()
     if root:
-        found += [_command(path, "tasks") for path in (root / "tasks").glob("[!_]*.py")]
-    return {command.name: command for command in sorted(found, key=lambda command: command.name)}
+        listed += [_command(path, "tasks") for path in (root / "tasks").glob("[!_]*.py")]
+    return {command.name: command for command in sorted(listed, key=lambda command: command.name)}
 
 
 def stages() -> tuple[str, ...]:

@@ -78,19 +78,19 @@ def run(
     table = table_of(labels)
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold anything
-    found = inspect(paths, first_pixel, workers, table)
+    inspected = inspect(paths, first_pixel, workers, table)
     if json:
-        print(dumps(found, indent=2))
+        print(dumps(inspected, indent=2))
     else:
-        shared = shared_notes(found["patients"])
-        for facts in found["patients"]:
+        shared = shared_notes(inspected["patients"])
+        for facts in inspected["patients"]:
             print(describe(facts, shared.get(facts["collection"], ())))
-        if found["set_aside"]:
-            print(f"set aside: {len(found['set_aside'])}")
-        for entry in found["set_aside"]:
+        if inspected["set_aside"]:
+            print(f"set aside: {len(inspected['set_aside'])}")
+        for entry in inspected["set_aside"]:
             print(f"  {entry['file']}: {entry['reason']}")
-        for entry in found["known"]:
+        for entry in inspected["known"]:
             print(f"{entry['file']}: {entry['reason']}")
-        print(*totals(found["patients"]), found["summary"], sep="\n")
-    if not any(facts["frames"] for facts in found["patients"]):
+        print(*totals(inspected["patients"]), inspected["summary"], sep="\n")
+    if not any(facts["frames"] for facts in inspected["patients"]):
         raise UserError(f"no usable patient in {', '.join(map(str, paths))}")

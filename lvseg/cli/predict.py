@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lvseg.core.errors import UserError
+from lvseg.core.own_lines import say
 
 if TYPE_CHECKING:
     from lvseg.studies.analysis.body import Body
@@ -138,5 +139,6 @@ def run(paths: Sequence[Path], order: "Order", shown: Path, workers: int) -> int
 
     print(f"{len(paths)} inputs, {order.facts.words}. {order.facts.experience}", flush=True)
     summary = cohort.predict(paths, order, workers)
-    print(cohort.words(summary, shown))
+    for line in cohort.words(summary, shown).split("\n"):
+        say(line)
     return SOME_FAILED if summary.failed or summary.incomplete else 0

@@ -4,6 +4,7 @@ Import this module before Keras or TensorFlow elsewhere: it keeps TensorFlow's s
 the environment or `~/.keras/keras.json` would change out of the numbers (see `lvseg.core.kernels`).
 """
 
+import ctypes
 import os
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from typing import Any
 
 from lvseg.core import kernels
 from lvseg.core.errors import UserError
+from lvseg.core.own_lines import say
 
 __all__ = ["keras", "prepare"]
 
@@ -86,7 +88,7 @@ def _leave_out_choices() -> list[str]:
 
 def _warn(message: str) -> None:
     """Print one line to stderr."""
-    print(f"warning: {message}", file=sys.stderr, flush=True)
+    say(f"warning: {message}", sys.stderr)
 
 
 _TOO_LATE = _leave_out_choices()
@@ -131,6 +133,7 @@ def prepare(threads: int, seed: int | None) -> str:
         _set_seed(seed)
         return f"{keras.distribution.list_devices()[0]}, {keras.backend.backend()}"
     _set_threads(threads)
+    _keep_freed_memory()
     tf.config.experimental.enable_op_determinism()
     _set_seed(seed)
     # One training uses one GPU; CUDA_VISIBLE_DEVICES says which.
@@ -163,3 +166,20 @@ def _set_threads(threads: int) -> None:
         pools.set_inter_op_parallelism_threads(1)
     except RuntimeError:
         _warn(f"TensorFlow runs already, not on {threads} threads: a fresh process may give other weights")
+
+
+# Of glibc's <malloc.h>.
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+_MOST = 2**31 - 1  # bytes
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep what is freed for the next step instead of handing it back to the system.
+
+    Each step of a training frees some hundred MiB and asks for them again. Got anew from the system they are cleared
+    page by page, which took more than half of a step's time on two cores (docs/unet.md). Other libraries of C, which
+    have no `mallopt`, stay as they are.
+    """
+    if hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(_M_MMAP_MAX, 0)
+        libc.mallopt(_M_TRIM_THRESHOLD, _MOST)

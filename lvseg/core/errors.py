@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lvseg.core.own_lines import say
 from lvseg.core.texts import shown
 
 
@@ -17,5 +18,5 @@ def reported() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        print("error: " + "\n".join(map(shown, str(error).split("\n"))), file=sys.stderr)
+        say("error: " + "\n".join(map(shown, str(error).split("\n"))), sys.stderr)
         sys.exit(1)

@@ -71,14 +71,14 @@ def told(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     These are another backend with its own settings, and the flags of XLA but those that only name places.
     """
     backend = backend_name(environment)
-    found = {} if backend == BACKENDS[0] else {"KERAS_BACKEND": backend}
+    settings = {} if backend == BACKENDS[0] else {"KERAS_BACKEND": backend}
     flags = [flag for flag in environment.get("XLA_FLAGS", "").split() if not _PLACES.match(flag)]
     if flags:
-        found["XLA_FLAGS"] = " ".join(sorted(flags))
+        settings["XLA_FLAGS"] = " ".join(sorted(flags))
     if backend == "jax":
-        own = {name for name in environment if name.startswith("JAX_") and not _JAX_PLACES.match(name)}
-        found |= {name: environment[name] for name in sorted(own)}
-    return found
+        of_jax = {name for name in environment if name.startswith("JAX_") and not _JAX_PLACES.match(name)}
+        settings |= {name: environment[name] for name in sorted(of_jax)}
+    return settings
 
 
 def as_recorded(environment: Mapping[str, str], recorded: Mapping[str, str]) -> dict[str, str]:

@@ -42,7 +42,11 @@ class DrawnFrame:
 
 
 def load(example: Example) -> DrawnFrame:
-    """Read one example."""
+    """Return the frame of an example, read from its shard: pixels, label map and contours.
+
+    Raises:
+        UserError: the shard is missing or damaged.
+    """
     shard = shards.read(example.shard)
     epi = _contour(shard, example.frame, "ocontour")
     endo = _contour(shard, example.frame, "icontour")
@@ -65,8 +69,8 @@ def load(example: Example) -> DrawnFrame:
 
 def _contour(shard: shards.Shard, frame: int, kind: str) -> np.ndarray | None:
     """Return the largest contour of a kind on a frame."""
-    own = np.flatnonzero((shard.contour_frame == frame) & (shard.contour_kind == kind))
-    return max((shard.contour(int(i)) for i in own), key=lambda line: abs(area(line)), default=None)
+    indices = np.flatnonzero((shard.contour_frame == frame) & (shard.contour_kind == kind))
+    return max((shard.contour(int(i)) for i in indices), key=lambda line: abs(area(line)), default=None)
 
 
 def slice_distance(shard: shards.Shard) -> float:

@@ -100,12 +100,12 @@ class Likeness:
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> "Likeness":
-        """Return what `written` gave."""
+        """Return the likeness that `written` gave as JSON values."""
         mean, spread, precision = (np.array(content[name], float) for name in ("mean", "spread", "precision"))
         return cls(mean, spread, precision, float(content["limit"]))
 
     def written(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+        """Return the likeness as JSON values, which `read` takes."""
         return {
             "mean": self.mean.round(5).tolist(),
             "spread": self.spread.round(5).tolist(),
@@ -145,10 +145,10 @@ _WORDS = {
 
 def features_of(pairs: Iterable[Pair]) -> tuple[float, ...]:
     """Return the features of a patient, the median over slices; NaN where no slice shows enough of a cavity."""
-    found = [features for pair in pairs if (features := _of_slice(pair)) is not None]
-    if not found:
+    of_slices = [features for pair in pairs if (features := _of_slice(pair)) is not None]
+    if not of_slices:
         return (math.nan,) * len(FEATURES)
-    return tuple(float(value) for value in np.nanmedian(np.array(found), axis=0))
+    return tuple(float(value) for value in np.nanmedian(np.array(of_slices), axis=0))
 
 
 def of_shard(path: Path) -> tuple[float, ...]:

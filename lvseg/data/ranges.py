@@ -46,7 +46,7 @@ def brightness(pixels: np.ndarray) -> dict[str, float]:
 
 
 def geometry(shape: tuple[int, int], spacing_mm: Sequence[float], distance_mm: float) -> dict[str, float]:
-    """Return pixel size, field of view and distance of slices."""
+    """Return pixel size, field of view and distance of slices in mm; `shape` is rows and columns."""
     return {
         "pixel_mm": float(max(spacing_mm)),
         "field_mm": float(max(shape[0] * spacing_mm[0], shape[1] * spacing_mm[1])),
@@ -65,11 +65,11 @@ class DataRanges:
         """Return the ranges over patients; a value that no patient has is left out."""
         known = list(patients)
         values = {name: [p[name] for p in known if name in p and math.isfinite(p[name])] for name in WORDS}
-        return cls({name: (min(own), max(own)) for name, own in values.items() if own})
+        return cls({name: (min(numbers), max(numbers)) for name, numbers in values.items() if numbers})
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> "DataRanges":
-        """Return what `written` gave."""
+        """Return the ranges that `written` gave as JSON values."""
         return cls({name: (float(low), float(high)) for name, (low, high) in content.items()})
 
     def written(self) -> dict[str, list[float]]:

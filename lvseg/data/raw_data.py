@@ -25,12 +25,12 @@ def check_tracked(raw: str | Sequence[str], root: Path = Path()) -> None:
     """
     for place in [raw] if isinstance(raw, str) else raw:
         _check_one(Path(place), root)
-    found = [dep for dep in _stages(root)["extract"].get("deps", []) if dep.startswith("${data.raw")]
+    listed = [dep for dep in _stages(root)["extract"].get("deps", []) if dep.startswith("${data.raw")]
     wanted = ["${data.raw}"] if isinstance(raw, str) else [f"${{data.raw[{n}]}}" for n in range(len(raw))]
-    if found != wanted:
+    if listed != wanted:
         raise UserError(
             f"data.raw in params.yaml and dvc.yaml differ: below `deps` of the stage `extract`, write "
-            f"{' and '.join(f'`- {dep}`' for dep in wanted)} for {' and '.join(f'`- {dep}`' for dep in found)}"
+            f"{' and '.join(f'`- {dep}`' for dep in wanted)} for {' and '.join(f'`- {dep}`' for dep in listed)}"
         )
 
 

@@ -86,7 +86,7 @@ class Shard:
 
     @property
     def spacing(self) -> Spacing:
-        """Of the pixels; NaN where the source does not say."""
+        """How far the pixels lie apart, in mm; NaN where the source does not say."""
         return Spacing(float(self.spacing_mm[0]), float(self.spacing_mm[1]))
 
     def mask(self, index: int, structure: Structure) -> np.ndarray:

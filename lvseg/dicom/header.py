@@ -32,6 +32,7 @@ _FLOAT_TAGS = {0x7FE00008: 32, 0x7FE00009: 64}  # Float and Double Float Pixel D
 _PIXEL_TAGS = {*_FLOAT_TAGS, 0x7FE00010}
 _PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")  # how zip, gzip, 7z and RAR begin
 _UNDEFINED_LENGTH = 0xFFFFFFFF
+_WITHOUT_CLASS = {"", "1.2.840.10008.1.3.10"}  # a DICOMDIR has none in its data set
 _IMPLICIT = "1.2.840.10008.1.2"
 _LITTLE_ENDIAN = {_IMPLICIT, "1.2.840.10008.1.2.1"}
 # Enhanced and legacy converted enhanced MR: where a frame lies stands in its functional groups, even of one frame.
@@ -43,7 +44,7 @@ class MultiFrameError(UnreadableError):
 
 
 @dataclass(frozen=True)
-class Found:
+class PixelData:
     """Where the pixels of a file are.
 
     Attributes:
@@ -67,7 +68,7 @@ def read_image(item: Item) -> Image:
     return _image(item, *locate(item))
 
 
-def locate(item: Item) -> tuple[Dataset, Found]:
+def locate(item: Item) -> tuple[Dataset, PixelData]:
     """Return the header of a file with only the tags of interest, and where its pixels are.
 
     Values are still as they stand in the file: they are to be looked at within `bounded`.
@@ -82,33 +83,37 @@ def locate(item: Item) -> tuple[Dataset, Found]:
     if content.is_deflated(head):
         head = content.kept(item)
         size = len(head)
-    header, found = _parse(head)
-    if found is None and size > len(head) and (named or content.may_be_dataset(head)):
-        header, found = _parse(content.whole(item))
+    header, pixel_data = _parse(head)
+    if pixel_data is None and size > len(head) and (named or content.may_be_dataset(head)):
+        header, pixel_data = _parse(content.whole(item))
     if header is None and head.startswith(_PACKED):
         raise UnreadableError("a packed file, such as an archive inside an archive: unpack it")
     if header is None or not (named or "Rows" in header):
         raise UnreadableError("not a DICOM file")
-    if "Rows" not in header and found is None and "SOPClassUID" not in header:
-        raise UnreadableError("DICOM file without an image (DICOMDIR or the like)")
-    if found is None:
-        raise UnreadableError("DICOM file without pixel data, or truncated before it")
-    if found.length != _UNDEFINED_LENGTH and found.offset + found.length > size:
+    if "Rows" not in header and pixel_data is None and "SOPClassUID" not in header:
+        if _stored_class(header) in _WITHOUT_CLASS:
+            raise UnreadableError("DICOM file without an image (DICOMDIR or the like)")
         raise UnreadableError(
-            f"truncated: {found.offset + found.length - size:,} bytes of pixel data are missing"
+            "its header is damaged, or in another encoding than it says (Transfer Syntax UID)"
         )
-    return header, found
+    if pixel_data is None:
+        raise UnreadableError("DICOM file without pixel data, or truncated before it")
+    if pixel_data.length != _UNDEFINED_LENGTH and pixel_data.offset + pixel_data.length > size:
+        raise UnreadableError(
+            f"truncated: {pixel_data.offset + pixel_data.length - size:,} bytes of pixel data are missing"
+        )
+    return header, pixel_data
 
 
-def _parse(beginning: bytes) -> tuple[Dataset | None, Found | None]:
+def _parse(beginning: bytes) -> tuple[Dataset | None, PixelData | None]:
     """Return the header with only the tags of interest, and where the pixels are, if they are in sight."""
     stream = io.BytesIO(beginning)
-    found: list[Found] = []
+    pixel_data: list[PixelData] = []
 
     def at_pixels(tag: int, _vr: str | None, length: int) -> bool:
         if tag not in _PIXEL_TAGS:
             return False
-        found[:] = [Found(stream.tell(), length, _FLOAT_TAGS.get(int(tag), 0))]
+        pixel_data[:] = [PixelData(stream.tell(), length, _FLOAT_TAGS.get(int(tag), 0))]
         return True
 
     try:
@@ -119,7 +124,7 @@ def _parse(beginning: bytes) -> tuple[Dataset | None, Found | None]:
         return None, None
     if not content.is_named(beginning) and "Rows" not in header:
         return None, None
-    return header, found[0] if found else None
+    return header, pixel_data[0] if pixel_data else None
 
 
 def _syntax(header: Dataset) -> str:
@@ -130,15 +135,23 @@ def _syntax(header: Dataset) -> str:
         return ""
 
 
-def _image(item: Item, header: Dataset, found: Found) -> Image:
+def _stored_class(header: Dataset) -> str:
+    """Return the SOP class that the file meta information names; nothing where it names none."""
+    try:
+        return str(header.file_meta.get("MediaStorageSOPClassUID", ""))
+    except Exception:  # as in `_syntax`
+        return ""
+
+
+def _image(item: Item, header: Dataset, pixel_data: PixelData) -> Image:
     rows, columns = _short(header, "Rows"), _short(header, "Columns")
     if not rows or not columns:
         raise UnreadableError("no image size in its header")
     if (_number(header, "NumberOfFrames") or 1) > 1 or _text(header, "SOPClassUID") in _ENHANCED:
         raise MultiFrameError("multi-frame object: only single-frame images are read")
-    dtype, low_bit, bits = stored_pixels(header, found)
+    dtype, low_bit, bits = stored_pixels(header, pixel_data)
     if dtype:
-        check_length(found.length, (1, rows, columns), np.dtype(dtype).itemsize)
+        check_length(pixel_data.length, (1, rows, columns), np.dtype(dtype).itemsize)
     number, series = _number(header, "InstanceNumber"), _number(header, "SeriesNumber")
     acquisition, temporal = (
         _number(header, "AcquisitionNumber"),
@@ -164,7 +177,7 @@ def _image(item: Item, header: Dataset, found: Found) -> Image:
         phases=int(_number(header, "CardiacNumberOfImages") or 0) or None,
         inverted=_text(header, "PhotometricInterpretation") == "MONOCHROME1",
         dtype=dtype,
-        offset=found.offset,
+        offset=pixel_data.offset,
         bits=bits,
         low_bit=low_bit,
         location=_number(header, "SliceLocation"),
@@ -187,7 +200,7 @@ def _image(item: Item, header: Dataset, found: Found) -> Image:
     )
 
 
-def stored_pixels(header: Dataset, found: Found) -> tuple[str | None, int, int | None]:
+def stored_pixels(header: Dataset, pixel_data: PixelData) -> tuple[str | None, int, int | None]:
     """Return how the pixels of a file are stored.
 
     Returns:
@@ -202,9 +215,14 @@ def stored_pixels(header: Dataset, found: Found) -> tuple[str | None, int, int |
         raise UnreadableError("colour picture, not a measured image")
     if "ModalityLUTSequence" in header:
         raise UnreadableError("its values need a look-up table (Modality LUT), which is not read")
-    plain = _syntax(header) in _LITTLE_ENDIAN and header.original_encoding[1] is not False
-    if found.floating:
-        return (f"<f{found.floating // 8}" if plain else None), 0, None
+    native = _syntax(header) in _LITTLE_ENDIAN
+    if native and pixel_data.length == _UNDEFINED_LENGTH:
+        raise UnreadableError(
+            "its pixels are compressed, and its header does not say how (Transfer Syntax UID)"
+        )
+    plain = (native or pixel_data.length == _size(header)) and header.original_encoding[1] is not False
+    if pixel_data.floating:
+        return (f"<f{pixel_data.floating // 8}" if plain else None), 0, None
     allocated, sign = _short(header, "BitsAllocated"), _short(header, "PixelRepresentation")
     stored = _short(header, "BitsStored") or allocated
     high = _short(header, "HighBit") if _bytes(header, "HighBit") else stored - 1
@@ -218,6 +236,13 @@ def stored_pixels(header: Dataset, found: Found) -> tuple[str | None, int, int |
         )
     dtype = f"<{'i' if sign else 'u'}{allocated // 8}" if plain and allocated in (8, 16, 32) else None
     return dtype, high + 1 - stored, None if stored == allocated else stored
+
+
+def _size(header: Dataset) -> int:
+    """Return how many bytes the pixels of a file take that are not compressed, an even number."""
+    size = _short(header, "Rows") * _short(header, "Columns") * (_short(header, "BitsAllocated") // 8)
+    size *= int(_number(header, "NumberOfFrames") or 1)
+    return size + size % 2
 
 
 def stored_padding(header: Dataset) -> tuple[int, int] | None:

@@ -77,7 +77,7 @@ class Image:
 
     @functools.cached_property
     def normal(self) -> np.ndarray | None:
-        """Unit normal of the image plane, or None where the orientation is unknown or degenerate."""
+        """The unit normal (3,) of the image plane; None where the orientation is unknown or degenerate."""
         if self.orientation is None:
             return None
         normal = np.cross(self.orientation[:3], self.orientation[3:])
@@ -86,7 +86,7 @@ class Image:
 
     @functools.cached_property
     def centre(self) -> np.ndarray | None:
-        """The middle of the image in patient coordinates in mm, which a turn in its plane leaves where it is."""
+        """The middle (3,) of the image in patient coordinates in mm: a turn in its plane leaves it where it is."""
         if self.position is None or self.normal is None or self.spacing is None:
             return None if self.position is None else np.array(self.position)
         return np.asarray((self.affine @ ((self.columns - 1) / 2, (self.rows - 1) / 2, 0, 1))[:3])

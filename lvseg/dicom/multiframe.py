@@ -13,8 +13,8 @@ from lvseg.dicom import content
 from lvseg.dicom.bounds import TOO_MUCH, bounded
 from lvseg.dicom.header import (
     PHANTOM,
-    Found,
     MultiFrameError,
+    PixelData,
     check_length,
     locate,
     read_image,
@@ -23,6 +23,8 @@ from lvseg.dicom.header import (
 )
 from lvseg.dicom.image import Image
 
+# After the R wave, the best first: the second is of one beat of many, the third of files that were converted.
+_TIMES = "NominalCardiacTriggerDelayTime", "ActualCardiacTriggerDelayTime", "TriggerTime"
 _LARGEST = 256 * 2**20  # bytes of the pixels of one object, unpacked
 
 
@@ -37,10 +39,10 @@ def read_images(item: Item) -> list[Image]:
         return [read_image(item)]
     except MultiFrameError:
         pass
-    header, found = locate(item)
+    header, pixel_data = locate(item)
     try:
         whole = pydicom.dcmread(io.BytesIO(content.kept(item)), stop_before_pixels=True, force=True)
-        return _frames(item, header, whole, found, *stored_pixels(header, found))
+        return _frames(item, header, whole, pixel_data, *stored_pixels(header, pixel_data))
     except UnreadableError:
         raise
     except MemoryError:
@@ -53,7 +55,7 @@ def _frames(
     item: Item,
     header: Dataset,
     whole: Dataset,
-    found: Found,
+    pixel_data: PixelData,
     dtype: str | None,
     low_bit: int,
     bits: int | None,
@@ -66,11 +68,11 @@ def _frames(
         raise UnreadableError("multi-frame object that does not say where its frames lie")
     if len(groups) != count:
         raise UnreadableError(f"multi-frame object of {count} frames that describes {len(groups)}")
-    size = rows * columns * (found.floating or int(whole.BitsAllocated)) // 8
+    size = rows * columns * (pixel_data.floating or int(whole.BitsAllocated)) // 8
     if not rows or not columns or count * size > _LARGEST:
         raise UnreadableError(f"multi-frame object of {count} x {rows} x {columns} pixels")
     if dtype:
-        check_length(found.length, (count, rows, columns), np.dtype(dtype).itemsize)
+        check_length(pixel_data.length, (count, rows, columns), np.dtype(dtype).itemsize)
     common: dict[str, Any] = {
         "item": item,
         "rows": rows,
@@ -97,39 +99,52 @@ def _frames(
     return [
         Image(
             **common,
-            **_own(whole, shared, group),
+            **_of_one_frame(whole, shared, group, count == 1),
             number=n + 1 if count > 1 else _whole_number(whole, "InstanceNumber"),
             frame=n,
-            offset=found.offset + n * size if dtype else found.offset,
+            offset=pixel_data.offset + n * size if dtype else pixel_data.offset,
         )
         for n, group in enumerate(groups)
     ]
 
 
-def _own(whole: Dataset, shared: Dataset, group: Dataset) -> dict[str, Any]:
-    """Return what belongs to one frame: its own functional groups come before the shared ones."""
+def _of_one_frame(whole: Dataset, shared: Dataset, group: Dataset, alone: bool) -> dict[str, Any]:
+    """Return what belongs to one frame: its own functional groups, then the shared ones, then the object as a whole.
+
+    Converters leave at the top what is the same for all frames. A position is that of a frame: it is taken from there
+    where the frame is `alone`.
+    """
 
     def part(name: str) -> Dataset:
         return _first(group, name) or _first(shared, name)
 
+    def said(sequence: Dataset, name: str) -> Dataset:
+        return sequence if name in sequence else whole
+
     measures, content = part("PixelMeasuresSequence"), part("FrameContentSequence")
     heart, scale = part("CardiacSynchronizationSequence"), part("PixelValueTransformationSequence")
     kind = part("MRImageFrameTypeSequence")
-    spacing = _numbers(measures, "PixelSpacing", 2)
+    spacing = _numbers(said(measures, "PixelSpacing"), "PixelSpacing", 2)
+    place = part("PlanePositionSequence")
     acquisition = _whole_number(content, "FrameAcquisitionNumber")
+    times = (_number(heart, name) for name in _TIMES)
     return {
         "image_type": (
             *(str(word).upper() for word in _values(kind.get("FrameType") or whole.get("ImageType"))),
             str(kind.get("ComplexImageComponent", "")).upper(),
         ),
-        "orientation": _numbers(part("PlaneOrientationSequence"), "ImageOrientationPatient", 6),
-        "position": _numbers(part("PlanePositionSequence"), "ImagePositionPatient", 3),
+        "orientation": _numbers(
+            said(part("PlaneOrientationSequence"), "ImageOrientationPatient"), "ImageOrientationPatient", 6
+        ),
+        "position": _numbers(
+            said(place, "ImagePositionPatient") if alone else place, "ImagePositionPatient", 3
+        ),
         "spacing": spacing if spacing and min(spacing) > 0 else None,
-        "thickness": _number(measures, "SliceThickness"),
-        "slice_spacing": _number(measures, "SpacingBetweenSlices"),
-        "trigger_time": _number(heart, "NominalCardiacTriggerDelayTime"),
-        "slope": _number(scale, "RescaleSlope") or 1.0,
-        "intercept": _number(scale, "RescaleIntercept") or 0.0,
+        "thickness": _number(said(measures, "SliceThickness"), "SliceThickness"),
+        "slice_spacing": _number(said(measures, "SpacingBetweenSlices"), "SpacingBetweenSlices"),
+        "trigger_time": next((time for time in times if time is not None), None),
+        "slope": _number(said(scale, "RescaleSlope"), "RescaleSlope") or 1.0,
+        "intercept": _number(said(scale, "RescaleIntercept"), "RescaleIntercept") or 0.0,
         "beat_ms": _number(heart, "RRIntervalTimeNominal") or None,
         "inversion_time": _number(part("MRModifierSequence"), "InversionTimes"),
         "acquisition": acquisition,

@@ -9,7 +9,7 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels import pixel_array
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from lvseg.core.paths.archives import Item, UnreadableError
 from lvseg.dicom import content
@@ -57,7 +57,16 @@ def _as_stored(image: Image) -> Pixels:
 def _decoded(image: Image) -> Pixels:
     try:
         with bounded():
-            pixels: Pixels = pixel_array(_parsed(image.item), index=image.frame)
+            ds = _parsed(image.item)
+            syntax = ds.file_meta.TransferSyntaxUID
+            as_stored = (
+                not syntax.is_encapsulated or syntax == RLELossless
+            )  # bits that are not theirs included
+            if image.low_bit and not as_stored:
+                raise UnreadableError("its header puts compressed pixels into upper bits, where none need be")
+            pixels: Pixels = pixel_array(ds, index=image.frame, correct_unused_bits=not as_stored)
+    except UnreadableError:
+        raise
     except MemoryError:
         raise UnreadableError(TOO_MUCH) from None
     except Exception as error:  # decoders raise what they like; each is one damaged file
@@ -73,11 +82,8 @@ def _own_bits(pixels: Pixels, image: Image) -> Pixels:
         return pixels
     width = 8 * pixels.dtype.itemsize
     bits = image.bits or width
-    above = width - bits - image.low_bit
-    if image.dtype is None:  # decoders have moved them down
-        above = width - bits
-    if above > 0 or (image.low_bit and image.dtype):
-        below = width - bits
+    if bits < width:
+        above, below = width - bits - image.low_bit, width - bits
         pixels = (pixels << above) >> below  # keeps the sign where the type has one
     return pixels
 
@@ -89,8 +95,8 @@ def _turned(pixels: Pixels, bits: int | None) -> Pixels:
     turned = np.invert(pixels)
     if pixels.dtype.kind == "i":
         return turned
-    own: Pixels = turned & pixels.dtype.type(2 ** (bits or 8 * pixels.dtype.itemsize) - 1)
-    return own
+    inverted: Pixels = turned & pixels.dtype.type(2 ** (bits or 8 * pixels.dtype.itemsize) - 1)
+    return inverted
 
 
 def _filled(values: Pixels, padding: NDArray[np.bool_]) -> Pixels:
@@ -116,4 +122,6 @@ def _parsed(item: Item) -> Dataset:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120]
+    first = (str(error).splitlines() or [type(error).__name__])[0][:120]
+    # A list of what each decoder says in words of its own.
+    return "damaged, or not compressed as its header says" if first.endswith(":") else first

@@ -48,13 +48,14 @@ def find(places: Sequence[Path], given: str, known: frozenset[str] = frozenset()
             )
     everybody = [(candidate, _ids(candidate, places)) for candidate in find_all(places)[0]]
     count = Counter(key for _, ids in everybody for key in {key_of(one) for one in ids})
+    asked = {key_of(one) for one in known | {given}}
     for candidate, ids in everybody:
-        own = frozenset(one for one in ids if count[key_of(one)] == 1)
-        if {key_of(one) for one in own} & {key_of(one) for one in known | {given}} or given in _stored(own):
-            own |= known
-            return Patient(own, own | _stored(own), _files(places, candidate.items, own))
-    own = known or frozenset({given, canonical(given)})
-    return Patient(own, own | _stored(own), _files(places, (), own))
+        his_ids = frozenset(one for one in ids if count[key_of(one)] == 1)
+        if asked & {key_of(one) for one in his_ids} or given in _stored(his_ids):
+            his_ids |= known
+            return Patient(his_ids, his_ids | _stored(his_ids), _files(places, candidate.items, his_ids))
+    his_ids = known or frozenset({given, canonical(given)})
+    return Patient(his_ids, his_ids | _stored(his_ids), _files(places, (), his_ids))
 
 
 def _ids(candidate: Candidate, places: Sequence[Path]) -> set[str]:
@@ -79,9 +80,9 @@ def _stored(ids: frozenset[str]) -> frozenset[str]:
     return frozenset(pseudonym(one, public) for one in ids for public in (True, False))
 
 
-def _files(places: Sequence[Path], found: Sequence[Item], ids: frozenset[str]) -> tuple[Item, ...]:
+def _files(places: Sequence[Path], items: Sequence[Item], ids: frozenset[str]) -> tuple[Item, ...]:
     """Return the files that were found to be his, and whatever else lies below a folder that bears his id."""
-    keys, his = {key_of(one) for one in ids}, set(found)
+    keys, his = {key_of(one) for one in ids}, set(items)
     for place in places:
         depth = len(place.parts) - (not place.is_dir())
         his |= {

@@ -14,7 +14,7 @@ _OBJECTS = "*.dcm"  # those that name their patient
 def output_folders(places: list[Path]) -> list[Path]:
     """Return the output folders among and below some folders."""
     return sorted(
-        {found.parent for place in places for found in place.glob(f"**/{FOLDER}/") if place.is_dir()}
+        {folder.parent for place in places for folder in place.glob(f"**/{FOLDER}/") if place.is_dir()}
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from lvseg.labels.layouts import key_of
-from lvseg.privacy.contents import UnopenedError, layers
+from lvseg.privacy.contents import MOST, UnopenedError, layers
 from lvseg.privacy.search import Search
 from lvseg.privacy.values import Kind, Value
 
@@ -53,10 +53,16 @@ class Traces:
             return self.in_content(name, path.read_bytes())
         try:
             with zipfile.ZipFile(path) as archive:
-                return any(
-                    self.in_path(member.filename) or self.in_content(member.filename, archive.read(member))
-                    for member in archive.infolist()
-                )
+                for member in archive.infolist():
+                    if self.in_path(member.filename):
+                        return True
+                    if member.file_size > MOST:
+                        raise UnopenedError(
+                            f"{name} cannot be opened (a member of {member.file_size:,} bytes)"
+                        )
+                    if self.in_content(member.filename, archive.read(member)):
+                        return True
+                return False
         except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
             raise UnopenedError(f"{name} cannot be opened ({error})") from error
 

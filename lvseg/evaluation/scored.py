@@ -11,6 +11,7 @@ from lvseg.data.examples import Example
 from lvseg.evaluation import kept, summaries
 from lvseg.evaluation.cine import cine_volumes
 from lvseg.evaluation.scores import (
+    Comparison,
     SegmentedPatient,
     SliceScore,
     TrainedModel,
@@ -51,10 +52,10 @@ class ScoredModel:
                 self.drawn_on_empty += int(prediction.mask.any())
             if example.mask is None:
                 continue
-            frame = load(example)
-            self.structure_scores += structure_scores(self.name, example, frame, prediction)
+            comparison = Comparison(load(example), prediction)
+            self.structure_scores += structure_scores(self.name, example, comparison)
             if example.cavity:
-                self.slice_scores.append(score_of(self.name, example, frame, prediction))
+                self.slice_scores.append(score_of(self.name, example, comparison))
                 self.masks.append(kept.PackedMask.of(prediction.mask))
         if not any(one.cavity and set(self.drop).isdisjoint(one.flags) for one in patient.examples):
             return  # what the expert drew of him cannot be believed, nor can his volumes

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,13 @@ from lvseg.data.drawn_frames import DrawnFrame
 from lvseg.data.examples import Example
 from lvseg.imaging.outline import area
 from lvseg.imaging.raster import rasterise, with_border
+from lvseg.imaging.structures import Structure
+from lvseg.imaging.types import Region
 from lvseg.inference.segmenter import Prediction, Segmenter, load_segmenter
 from lvseg.inference.stack_of import stack_of_shard
 from lvseg.inference.stacks import AT_ONCE, Segmentation, Stack, segment
 from lvseg.metrics import challenge2009, overlap
-from lvseg.metrics.surfaces import surface_distances
+from lvseg.metrics.surfaces import SurfaceDistances, surface_distances
 
 LEVELS = ("base", "mid", "apex")
 
@@ -36,7 +38,11 @@ class TrainedModel:
     run: dict[str, Any]
 
     def load(self) -> Segmenter:
-        """Load the network."""
+        """Return the network, ready to predict in the way that it was trained for.
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
         return load_segmenter(self.folder / "model.keras", self.run["prediction"])
 
 
@@ -119,8 +125,33 @@ def trained_models(folder: Path) -> list[TrainedModel]:
     return models
 
 
-def score_of(name: str, example: Example, frame: DrawnFrame, prediction: Prediction) -> SliceScore:
-    """Return the score of a model's prediction for one example."""
+@dataclass(frozen=True)
+class Comparison:
+    """One frame as an expert and as a model drew it; the distances of a structure are computed once for all scores.
+
+    Attributes:
+        frame: what the expert drew.
+        prediction: what the model drew on the same pixels.
+    """
+
+    frame: DrawnFrame
+    prediction: Prediction
+    _distances: dict[Structure, SurfaceDistances] = field(default_factory=dict)
+
+    def masks(self, structure: Structure) -> tuple[Region, Region]:
+        """Return where a structure is, (H, W) bool: for the expert and for the model."""
+        return self.frame.labels == structure, self.prediction.labels == structure
+
+    def distances(self, structure: Structure) -> SurfaceDistances:
+        """Return the distances between the borders of a structure in mm."""
+        if structure not in self._distances:
+            reference, predicted = self.masks(structure)
+            self._distances[structure] = surface_distances(predicted, reference, self.frame.spacing_mm)
+        return self._distances[structure]
+
+
+def score_of(name: str, example: Example, comparison: Comparison) -> SliceScore:
+    """Return the score of the cavity that the model `name` predicts for one example."""
     return SliceScore(
         model=name,
         patient=example.patient,
@@ -130,13 +161,9 @@ def score_of(name: str, example: Example, frame: DrawnFrame, prediction: Predict
         cycle=example.cycle,
         image_number=example.image_number,
         flags=" ".join(example.flags),
-        **scored(frame, prediction),
+        **_overlap(comparison.frame, comparison.prediction),
+        **_contours(comparison),
     )
-
-
-def scored(frame: DrawnFrame, prediction: Prediction) -> dict[str, Any]:
-    """Return all measures of a `SliceScore`: how a prediction compares with what the expert drew."""
-    return _overlap(frame, prediction) | _contours(frame, prediction)
 
 
 @dataclass(frozen=True)
@@ -209,12 +236,12 @@ def _overlap(frame: DrawnFrame, prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def _contours(frame: DrawnFrame, prediction: Prediction) -> dict[str, Any]:
+def _contours(comparison: Comparison) -> dict[str, Any]:
     """Return distances between the contours, and their areas."""
+    frame, distances = comparison.frame, comparison.distances(Structure.CAVITY)
     spacing = frame.spacing_mm
     pixel = spacing.pixel_mm2
-    distances = surface_distances(prediction.mask, frame.endo, spacing)
-    drawn = prediction.contour()
+    predicted = comparison.prediction.contour()
     measures = {
         "contour_dice": math.nan,
         "apd_mm": math.nan,
@@ -228,15 +255,15 @@ def _contours(frame: DrawnFrame, prediction: Prediction) -> dict[str, Any]:
         "epi_mm2": math.nan if frame.epi_contour is None else abs(area(frame.epi_contour)) * pixel,
         "slice_distance_mm": frame.slice_distance_mm,
     }
-    if drawn is not None:
+    if predicted is not None:
         shape = (frame.image.shape[0], frame.image.shape[1])
         measures |= {
-            "contour_dice": overlap.dice(rasterise(drawn, shape), frame.endo),
-            "apd_mm": challenge2009.average_perpendicular_distance(drawn, frame.contour, spacing),
-            "apd_px": challenge2009.average_perpendicular_distance(drawn, frame.contour),
-            "predicted_mm2": abs(area(drawn)) * pixel,
+            "contour_dice": overlap.dice(rasterise(predicted, shape), frame.endo),
+            "apd_mm": challenge2009.average_perpendicular_distance(predicted, frame.contour, spacing),
+            "apd_px": challenge2009.average_perpendicular_distance(predicted, frame.contour),
+            "predicted_mm2": abs(area(predicted)) * pixel,
         }
-        measures["judged"] = challenge2009.judged(drawn, shape) and not math.isnan(measures["apd_px"])
+        measures["judged"] = challenge2009.judged(predicted, shape) and not math.isnan(measures["apd_px"])
     return measures | {"good": bool(measures["judged"] and measures["apd_mm"] < challenge2009.GOOD_MM)}
 
 

@@ -9,7 +9,7 @@ from lvseg.imaging.structures import Structure
 
 @dataclass(frozen=True)
 class Sources:
-    """Where an evaluation reads."""
+    """Where an evaluation finds what it scores: trained models, shards, and the split that names the test."""
 
     models: Path = Path("models")
     shards: Path = SHARDS

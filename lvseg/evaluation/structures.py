@@ -13,11 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lvseg.data.drawn_frames import DrawnFrame
 from lvseg.data.examples import Example
+from lvseg.evaluation.scores import Comparison
 from lvseg.imaging.structures import STRUCTURES, Structure
-from lvseg.inference.segmenter import Prediction
-from lvseg.metrics.surfaces import surface_distances
 from lvseg.metrics.volumes import MUSCLE_G_PER_ML, agreement, ejection_fraction
 
 _MM3_PER_ML = 1000.0
@@ -52,15 +50,13 @@ class StructureScore:
     pixel_ml: float
 
 
-def structure_scores(
-    model: str, example: Example, frame: DrawnFrame, prediction: Prediction
-) -> list[StructureScore]:
+def structure_scores(model: str, example: Example, comparison: Comparison) -> list[StructureScore]:
     """Return the scores of the structures that the model knows and an expert says something of."""
-    scores = []
+    frame, scores = comparison.frame, []
     for place, structure in enumerate(STRUCTURES):
-        if not frame.known[place] or structure not in prediction.outlines:
+        if not frame.known[place] or structure not in comparison.prediction.outlines:
             continue
-        reference, predicted = frame.labels == structure, prediction.labels == structure
+        reference, predicted = comparison.masks(structure)
         scores.append(
             StructureScore(
                 model=model,
@@ -76,7 +72,7 @@ def structure_scores(
                 reference_pixels=int(reference.sum()),
                 predicted_pixels=int(predicted.sum()),
                 shared_pixels=int((reference & predicted).sum()),
-                hd95_mm=surface_distances(predicted, reference, frame.spacing_mm).hausdorff_95,
+                hd95_mm=comparison.distances(structure).hausdorff_95,
                 pixel_ml=frame.spacing_mm.pixel_mm2 * frame.slice_distance_mm / _MM3_PER_ML,
             )
         )

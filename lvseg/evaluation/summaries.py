@@ -10,7 +10,8 @@ import pandas as pd
 
 from lvseg.metrics.volumes import Agreement, agreement, mass_g, volumes
 
-_OFFICIAL = ("dm", "apd_mm", "apd_px", "good_percent", "hd_mm", "hd95_mm", "surface_mm")
+AVERAGED = ("hd_mm", "hd95_mm", "surface_mm")  # of slices: their means by patient, group, phase and level
+_OFFICIAL = ("dm", "apd_mm", "apd_px", "good_percent", *AVERAGED)
 MEASURES = ("edv_ml", "esv_ml", "sv_ml", "ef_percent", "mass_g")
 
 
@@ -42,7 +43,7 @@ def per_patient(slices: pd.DataFrame) -> pd.DataFrame:
                 "dice_ed": by_cycle.get("ED", np.nan),
                 "dice_es": by_cycle.get("ES", np.nan),
                 **_official(of_patient),
-                **{name: of_patient[name].mean() for name in ("hd_mm", "hd95_mm", "surface_mm")},
+                **{name: of_patient[name].mean() for name in AVERAGED},
                 **_measures(of_patient),
             }
         )

@@ -31,7 +31,7 @@ def by_division(slices: pd.DataFrame) -> pd.DataFrame:
     """Return one row per model and group, per model and ED or ES, and per model and level.
 
     Columns: model, division (`by_group`, `by_phase` or `by_level`), value, patients, slices, missed, undefined,
-    dice_mean, dice_q1, dice_median, dice_q3, hd_mm, hd95_mm, surface_mm (means over slices), good_percent.
+    dice_mean, dice_q1, dice_median, dice_q3, `summaries.AVERAGED` (means over slices), good_percent.
     """
     rows = []
     for division, column in _DIVISIONS.items():
@@ -48,7 +48,7 @@ def by_division(slices: pd.DataFrame) -> pd.DataFrame:
                     "dice_q1": scores["dice_slice_q1"],
                     "dice_median": scores["dice_slice_median"],
                     "dice_q3": scores["dice_slice_q3"],
-                    **{name: rows_of_value[name].mean() for name in ("hd_mm", "hd95_mm", "surface_mm")},
+                    **{name: rows_of_value[name].mean() for name in summaries.AVERAGED},
                     "good_percent": summaries.good_percent(rows_of_value),
                 }
             )

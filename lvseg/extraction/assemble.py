@@ -102,7 +102,7 @@ def _whole(values: Iterable[int]) -> np.ndarray:
 
 
 def _flags(study: Study, number: int) -> list[str]:
-    return sorted(name for name, found in study.flags.items() if number in found)
+    return sorted(name for name, flagged in study.flags.items() if number in flagged)
 
 
 def _label_map(study: Study, number: int, size: tuple[int, int]) -> Mask:

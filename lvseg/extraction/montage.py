@@ -45,6 +45,6 @@ def _tile(study: Study, number: int, centre: np.ndarray) -> Image.Image:
         if (number, kind) in study.points:
             line = (study.points[number, kind] - corner + 0.5) * _ZOOM
             pen.line([*map(tuple, line), tuple(line[0])], fill=colour, width=1)
-    if any(number in found for found in study.flags.values()):
+    if any(number in flagged for flagged in study.flags.values()):
         pen.rectangle((0, 0, tile.width - 1, tile.height - 1), outline=_FLAGGED, width=3)
     return tile

@@ -64,7 +64,7 @@ def extract(data: "DataParams", flags: "QualityParams", workers: int, module: st
         if not place.exists():
             raise UserError(f"data.raw: {place} does not exist (docs/data.md says how to add data)")
     table = table_of(data.labels)
-    found, aside = find_all(data.places)
+    candidates, aside = find_all(data.places)
     cache = state_home() / "shards"
     code = code_hash(module)
     with atomic_path(outs.shards) as shard_folder, atomic_path(outs.quality) as report_folder:
@@ -73,12 +73,12 @@ def extract(data: "DataParams", flags: "QualityParams", workers: int, module: st
         pictures.mkdir(parents=True)
         jobs = [
             Job(patient, table, data.first_pixel, data.ids_public, cache, code, shard_folder, pictures)
-            for patient in found
+            for patient in candidates
         ]
         done: dict[int, dict[str, Any]] = {}
         for position, result in each(extract_patient, jobs, workers, "extract"):
             if result is None:
-                aside.append(SetAside(found[position].id, "its files crash a decoder: patient left out"))
+                aside.append(SetAside(candidates[position].id, "its files crash a decoder: patient left out"))
             else:
                 done[position] = result
         results = _once([done[position] for position in sorted(done)], aside, shard_folder, pictures)

@@ -37,7 +37,7 @@ class Box(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
+        """The number of its rows and of its columns."""
         return self.bottom - self.top, self.right - self.left
 
     @property

@@ -1,4 +1,4 @@
-"""Contours to masks.
+"""From a contour to the mask of the pixels within it.
 
 Convention: the centre of the pixel in row r and column c lies at x = c, y = r. A pixel belongs to a contour when
 its centre does; a centre that lies exactly on the line belongs to one side only (left and upper edges are out),

@@ -25,7 +25,7 @@ class Spacing(NamedTuple):
 
     @property
     def pixel_mm2(self) -> float:
-        """The area of a pixel."""
+        """The area of a pixel in mm2."""
         return self.rows_mm * self.columns_mm
 
 

@@ -137,10 +137,12 @@ def _ventricle_body(
         strength[number - 1] = np.square(np.maximum(in_slice, 0), dtype=np.float64).mean(axis=0)
     if placed:
         present = (
-            np.stack([one.to_first(own.astype(float)) for one, own in zip(placed, present, strict=True)])
+            np.stack(
+                [one.to_first(of_frame.astype(float)) for one, of_frame in zip(placed, present, strict=True)]
+            )
             >= _HALF
         )
-        strength = np.stack([one.to_first(own) for one, own in zip(placed, strength, strict=True)])
+        strength = np.stack([one.to_first(of_frame) for one, of_frame in zip(placed, strength, strict=True)])
     bridged = present.copy()
     bridged[1:-1] |= present[:-2] & present[2:]
     labels, bodies = ndimage.label(bridged, _NEIGHBOURS)
@@ -150,7 +152,9 @@ def _ventricle_body(
     body = np.asarray(labels == 1 + int(np.argmax(total)))
     if placed:
         return (
-            np.stack([one.from_first(own.astype(float)) for one, own in zip(placed, body, strict=True)])
+            np.stack(
+                [one.from_first(of_frame.astype(float)) for one, of_frame in zip(placed, body, strict=True)]
+            )
             >= _HALF
         )
     return body

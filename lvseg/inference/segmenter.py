@@ -46,11 +46,11 @@ class Drawn:
 
     @property
     def mask(self) -> NDArray[np.uint8]:
-        """(H, W) uint8, 1 in the cavity."""
+        """The mask of the cavity, (H, W) uint8 of 0 and 1."""
         return np.asarray(self.labels == Structure.CAVITY, np.uint8)
 
     def contour(self) -> NDArray[np.float64] | None:
-        """Return the outline of the cavity."""
+        """Return the outline of the cavity, (n, 2) in pixels as `outlines` has it; None where there is none."""
         return self.outlines[Structure.CAVITY]
 
 

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -21,6 +21,8 @@ from lvseg.inference.stacks import Stack
 from lvseg.inference.stacks import segment as segment_stack
 
 AT_ONCE = 16  # frames in a batch
+# Of one study: what no scanner gives. Its frames are all in memory at once, and in a table of slices and phases.
+MOST_FRAMES, MOST_SLICES, MOST_PHASES, MOST_PIXELS = 10_000, 500, 500, 128 * 2**20
 SPACINGS_MM = (0.01, 100.0)  # outside, resampling would take hours, or all memory
 _PLACE = ("slice", "phase")
 _DECODER = Decoder()
@@ -52,7 +54,7 @@ def segment(segmenter: Segmenter, requests: Sequence[Mapping[Any, Any]]) -> list
     places = [_place(number, request) for number, request in enumerate(requests)]
     frames = (_frame(number, request) for number, request in enumerate(requests))
     if all(place is not None for place in places):
-        return _study(segmenter, list(frames), [place for place in places if place is not None])
+        return _study(segmenter, frames, [place for place in places if place is not None])
     if any(place is not None for place in places):
         raise UserError("frames of a study, with `slice` and `phase`, and frames without: send them apart")
     answers: list[dict[str, Any]] = []
@@ -79,13 +81,23 @@ def _place(number: int, request: Mapping[Any, Any]) -> tuple[int, int] | None:
 
 
 def _study(
-    segmenter: Segmenter, frames: Sequence[RequestedFrame], places: Sequence[tuple[int, int]]
+    segmenter: Segmenter, requested: Iterable[RequestedFrame], places: Sequence[tuple[int, int]]
 ) -> list[dict[str, Any]]:
     """Return the answers for the frames of one study."""
-    if len({(image.shape, spacing) for image, spacing in frames}) > 1:
-        raise UserError("the frames of a study must have one size and one spacing")
     if len(set(places)) < len(places):
         raise UserError("two frames of a study have the same `slice` and `phase`")
+    counts = len(places), len({slice_ for slice_, _ in places}), len({phase for _, phase in places})
+    if any(count > most for count, most in zip(counts, (MOST_FRAMES, MOST_SLICES, MOST_PHASES), strict=True)):
+        raise UserError(
+            f"a study of {counts[0]} frames, {counts[1]} slices and {counts[2]} phases is too large"
+        )
+    frames: list[RequestedFrame] = []
+    for image, spacing in requested:
+        frames.append((image, spacing))
+        if (image.shape, spacing) != (frames[0][0].shape, frames[0][1]):
+            raise UserError("the frames of a study must have one size and one spacing")
+        if image.size * len(frames) > MOST_PIXELS:
+            raise UserError(f"a study of more than {MOST_PIXELS:,} pixels is too large: send frames alone")
     order = sorted(range(len(frames)), key=lambda number: places[number])
     numbers = np.array([places[number] for number in order])
     (slices, s), (phases, p) = (np.unique(column, return_inverse=True) for column in numbers.T)

@@ -15,6 +15,7 @@ from lvseg.dicom.stacks.alignment import Placement
 from lvseg.imaging.outline import area
 from lvseg.imaging.spacing import Spacing
 from lvseg.imaging.structures import Structure
+from lvseg.imaging.types import Contour
 from lvseg.inference.bodies import OnFirst
 from lvseg.inference.segmenter import VIEWS, Drawn, Prediction, Segmenter
 
@@ -43,30 +44,40 @@ class Stack:
 
 
 @dataclass(frozen=True)
-class Segmentation:
+class DrawnStack:
     """What is drawn on each of N frames.
 
     Attributes:
         labels: (N, H, W) uint8, the numbers of `Structure`.
-        outlines: (N,) of each structure that the network knows, as `Drawn.outlines`.
+        outlines: (N,) of each structure that the network knows, (n, 2), x (column) and y (row) in pixels whose first
+            centre is (0, 0); None where there is none. That of the myocardium is its outer border.
+    """
+
+    labels: NDArray[np.uint8]
+    outlines: Mapping[Structure, tuple[Contour | None, ...]]
+
+    @property
+    def masks(self) -> NDArray[np.uint8]:
+        """The masks of the cavity, (N, H, W) uint8 of 0 and 1."""
+        return np.asarray(self.labels == Structure.CAVITY, np.uint8)
+
+    @property
+    def contours(self) -> tuple[Contour | None, ...]:
+        """The outlines of the cavity, (N,)."""
+        return self.outlines[Structure.CAVITY]
+
+
+@dataclass(frozen=True)
+class Segmentation(DrawnStack):
+    """What a network draws on the frames of a stack.
+
+    Attributes:
         margins: (H, W) of the cavity on the frames for which they were asked, by their index.
         atrial: numbers of the slices that are left empty, because they fill while the ventricle empties.
     """
 
-    labels: NDArray[np.uint8]
-    outlines: Mapping[Structure, tuple[NDArray[np.float64] | None, ...]]
     margins: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
     atrial: tuple[int, ...] = ()
-
-    @property
-    def masks(self) -> NDArray[np.uint8]:
-        """(N, H, W) uint8, 1 in the cavity."""
-        return np.asarray(self.labels == Structure.CAVITY, np.uint8)
-
-    @property
-    def contours(self) -> tuple[NDArray[np.float64] | None, ...]:
-        """(N,) outlines of the cavity."""
-        return self.outlines[Structure.CAVITY]
 
     def drawn(self, frame: int) -> Drawn:
         """Return what is drawn on one frame."""

@@ -104,10 +104,10 @@ def _gain(series: Series, other: Series, endo: Mapping[int, Contour]) -> float:
     for number, points in endo.items():
         if number in series.images and number in other.images:
             try:
-                own, its = (read_pixels(one.images[number]) for one in (series, other))
+                of_series, of_other = (read_pixels(one.images[number]) for one in (series, other))
             except UnreadableError:
                 continue  # reported when the chosen series is read
-            gains.append(anatomy_fit(its, points) - anatomy_fit(own, points))
+            gains.append(anatomy_fit(of_other, points) - anatomy_fit(of_series, points))
     measured = [gain for gain in gains if np.isfinite(gain)]
     return float(np.mean(measured)) if measured else 0.0
 
@@ -127,10 +127,12 @@ def _beat_told(series: Series, endo: Mapping[int, Contour], shifts: tuple[int, i
             drawn.setdefault(frame.slice, []).append(_Drawn(frame.phase, endo[frame.number]))
     hits = np.zeros(len(shifts))
     count = 0
-    for number, own in drawn.items():
+    for number, polygons in drawn.items():
         images = [image for _, image in sorted(slices[number].items())]
         small, large = (
-            sorted(own, key=lambda one: one.area)[:: max(len(own) - 1, 1)] if len(own) > 1 else (None, None)
+            sorted(polygons, key=lambda one: one.area)[:: max(len(polygons) - 1, 1)]
+            if len(polygons) > 1
+            else (None, None)
         )
         if small is None or large is None or len(images) != order.phases or order.phases < _FEWEST_PHASES:
             continue

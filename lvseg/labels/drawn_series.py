@@ -27,7 +27,7 @@ class Series:
 
     @property
     def normal(self) -> np.ndarray | None:
-        """Normal of the first image: the images of a stack share it."""
+        """The unit normal (3,) of the first image, which all images of a stack share; None where it is unknown."""
         return next(iter(self.images.values())).normal
 
     def coverage(self, numbers: Sequence[int]) -> float:
@@ -66,23 +66,27 @@ def group(images: Sequence[Image], counted: Collection[str] = ()) -> tuple[list[
             continue
         prefix = series_in_name(image.item, counted)
         key = (str(path.parent), prefix, image.series_uid)
-        found = series.setdefault(key, Series(f"{path.parent.name}/{prefix}" if prefix else path.parent.name))
-        first = found.images.setdefault(number, image)
+        candidate = series.setdefault(
+            key, Series(f"{path.parent.name}/{prefix}" if prefix else path.parent.name)
+        )
+        first = candidate.images.setdefault(number, image)
         if first is not image:
             aside.append(SetAside(image.item.label, f"image number {number} again, kept {first.item.label}"))
     joined: dict[tuple[str, str], list[Series]] = {}
-    for (folder, prefix, _), found in sorted(
+    for (folder, prefix, _), candidate in sorted(
         series.items(), key=lambda entry: (entry[0][:2], min(entry[1].images))
     ):
         same = joined.setdefault((folder, prefix), [])
-        known = next((other for other in same if _parallel(other, found) and _disjoint(other, found)), None)
+        known = next(
+            (other for other in same if _parallel(other, candidate) and _disjoint(other, candidate)), None
+        )
         if known:
-            known.images.update(found.images)
+            known.images.update(candidate.images)
         else:
-            same.append(found)
-    divided = [found for key in sorted(joined) for found in joined[key]]
-    for found in divided:
-        found.images = dict(sorted(found.images.items()))
+            same.append(candidate)
+    divided = [candidate for key in sorted(joined) for candidate in joined[key]]
+    for candidate in divided:
+        candidate.images = dict(sorted(candidate.images.items()))
     return divided, aside
 
 
@@ -99,8 +103,10 @@ def choose(candidates: Sequence[Series], endo: Mapping[int, np.ndarray]) -> Draw
     holders = [series for series in candidates if series.coverage(numbers) > 0]
     if not holders:
         stack = max(candidates, key=_stack_size)
-        found = f"largest stack of parallel slices among {len(candidates)} series"
-        return DrawnSeries(stack, f"{found}; no contour names its images" if numbers else found, float("nan"))
+        reason = f"largest stack of parallel slices among {len(candidates)} series"
+        return DrawnSeries(
+            stack, f"{reason}; no contour names its images" if numbers else reason, float("nan")
+        )
     if len(holders) == 1:
         choice = DrawnSeries(holders[0], _held(holders[0], numbers), float("nan"))
     else:
@@ -160,7 +166,12 @@ def _held(series: Series, numbers: Sequence[int]) -> str:
 
 
 def contour_fit(series: Series, endo: Mapping[int, np.ndarray]) -> float:
-    """Return the median fit of an even sample of the contours; NaN where none can be measured."""
+    """Return the median `anatomy_fit` of an even sample of the contours; NaN where none can be measured.
+
+    Args:
+        series: the images, by number.
+        endo: points (n, 2) of the endocardial contours by image number.
+    """
     held = [number for number in sorted(endo) if number in series.images]
     step = max(len(held) // _SAMPLE, 1)
     fits = []

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lvseg.core.paths.archives import Item, SetAside, walk
+from lvseg.core.texts import cell, shown
 from lvseg.labels.layouts import Copy, PatientFiles, find_patients, of_sunnybrook
 from lvseg.labels.nifti.study import read_nifti_study
 from lvseg.labels.patient import read_study
@@ -17,6 +18,8 @@ from lvseg.labels.sources.structures import Table
 from lvseg.labels.study import Study
 from lvseg.labels.vendors import vendor_of
 from lvseg.nifti.layouts import VolumeFiles, find_volumes
+
+_LONGEST_TEXT = 200  # letters of what is only shown
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,14 @@ class Candidate:
             study = read_study(self.files, first_pixel, all_pixels)
             unused = "the patient has contour files, which are used"
             study.aside += [SetAside(item.label, unused) for item in self.files.drawings]
-        study.id, study.collection, study.vendor = self.id, self.collection, vendor_of(study.vendor)
+        study.id, study.collection = self.id, self.collection
+        study.group, study.vendor = _in_tables(study.group), _in_tables(vendor_of(study.vendor))
         return study
+
+
+def _in_tables(text: str) -> str:
+    """Return a stranger's text as tables may hold it."""
+    return cell(shown(text[:_LONGEST_TEXT]))
 
 
 def find_all(places: Sequence[Path]) -> tuple[list[Candidate], list[SetAside]]:
@@ -67,11 +76,11 @@ def find_all(places: Sequence[Path]) -> tuple[list[Candidate], list[SetAside]]:
     used = {item.label for item in nifti.used}
     aside = [entry for entry in aside if entry.file not in used] + nifti.aside
     names = collections(places)
-    found: list[tuple[str, PatientFiles | VolumeFiles]] = []
+    candidates: list[tuple[str, PatientFiles | VolumeFiles]] = []
     for patient in patients:
-        found += [(_collection(names, _items(own)), own) for own in _apart(names, patient)]
-    found += [(_collection(names, _items(own)), own) for own in nifti.patients]
-    return sorted(_named(found), key=lambda candidate: candidate.id), aside
+        candidates += [(_collection(names, _items(files)), files) for files in _apart(names, patient)]
+    candidates += [(_collection(names, _items(files)), files) for files in nifti.patients]
+    return sorted(_named(candidates), key=lambda candidate: candidate.id), aside
 
 
 def collections(places: Iterable[Path]) -> dict[str, str]:
@@ -111,21 +120,23 @@ def _apart(names: Mapping[str, str], patient: PatientFiles) -> list[PatientFiles
     for kind in ("images", "contours"):
         copies: list[Copy] = getattr(patient, kind)
         for copy in copies:
-            own = by_place.setdefault(_collection(names, copy.items), PatientFiles(patient.id, patient.group))
-            getattr(own, kind).append(copy)
+            files = by_place.setdefault(
+                _collection(names, copy.items), PatientFiles(patient.id, patient.group)
+            )
+            getattr(files, kind).append(copy)
     for item in patient.drawings:
-        own = by_place.setdefault(_collection(names, [item]), PatientFiles(patient.id, patient.group))
-        own.drawings.append(item)
-    whole = [own for own in by_place.values() if own.images and (own.contours or own.drawings)]
+        files = by_place.setdefault(_collection(names, [item]), PatientFiles(patient.id, patient.group))
+        files.drawings.append(item)
+    whole = [files for files in by_place.values() if files.images and (files.contours or files.drawings)]
     return list(by_place.values()) if len(whole) > 1 else [patient]
 
 
-def _named(found: Sequence[tuple[str, PatientFiles | VolumeFiles]]) -> list[Candidate]:
+def _named(candidates: Sequence[tuple[str, PatientFiles | VolumeFiles]]) -> list[Candidate]:
     """Return patients under ids of which each is one: with the place before it where it occurs again."""
-    often = Counter(files.id for _, files in found)
+    often = Counter(files.id for _, files in candidates)
     taken: Counter[str] = Counter()
     named = []
-    for collection, files in found:
+    for collection, files in candidates:
         name = files.id if often[files.id] == 1 else f"{collection}-{files.id}"
         taken[name] += 1
         named.append(Candidate(name if taken[name] == 1 else f"{name}-{taken[name]}", collection, files))
@@ -139,7 +150,9 @@ def prints_of(study: Study) -> list[str]:
     """
     drawn = (study.pixels.get(frame.number) for frame in study.labelled)
     sorts = (np.sort(pixels.ravel()).astype(np.float32) for pixels in drawn if pixels is not None)
-    return sorted({hashlib.sha256(own.tobytes()).hexdigest()[:16] for own in sorts if own[0] != own[-1]})
+    return sorted(
+        {hashlib.sha256(values.tobytes()).hexdigest()[:16] for values in sorts if values[0] != values[-1]}
+    )
 
 
 def told_twice(prints: Mapping[str, Sequence[str]], known: Mapping[str, int]) -> dict[str, str]:

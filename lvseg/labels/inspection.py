@@ -29,12 +29,12 @@ def inspect(
         need not be), and a `summary` in one line.
     """
     words = table or {}
-    found, aside = find_all(paths)
+    candidates, aside = find_all(paths)
     patients: list[dict[str, Any]] = []
     prints: dict[str, list[str]] = {}
-    for position, result in each(partial(_facts, first_pixel, words), found, workers, "inspect"):
+    for position, result in each(partial(_facts, first_pixel, words), candidates, workers, "inspect"):
         if result is None:
-            aside.append(SetAside(found[position].id, "its files crash a decoder: patient left out"))
+            aside.append(SetAside(candidates[position].id, "its files crash a decoder: patient left out"))
         else:
             patients.append(result[0])
             aside += result[1]

@@ -18,6 +18,8 @@ import pydicom
 
 from lvseg.core.paths.archives import Item, SetAside, UnreadableError, walk
 from lvseg.core.texts import shown
+from lvseg.dicom import content
+from lvseg.dicom.bounds import bounded
 from lvseg.dicom.multiframe import read_images
 from lvseg.labels import sunnybrook_text
 from lvseg.labels.sources.kinds import kind_of
@@ -184,27 +186,27 @@ def _patient(patients: dict[str, PatientFiles], links: _Links, name: str) -> Pat
 
 def _contours(texts: list[Item], aside: list[SetAside]) -> dict[tuple[str, ...], list[Item]]:
     """Return contour files by the folder that bears the patient's id."""
-    found: dict[tuple[str, ...], list[Item]] = {}
+    by_folder: dict[tuple[str, ...], list[Item]] = {}
     for item in texts:
         try:
             sunnybrook_text.parse_name(item)
         except UnreadableError as error:
             aside.append(SetAside(item.label, str(error)))
             continue
-        found.setdefault(sunnybrook_text.patient_folder(item), []).append(item)
-    return found
+        by_folder.setdefault(sunnybrook_text.patient_folder(item), []).append(item)
+    return by_folder
 
 
 def _images(
     items: list[Item], known: set[str], aside: list[SetAside]
 ) -> dict[tuple[str, tuple[str, ...]], list[Item]]:
     """Return possible images by (patient name, folder of the patient)."""
-    found: dict[tuple[str, tuple[str, ...]], list[Item]] = {}
+    by_folder: dict[tuple[str, tuple[str, ...]], list[Item]] = {}
     for item in items:
         folders = item.parts[:-1]
         depth = next((n for n in range(len(folders), 0, -1) if _is_id(folders[n - 1], known)), 0)
         if depth:
-            found.setdefault((folders[depth - 1], folders[:depth]), []).append(item)
+            by_folder.setdefault((folders[depth - 1], folders[:depth]), []).append(item)
             continue
         try:
             header = read_images(item)[0]
@@ -212,8 +214,8 @@ def _images(
             aside.append(SetAside(item.label, str(error)))
             continue
         name = header.patient_id.strip() or folders[-1]
-        found.setdefault((name, (item.place,)), []).append(item)
-    return found
+        by_folder.setdefault((name, (item.place,)), []).append(item)
+    return by_folder
 
 
 def _owner(item: Item, patients: Sequence[PatientFiles]) -> PatientFiles | None:
@@ -227,10 +229,11 @@ def _owner(item: Item, patients: Sequence[PatientFiles]) -> PatientFiles | None:
     if len(nearest) == 1:
         return nearest[0]
     try:
-        header = pydicom.dcmread(
-            io.BytesIO(item.read()), stop_before_pixels=True, specific_tags=["PatientID"]
-        )
-        name = key_of(str(header.get("PatientID", "")))
+        with bounded():
+            header = pydicom.dcmread(
+                io.BytesIO(content.whole(item)), stop_before_pixels=True, specific_tags=["PatientID"]
+            )
+            name = key_of(str(header.get("PatientID", "")))
     except Exception:  # a workspace, or whatever a parser makes of damaged bytes
         return None
     return next((patient for patient in nearest if key_of(patient.id) == name), None)

@@ -100,8 +100,8 @@ def read_study(files: PatientFiles, first_pixel: int, all_pixels: bool) -> Study
     sets = _complementary(files.contours, sunnybrook_text.parse_name)
     drawn = {copy.folder: _read_contours(copy, first_pixel, study.aside) for copy in sets}
     copies = _complementary(files.images, number_in_name)
-    found = (_candidate(copy, sets, drawn, study.aside) for copy in copies)
-    candidates = [candidate for candidate in found if candidate]
+    possible = (_candidate(copy, sets, drawn, study.aside) for copy in copies)
+    candidates = [candidate for candidate in possible if candidate]
     if not candidates:
         fullest = max(sets, key=lambda copy: len(drawn[copy.folder].points), default=None)
         study.points = drawn[fullest.folder].points if fullest else {}
@@ -168,24 +168,24 @@ def _candidate(
         default=None,
     )
     nearest_drawn = contours[nearest.folder] if nearest else _Drawn()
-    own = _Drawn(dict(nearest_drawn.points), dict(nearest_drawn.lines))
+    merged = _Drawn(dict(nearest_drawn.points), dict(nearest_drawn.lines))
     completing = [
-        other for other in drawn if other is not nearest and own.completed_by(contours[other.folder])
+        other for other in drawn if other is not nearest and merged.completed_by(contours[other.folder])
     ]
     counted = {sunnybrook_text.series_in_name(item) for item in nearest.items} if nearest else set()
-    found, doubles = drawn_series.group(images, counted - {""})
+    all_series, doubles = drawn_series.group(images, counted - {""})
     aside += doubles
-    choice = drawn_series.choose(found, own.endo)
+    choice = drawn_series.choose(all_series, merged.endo)
     if choice is None:
         return None
     names = {series_in_name(image.item, counted) for image in choice.series.images.values()}
-    choice, doubt = counting.counted_alike(choice, own.endo, bool(names & counted - {""}))
+    choice, doubt = counting.counted_alike(choice, merged.endo, bool(names & counted - {""}))
     chosen = {id(image) for image in choice.series.images.values()}
     others: Counter[str] = Counter()
-    for one in found:
+    for one in all_series:
         others[one.name] += sum(id(image) not in chosen for image in one.images.values())
     deep = _is_deep(choice.series.images.values())
-    return _Candidate(copy, nearest, own, choice, doubt, dict(+others), deep, tuple(completing))
+    return _Candidate(copy, nearest, merged, choice, doubt, dict(+others), deep, tuple(completing))
 
 
 def _is_deep(images: Iterable[Image]) -> bool:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from lvseg.core.texts import shown
 from lvseg.imaging.structures import Structure
 from lvseg.labels.layouts import TRUTH
 from lvseg.labels.sources.structures import Region
@@ -39,10 +40,10 @@ def summarise(study: Study) -> dict[str, Any]:
         "contours_joined": len(study.joined),
         "ed_phase": phases.get("ED"),
         "es_phase": phases.get("ES"),
-        "flags": {name: sorted(found) for name, found in sorted(study.flags.items())},
+        "flags": {name: sorted(flagged) for name, flagged in sorted(study.flags.items())},
         "evidence": {
-            name: {str(number): text for number, text in sorted(found.items())}
-            for name, found in sorted(study.flags.items())
+            name: {str(number): text for number, text in sorted(flagged.items())}
+            for name, flagged in sorted(study.flags.items())
         },
         "duplicates": study.duplicates,
         "vendor": study.vendor,
@@ -55,7 +56,12 @@ def summarise(study: Study) -> dict[str, Any]:
 
 
 def describe(facts: dict[str, Any], shared: Sequence[str] = ()) -> str:
-    """Return the facts of one patient, as `inspect` gives them, as a few lines of text, without the shared notes."""
+    """Return the facts of one patient, as `inspect` gives them, as a few lines of text that a terminal may show.
+
+    Args:
+        facts: of the patient.
+        shared: notes that are told elsewhere.
+    """
     contours = ", ".join(f"{count} {kind}" for kind, count in facts["contours"].items()) or "none"
     size = f"{facts['frames']} frames, {facts['slices']} slices x {facts['phases']} phases"
     spacing = facts["spacing_mm"]
@@ -78,8 +84,8 @@ def describe(facts: dict[str, Any], shared: Sequence[str] = ()) -> str:
         others = ", ".join(f"{name} ({count})" for name, count in facts["other_series"].items())
         lines.append(("not chosen", others))
     for name, numbers in facts["flags"].items():
-        shown = ", ".join(map(str, numbers[:6])) + (", ..." if len(numbers) > 6 else "")
-        lines.append((name, f"image {shown}: {facts['evidence'][name][str(numbers[0])]}"))
+        first = ", ".join(map(str, numbers[:6])) + (", ..." if len(numbers) > 6 else "")
+        lines.append((name, f"image {first}: {facts['evidence'][name][str(numbers[0])]}"))
     lines += [("also in", place) for place in facts["duplicates"]]
     lines += [
         ("unmapped", f"label {label}, {count} times: its drawings are refused until it is mapped")
@@ -87,7 +93,7 @@ def describe(facts: dict[str, Any], shared: Sequence[str] = ()) -> str:
     ]
     lines += [("note", note) for note in facts["notes"] if note not in shared]
     head = f"{facts['id']}  {facts['group']}".rstrip()
-    return "\n".join([head, *(f"  {name:<11} {text}" for name, text in lines)])
+    return "\n".join(map(shown, [head, *(f"  {name:<11} {text}" for name, text in lines)]))
 
 
 def _key(label: str) -> str:

@@ -71,7 +71,7 @@ class Study:
 
     @property
     def endo(self) -> dict[int, np.ndarray]:
-        """Endocardial contours by image number."""
+        """The endocardial contours by image number, (n, 2) in pixels; those of images that are not there included."""
         return {number: points for (number, kind), points in self.points.items() if kind == ENDO}
 
     @property
@@ -89,8 +89,8 @@ class Study:
         if self.maps:
             return self.maps[number].known if number in self.maps else frozenset()
         lines = {ENDO: Structure.CAVITY, EPI: Structure.MYOCARDIUM}
-        own = frozenset(structure for kind, structure in lines.items() if (number, kind) in self.points)
-        return own if Structure.CAVITY in own else frozenset()
+        drawn = frozenset(structure for kind, structure in lines.items() if (number, kind) in self.points)
+        return drawn if Structure.CAVITY in drawn else frozenset()
 
     @property
     def synthetic(self) -> bool:

@@ -62,14 +62,19 @@ def average_perpendicular_distance(
     )
     step = along[:, None] * normals
     near = np.linalg.norm((automatic + step)[:, None] - manual[None], axis=-1) < _NEAR_PX
-    found = ~parallel & (near & searched).any(axis=1)
-    length = np.hypot(step[found, 0] * spacing_mm[1], step[found, 1] * spacing_mm[0])
+    hit = ~parallel & (near & searched).any(axis=1)
+    length = np.hypot(step[hit, 0] * spacing_mm[1], step[hit, 1] * spacing_mm[0])
     apart = length[length > 0]
     return float(apart.mean()) if apart.size else math.nan
 
 
 def judged(automatic: Contour, shape: tuple[int, int]) -> bool:
-    """Return whether the official evaluator looks at a contour (n, 2) in an image of this shape."""
+    """Return whether the official evaluator looks at a contour: it has enough points, and all lie within the image.
+
+    Args:
+        automatic: (n, 2), x (column) and y (row) in pixels.
+        shape: rows and columns of the image.
+    """
     rows, columns = shape
     inside = (automatic > 0).all() and (automatic < (columns - 1, rows - 1)).all()
     return len(automatic) >= FEWEST_POINTS and bool(inside)
@@ -80,14 +85,14 @@ def _searched(automatic: Contour, manual: Contour) -> Region | None:
 
     Directions are seen from the manual centroid, those of an automatic contour that does not hold it from its own.
     """
-    middle, own = _centroid(manual), _centroid(automatic)
-    if middle is None or own is None:
+    manual_centre, automatic_centre = _centroid(manual), _centroid(automatic)
+    if manual_centre is None or automatic_centre is None:
         return None
-    if rasterise(automatic - np.rint(middle), (1, 1))[0, 0]:
-        own = middle
+    if rasterise(automatic - np.rint(manual_centre), (1, 1))[0, 0]:
+        automatic_centre = manual_centre
     automatic_at, manual_at = (
         np.degrees(np.arctan2(*(points - centre).T[::-1]))
-        for points, centre in ((automatic, own), (manual, middle))
+        for points, centre in ((automatic, automatic_centre), (manual, manual_centre))
     )
     searched: Region = np.where(
         np.abs(automatic_at)[:, None] >= _WRAPS_FROM,
@@ -113,7 +118,7 @@ def _slopes(points: Contour) -> NDArray[np.float64]:
     three = np.stack([np.roll(points, 1, axis=0), points, np.roll(points, -1, axis=0)], axis=1)
     x, y = np.moveaxis(three - three.mean(axis=1, keepdims=True), -1, 0)
     slope, inverse = (
-        (x * y).sum(1) / np.where((own**2).sum(1) > 0, (own**2).sum(1), np.inf) for own in (x, y)
+        (x * y).sum(1) / np.where((axis**2).sum(1) > 0, (axis**2).sum(1), np.inf) for axis in (x, y)
     )
     off, off_inverse = np.abs(y - slope[:, None] * x).sum(1), np.abs(x - inverse[:, None] * y).sum(1)
     upright = (np.abs(inverse) < 0.1) & (off_inverse < off)

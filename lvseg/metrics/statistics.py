@@ -43,7 +43,9 @@ class Difference(Interval):
 
 
 def interval(values: Sequence[float]) -> Interval:
-    """Return the mean of one value per patient with its bootstrap interval (bias-corrected, accelerated).
+    """Return the mean of one value per patient with its bootstrap interval (BCa, Efron 1987), in the values' unit.
+
+    The draws are seeded: the same values give the same interval.
 
     Args:
         values: one per patient; undefined ones (NaN) are left out.
@@ -57,17 +59,22 @@ def interval(values: Sequence[float]) -> Interval:
         return Interval(mean, math.nan, math.nan, known.size)
     if np.ptp(known) < 1e-12:  # equal ones have no spread
         return Interval(mean, mean, mean, known.size)
-    found = stats.bootstrap(
+    bounds = stats.bootstrap(
         (known,), np.mean, n_resamples=DRAWS, confidence_level=CONFIDENCE, rng=np.random.default_rng(_SEED)
     ).confidence_interval
-    return Interval(mean, float(found.low), float(found.high), known.size)
+    return Interval(mean, float(bounds.low), float(bounds.high), known.size)
 
 
 def difference(first: Sequence[float], second: Sequence[float]) -> Difference:
-    """Compare two values per patient, given in the same order; patients who lack either are left out."""
+    """Return the mean of first - second over patients, with its interval and the p of a sign-flip permutation test.
+
+    Args:
+        first: one value for each patient.
+        second: the same patients in the same order. Who lacks either value (NaN) is left out.
+    """
     apart = np.asarray(first, float) - np.asarray(second, float)
     apart = apart[np.isfinite(apart)]
-    own = interval(apart.tolist())
+    gain = interval(apart.tolist())
     if apart.size < 2:
         p = 1.0  # one coin shows either side
     else:
@@ -80,4 +87,4 @@ def difference(first: Sequence[float], second: Sequence[float]) -> Difference:
                 rng=np.random.default_rng(_SEED),
             ).pvalue
         )
-    return Difference(own.mean, own.low, own.high, own.patients, p)
+    return Difference(gain.mean, gain.low, gain.high, gain.patients, p)

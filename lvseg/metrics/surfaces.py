@@ -29,7 +29,7 @@ class SurfaceDistances:
 def surface_distances(
     first: Pixels, second: Pixels, spacing_mm: tuple[float, float] = (1.0, 1.0)
 ) -> SurfaceDistances:
-    """Return the distances between the borders of two masks (H, W).
+    """Return the distances between the borders of two masks (H, W) in mm.
 
     A border pixel is one of the mask with at least one of its four neighbours outside of it; beyond the image
     is outside.

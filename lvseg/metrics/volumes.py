@@ -19,7 +19,7 @@ _MM3_PER_ML = 1000.0
 
 
 def stroke_volume(edv_ml: float, esv_ml: float) -> float:
-    """Return what one beat moves, in ml, from the volumes at end-diastole and end-systole in ml."""
+    """Return what one beat moves in ml, from the volumes at end-diastole and end-systole in ml."""
     return edv_ml - esv_ml
 
 
@@ -62,7 +62,7 @@ class Volumes:
 
     @property
     def stroke_ml(self) -> float:
-        """What one beat moves, in ml."""
+        """The stroke volume: what one beat moves, in ml."""
         return stroke_volume(self.edv_ml, self.esv_ml)
 
     @property
@@ -85,7 +85,13 @@ def volumes(ed_mm2: Mapping[int, float], es_mm2: Mapping[int, float], slice_dist
 
 
 def mass_g(epi_mm2: Mapping[int, float], endo_mm2: Mapping[int, float], slice_distance_mm: float) -> float:
-    """Return the mass of the left ventricle's muscle at end-diastole in g, over the slices that have both."""
+    """Return the mass of the left ventricle's muscle at end-diastole in g, at `MUSCLE_G_PER_ML`.
+
+    Args:
+        epi_mm2: area within the epicardium by slice, in mm2.
+        endo_mm2: area within the endocardium by slice, in mm2. Slices that are not in both count nothing.
+        slice_distance_mm: thickness and gap together.
+    """
     both = sorted(epi_mm2.keys() & endo_mm2.keys())
     muscle = sum(epi_mm2[i] - endo_mm2[i] for i in both)
     return muscle * slice_distance_mm / _MM3_PER_ML * MUSCLE_G_PER_ML

@@ -8,6 +8,7 @@ import re
 from lvseg.core.paths.archives import Item, UnreadableError
 
 _LARGEST_TEXT = 4 * 2**20  # bytes
+_NUMBER = re.compile(r"[0-9]{1,6}")  # of a phase
 
 
 def info(item: Item) -> dict[str, str]:
@@ -48,13 +49,13 @@ def label_names(item: Item) -> dict[int, str]:
         stated = json.loads(_text(item))["labels"]
         pairs = [(value, name) if str(name).isdigit() else (name, value) for name, value in stated.items()]
         return {int(value): str(name) for name, value in pairs}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         raise UnreadableError("its `labels` do not give each name one number") from None
 
 
 def phase(text: str | None, first: int = 1) -> int | None:
     """Return a phase from 1, None where the text is no number; `first` is the number that the source begins with."""
-    return int(text) + 1 - first if text and text.strip().isdecimal() else None
+    return int(text) + 1 - first if text and _NUMBER.fullmatch(text.strip()) else None
 
 
 def number(text: str | None) -> float | None:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvseg.core.paths.archives import Item, SetAside, UnreadableError
+from lvseg.dicom.bounds import TOO_MUCH, bounded
 from lvseg.dicom.image import Image
 from lvseg.dicom.stacks.arrangement import PlacedImage
 from lvseg.nifti.volume import Volume, read_volume
@@ -74,7 +75,7 @@ class VolumeCine:
 
     @property
     def distance_mm(self) -> float:
-        """From slice to slice; NaN where there is one alone."""
+        """The distance from slice to slice in mm; NaN where there is one slice alone."""
         return self.grid.spacing[2] if self.grid.shape[2] > 1 else float("nan")
 
 
@@ -119,11 +120,15 @@ def grey_values(volume: Volume) -> NDArray[np.generic]:
     """Return the values of a volume of images, (phases, slices, rows, columns), in a type as small as the file's.
 
     Raises:
-        UnreadableError: the file is damaged, or holds values that are no numbers.
+        UnreadableError: the file is damaged, takes too much memory, or holds values that are no numbers.
     """
-    values = volume.values()
-    if values.dtype.kind == "f":
-        if not np.isfinite(values).all():
-            raise UnreadableError("its values hold NaN or infinity")
-        values = values.astype(np.float32)
-    return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+    try:
+        with bounded():
+            values = volume.values()
+            if values.dtype.kind == "f":
+                if not np.isfinite(values).all():
+                    raise UnreadableError("its values hold NaN or infinity")
+                values = values.astype(np.float32)
+            return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+    except MemoryError:
+        raise UnreadableError(TOO_MUCH) from None

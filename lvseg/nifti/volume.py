@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lvseg.core.paths.archives import Item, UnreadableError
 from lvseg.imaging.types import Affine
 
-LARGEST = 1024 * 2**20  # bytes of one volume, unpacked: 512 x 512 pixels, 20 slices, 100 phases
+LARGEST = 512 * 2**20  # bytes of one volume, unpacked: 512 x 512 pixels, 20 slices, 50 phases
 _MOST = (4096, 4096, 1024, 1024)  # columns, rows, slices, phases: more are a damaged header
 # Classes of nibabel, where the magic word stands and what it is, by the header's size: a file's first number.
 _HEADERS = {348: ("Nifti1Header", 344, b"n+1"), 540: ("Nifti2Header", 4, b"n+2")}
@@ -60,7 +60,7 @@ class Volume:
     _flipped: tuple[int, ...]  # of these axes, after that
 
     def affine(self, slice_: int) -> Affine:
-        """Return the affine of a slice, from 0, as `lvseg.dicom.image.Image.affine` is."""
+        """Return the affine (4, 4) of a slice, counted from 0, as `lvseg.dicom.image.Image.affine` is."""
         affine = self.grid.copy()
         sides = affine[:3, :2] / np.linalg.norm(affine[:3, :2], axis=0)
         affine[:3, 2] = np.cross(sides[:, 0], sides[:, 1])
@@ -90,11 +90,14 @@ class Volume:
 
         Raises:
             UnreadableError: the file is truncated or damaged.
+            MemoryError: it takes more than the bounds allow within which it is read.
         """
         header = read_header(self.item)
         content = _unpacked(self.item, _size(header))
         try:
             values = np.asarray(header.data_from_fileobj(io.BytesIO(content)))
+        except MemoryError:
+            raise
         except Exception as error:  # a parser may fail in any way on damaged bytes
             raise UnreadableError(f"its values cannot be read ({type(error).__name__})") from None
         values = values.reshape((*(*values.shape, 1, 1)[:3], -1))

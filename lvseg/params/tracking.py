@@ -8,7 +8,7 @@ from lvseg.core.section import Section
 
 
 class TrackingParams(Section):
-    """Where runs are recorded."""
+    """Where runs are recorded, and whether a training needs the server."""
 
     experiment: Annotated[str, Field(min_length=1)]
     required: bool

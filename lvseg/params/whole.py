@@ -24,7 +24,7 @@ from lvseg.report.params import ReportParams
 
 
 class Params(Section):
-    """The whole of `params.yaml`."""
+    """The whole of `params.yaml`, each section checked."""
 
     data: DataParams
     phantom: PhantomParams

@@ -42,7 +42,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Made:
-    """What was written."""
+    """How much of the phantom was written."""
 
     patients: int
     frames: int

@@ -35,7 +35,7 @@ class Record:
 
     @property
     def original_id(self) -> str:
-        """As SCD's contours name them."""
+        """The id under which the contours name the patient, as those of SCD do."""
         return f"PH-{self.group}-{self.number_in_group:02d}"
 
     @property
@@ -50,12 +50,12 @@ class Record:
 
     @property
     def study_date(self) -> str:
-        """A day in 1999."""
+        """The day of the examination, in 1999, as DICOM writes dates."""
         return f"1999{1 + self.number % 11:02d}{1 + (7 * self.number) % 28:02d}"
 
     @property
     def study_uid(self) -> str:
-        """Of the one examination."""
+        """The UID of the one examination that the patient had."""
         return uid("lvseg phantom", self.seed, self.number, "study")
 
     def telling(self) -> dict[int, tuple[str, Value]]:

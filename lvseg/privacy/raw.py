@@ -119,31 +119,31 @@ def read_values(*places: Path) -> RawValues:
 
     Memory grows with the number of different values, not with that of bytes.
     """
-    found = RawValues()
+    values = RawValues()
     items, aside = walk(places)
-    found.unread += len(aside)
+    values.unread += len(aside)
     for item in items:
         suffix = PurePosixPath(item.name).suffix.lower()
         try:
             if suffix == ".csv":
-                _add_table(found, item)
+                _add_table(values, item)
             elif suffix not in _NO_DICOM:
-                _add_file(found, item)
+                _add_file(values, item)
         except UnreadableError:
-            found.unread += 1
+            values.unread += 1
     tops = [(place.with_suffix("") if place.suffix == ".zip" else place).parts for place in places]
     for patient in find_patients(places)[0]:
         folders = (copy.folder for copy in (*patient.images, *patient.contours))
         for name in {patient.id, *(folder[-1] for folder in folders if folder not in tops)}:
-            found.add(Kind.PATIENT_ID, name, patient.id)
+            values.add(Kind.PATIENT_ID, name, patient.id)
     for files in find_volumes(items).patients:
-        found.files += len(files.images) + len(files.drawn)
-        found.add(Kind.PATIENT_ID, files.id, files.id)
-    return found
+        values.files += len(files.images) + len(files.drawn)
+        values.add(Kind.PATIENT_ID, files.id, files.id)
+    return values
 
 
 @bounded()
-def _add_file(found: RawValues, item: Item) -> None:
+def _add_file(values: RawValues, item: Item) -> None:
     """Take in a DICOM file twice: up to the pixels, and as a whole, which a fault behind them leaves empty."""
     data = content.whole(item)
     known = content.is_named(data)
@@ -153,29 +153,29 @@ def _add_file(found: RawValues, item: Item) -> None:
             header = pydicom.dcmread(io.BytesIO(data), force=True, stop_before_pixels=stop)
             if known or "SOPClassUID" in header or "Rows" in header:
                 owner = str(header.get("PatientID", ""))
-                found.add_header(header.file_meta, owner)
-                found.add_header(header, owner)
+                values.add_header(header.file_meta, owner)
+                values.add_header(header, owner)
                 read |= len(header) > 0
         except Exception:  # a parser may fail in any way on bytes that are not DICOM
             continue
     if known and not read:
         raise UnreadableError("not a readable DICOM file")
-    found.files += read
+    values.files += read
 
 
-def _add_table(found: RawValues, item: Item) -> None:
+def _add_table(values: RawValues, item: Item) -> None:
     """Take in the columns of a table whose heads speak of ids, names, dates or addresses."""
     data = item.read(_LARGEST_TABLE)
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     rows = csv.DictReader(io.StringIO(data.decode(encoding, errors="replace"), newline=""))
-    found.files += 1
+    values.files += 1
     for row in rows:
         for head, cell in row.items():
             kind = next(
                 (kind for kind, heads in _COLUMNS.items() if re.search(heads, str(head).lower())), None
             )
             if kind and isinstance(cell, str):
-                found.add(kind, cell, cell)
+                values.add(kind, cell, cell)
 
 
 def _kind(tag: BaseTag, vr: str) -> Kind | None:

@@ -90,8 +90,8 @@ class Scan:
 
 def files_below(path: Path) -> Iterator[Path]:
     """Yield a file, or all files below a folder, in stable order; nothing where there is none."""
-    found = sorted(path.rglob("*")) if path.is_dir() else [path]
-    return (file for file in found if file.is_file())
+    paths = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return (file for file in paths if file.is_file())
 
 
 def _mark(value: Value) -> str:

@@ -73,7 +73,7 @@ def days_in_words(year: str, month: str, day: str) -> Iterator[str]:
 
 def short_dates(text: str) -> set[str]:
     """Return the days (YYYYMMDD, in either century and order) that stand in a text with two digits of the year."""
-    found = set()
+    dates = set()
     for one, _, other, year in _SHORT_DATE.findall(text):
         for day, month in ((one, other), (other, one)):
             for century in ("19", "20"):
@@ -82,8 +82,8 @@ def short_dates(text: str) -> set[str]:
                     datetime.strptime(digits, "%Y%m%d")
                 except ValueError:
                     continue
-                found.add(digits)
-    return found
+                dates.add(digits)
+    return dates
 
 
 def _bare(text: str) -> str:

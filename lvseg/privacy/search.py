@@ -84,21 +84,21 @@ class Search:
 
     def find(self, content: bytes) -> set[Value]:
         """Return the values that a content holds, in UTF-8, UTF-16, UTF-32, Latin-1, or one of `_CHARSETS`."""
-        found: set[Value] = set()
+        hits: set[Value] = set()
         text, shortest = _text(content), self._shortest(len(content))
         for view in () if text is None else _spelled(text):
-            found |= self._in_words(view, 0)
+            hits |= self._in_words(view, 0)
         if text is not None and self._days:
-            found |= {value for day in short_dates(text) for value in self._days.get(day, ())}
+            hits |= {value for day in short_dates(text) for value in self._days.get(day, ())}
         for view in _bytes_of(content) if text is None or content.startswith(_MARKS) else ():
-            found |= self._in_words(view, shortest)
+            hits |= self._in_words(view, shortest)
         plain = text is not None and content.isascii()  # Cyrillic in UTF-16 is ASCII, and no text
         others = (*self._charsets, "utf-8") if self._charsets and not plain else ()
         for charset in others:
             for said in _decoded(content, charset, apart="gb18030" not in self._charsets):
                 for view in _spelled(said):
-                    found |= self._in_words(view, shortest if text is None else 0)
-        return found
+                    hits |= self._in_words(view, shortest if text is None else 0)
+        return hits
 
     def _shortest(self, size: int) -> int:
         """Return from how many letters on a value counts in bytes that are no text."""
@@ -110,13 +110,13 @@ class Search:
     def _in_words(self, view: list[bytes], shortest: int) -> set[Value]:
         """Return the values that stand in a list of words and have at least `shortest` letters and digits."""
         met = self._anchors.keys() & set(view)
-        found: set[Value] = set()
+        hits: set[Value] = set()
         for index, word in enumerate(view) if met else ():
             for place, count in self._anchors[word] if word in met else ():
                 form = tuple(view[max(index - place, 0) : index - place + count])
                 if form in self._values and sum(map(len, form)) >= shortest:
-                    found |= self._values[form]
-        return found
+                    hits |= self._values[form]
+        return hits
 
 
 def _forms(text: str) -> set[Words]:

@@ -57,9 +57,9 @@ def _hdf5(content: bytes) -> Parts:
 
     names: list[str] = []
     with h5py.File(io.BytesIO(content), "r") as file:
-        found: list[tuple[str, Any]] = [("", file)]
-        file.visititems(lambda name, item: found.append((name, item)))
-        for name, item in found:
+        members: list[tuple[str, Any]] = [("", file)]
+        file.visititems(lambda name, item: members.append((name, item)))
+        for name, item in members:
             names.append(name)
             for key, value in item.attrs.items():
                 names.append(f"{key} {_words(value).decode(errors='replace')}")

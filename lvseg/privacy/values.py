@@ -89,29 +89,29 @@ def spellings(value: Value) -> set[str]:
         return _names(value.text)
     if value.kind == Kind.DATE:
         return _dates(value.text)
-    found = words(value.text)
+    tokens = words(value.text)
     if value.kind == Kind.TIME:
         return _times(value.text)
     if value.kind == Kind.UID:
-        return {value.text} if length(found) >= SHORTEST_UID else set()
-    if length(found) < SHORTEST or _is_general(value, found):
+        return {value.text} if length(tokens) >= SHORTEST_UID else set()
+    if length(tokens) < SHORTEST or _is_general(value, tokens):
         return set()
-    return {_beginning(found)}
+    return {_beginning(tokens)}
 
 
-def _is_general(value: Value, found: list[str]) -> bool:
+def _is_general(value: Value, tokens: list[str]) -> bool:
     """Return whether a text says nothing of a patient: common words, one letter again and again, a number."""
-    if set(found) <= vocabulary() or len(set("".join(found))) == 1:
+    if set(tokens) <= vocabulary() or len(set("".join(tokens))) == 1:
         return True
-    if value.kind in (Kind.DESCRIPTION, Kind.PRIVATE) and len(found) == 1 and found[0].isalpha():
+    if value.kind in (Kind.DESCRIPTION, Kind.PRIVATE) and len(tokens) == 1 and tokens[0].isalpha():
         return True  # a word alone is a term of a trade, or of a vendor; where it is a name, it is looked for as one
     return value.kind not in (Kind.PATIENT_ID, Kind.NUMBER) and bool(_NUMBER.fullmatch(value.text.strip()))
 
 
-def _beginning(found: list[str]) -> str:
+def _beginning(tokens: list[str]) -> str:
     """Return the first words of a text that is too long to be looked for as a whole."""
     taken: list[str] = []
-    for word in found:
+    for word in tokens:
         if taken and length([*taken, word]) > _LONGEST:
             break
         taken.append(word)
@@ -124,11 +124,11 @@ def _names(text: str) -> set[str]:
     for group in text.split("="):
         parts = [words(part) for part in group.split("^")]
         parts = [part for part in parts if part and not set(part) <= _PLACEHOLDERS]
-        found = [word for part in parts for word in part]
+        tokens = [word for part in parts for word in part]
         pairs = [[*one, *other] for one, other in permutations(parts, 2)]
-        for order in (order for order in (found, found[::-1], *pairs) if length(order) >= SHORTEST):
+        for order in (order for order in (tokens, tokens[::-1], *pairs) if length(order) >= SHORTEST):
             spelled |= {" ".join(order), "".join(order)} if len(order) > 1 else set()
-        spelled |= {word for word in found if length([word]) >= SHORTEST_NAME}
+        spelled |= {word for word in tokens if length([word]) >= SHORTEST_NAME}
     spelled |= {other for one in spelled for other in romanised(one) if length(words(other)) >= SHORTEST_NAME}
     return {one for one in spelled if one not in vocabulary()}
 

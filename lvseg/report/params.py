@@ -8,6 +8,6 @@ from lvseg.core.section import Section
 
 
 class ReportParams(Section):
-    """What the report draws."""
+    """What the report draws: how many slices of each rank."""
 
     overlays: Annotated[int, Field(ge=0, le=50)]

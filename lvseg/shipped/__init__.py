@@ -34,10 +34,10 @@ class ShippedModel:
 
     def score(self, place: str) -> float | None:
         """Return one of the scores by its place, such as `cine/edv_ml/mae`; None where there is none."""
-        found: Any = self.scores
+        entry: Any = self.scores
         for name in place.split("/"):
-            found = found.get(name) if isinstance(found, Mapping) else None
-        return None if found is None else float(found)
+            entry = entry.get(name) if isinstance(entry, Mapping) else None
+        return None if entry is None else float(entry)
 
 
 def shipped_model(version: str = VERSION) -> ShippedModel:

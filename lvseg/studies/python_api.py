@@ -55,7 +55,7 @@ def predict(
     from lvseg.studies.cohort import inputs
 
     path = Path(study)
-    own = stated(height_cm, weight_kg)
+    stated_body = stated(height_cm, weight_kg)
     loaded = model if isinstance(model, LoadedModel) else load_model(model)
     try:
         first, *others = inputs.studies(path)
@@ -63,7 +63,7 @@ def predict(
             raise inputs.RefusedError(
                 f"it holds {1 + len(others)} studies: name the folder of one; the command `lvseg predict` does them all"
             )
-        return first.analysed(study_name(first.identity), series, loaded, own)
+        return first.analysed(study_name(first.identity), series, loaded, stated_body)
     except (inputs.RefusedError, UnreadableError) as error:
         raise UserError(f"{shown(path)}: {error}") from None
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lvseg.core.own_lines import say
 from lvseg.core.paths.files import atomic_path
 from lvseg.core.paths.places import state_home
 
@@ -63,7 +64,7 @@ def restore(fingerprint: str, model: "keras.Model") -> Past:
         try:
             return _load(path, variables)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            print(f"warning: {path} is damaged and left aside ({error})", file=sys.stderr, flush=True)
+            say(f"warning: {path} is damaged and left aside ({error})", sys.stderr)
     return Past([], 0.0)
 
 

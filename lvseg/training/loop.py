@@ -13,6 +13,7 @@ from lvseg.core import backend, kernels
 from lvseg.core.backend import keras
 from lvseg.core.errors import UserError
 from lvseg.core.hashes import weights_hash
+from lvseg.core.own_lines import say
 from lvseg.core.paths.files import atomic_path, write_text
 from lvseg.data import likeness, ranges
 from lvseg.data.examples import Example
@@ -99,14 +100,14 @@ def train(
             f"{stage}: no contoured slice to train on; see quality.drop_from_training and split in params.yaml"
         )
     where = backend.prepare(settings.threads, settings.seed)
-    print(f"{stage}: runs on {where}", flush=True)
-    print(f"{stage}: {len(training)} slices to train on, {len(validation)} to validate on", flush=True)
+    say(f"{stage}: runs on {where}")
+    say(f"{stage}: {len(training)} slices to train on, {len(validation)} to validate on")
     structures = recipe.structures(training)
     model = recipe.build(settings, structures)
     past = checkpoints.restore(fingerprint, model)
     resumed_from = len(past.history)
     if resumed_from:
-        print(f"{stage}: goes on after epoch {resumed_from} of {settings.epochs}", flush=True)
+        say(f"{stage}: goes on after epoch {resumed_from} of {settings.epochs}")
     listener.started(resumed_from, settings.epochs)
     batches = recipe.learn(training, settings, structures)
     held_out = recipe.validate(validation, settings, structures)

@@ -8,6 +8,7 @@ from pathlib import Path
 from tensorboard.summary import Writer
 from tqdm import tqdm
 
+from lvseg.core.own_lines import say
 from lvseg.core.paths.files import write_text
 from lvseg.core.paths.places import ROOT
 
@@ -37,7 +38,7 @@ class Progress:
         self._bar.update()
         if self._bar.disable:
             words = " ".join(f"{name} {value}" for name, value in shown.items())
-            print(f"epoch {number}/{self._total}: {words}, {seconds:.1f} s, {left:.0f} s left", flush=True)
+            say(f"epoch {number}/{self._total}: {words}, {seconds:.1f} s, {left:.0f} s left")
         self._tell(number, round(left, 1), metrics)
 
     def _tell(self, epoch: int, left: float | None, metrics: dict[str, float]) -> None:
@@ -77,6 +78,6 @@ class Scalars:
             writer.flush()
 
     def close(self) -> None:
-        """Finish the files."""
+        """Write out what is still held back, and close the files."""
         for writer in self._writers.values():
             writer.close()

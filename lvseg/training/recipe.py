@@ -22,7 +22,7 @@ class Settings(Protocol):
 
     @property
     def epochs(self) -> int:
-        """Number of epochs."""
+        """The number of epochs that are trained."""
 
     @property
     def seed(self) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from filelock import FileLock, Timeout
 
 from lvseg.core.errors import UserError
+from lvseg.core.own_lines import say
 from lvseg.core.paths.files import refuse_link
 from lvseg.core.paths.places import state_home
 from lvseg.data.examples import SHARDS, SPLIT, Example, select_examples
@@ -129,7 +130,7 @@ def _alone(fingerprint: str) -> Iterator[None]:
     try:
         turn.acquire(timeout=0)
     except Timeout:
-        print("another process trains the same: waiting for it", flush=True)
+        say("another process trains the same: waiting for it")
         with FileLock(_lock_file(fingerprint, "next")):
             turn.acquire()
     try:

@@ -23,7 +23,7 @@ from tests.project import ROOT, working_copy
 @contextmanager
 def process(
     command: list[str], cwd: Path, surroundings: dict[str, str], log: Path
-) -> Iterator[subprocess.Popen]:
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command for the time of the block; it ends with this process, even if that is killed."""
     with log.open("wb") as file:
         started = subprocess.Popen(

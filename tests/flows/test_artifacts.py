@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flows.pipeline import artifacts
+from tracking.server import addresses
 from tracking.server.addresses import RunAddress
 
 SCORES = {
@@ -22,7 +23,7 @@ def test_the_best_model_stands_first_and_its_report_is_linked(
     better = SCORES | {"dice_slice_mean": 0.91749, "ef_mae_pp": 1.3, "patients_with": {}}
     test = {"patients": 4, "slices": 50, "left_out": {}, "hash": "t" * 64, "synthetic": 4}
     (tmp_path / "reports").mkdir()
-    metrics = {"models": {"dense": SCORES, "unet": better}, "test": test}
+    metrics: dict[str, Any] = {"models": {"dense": SCORES, "unet": better}, "test": test}
     (tmp_path / "reports/metrics.json").write_text(json.dumps(metrics))
     for name in metrics["models"]:
         (tmp_path / "models" / name).mkdir(parents=True)
@@ -33,7 +34,7 @@ def test_the_best_model_stands_first_and_its_report_is_linked(
     )
     monkeypatch.setattr(artifacts, "create_link_artifact", lambda page, key, **_: made.update({key: page}))
     monkeypatch.setattr(
-        artifacts.addresses, "run_of",
+        addresses, "run_of",
         lambda _, folder: RunAddress(
             "id", folder.name, f"s/{folder.name}", f"s/{folder.name}/report", "s/#/ranked"
         ),

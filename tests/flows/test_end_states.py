@@ -21,7 +21,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[logging.LogRecord]:
     """Return what the page of a run shows, as it comes."""
     records: list[logging.LogRecord] = []
     handler = logging.Handler()
-    handler.emit = records.append  # type: ignore[method-assign]
+    monkeypatch.setattr(handler, "emit", records.append)
     monkeypatch.setattr(PAGE, "handlers", [handler])  # no server takes it
     return records
 

@@ -1,5 +1,6 @@
 """A cohort on this worker, and in parts on the workers of a pool: the same."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ def shards(site: Site, cohort: Path, out: str) -> list[FlowRun]:
     return [FlowRun(site, run["id"]) for run in runs if run["parameters"]["out"] == str(cohort / out)]
 
 
+def _all_told(runs: list[FlowRun]) -> bool:
+    """Return whether the logs of runs hold their last lines."""
+    return all("Finished in" in run.log() for run in runs)
+
+
 def test_parts_make_the_whole(site: Site, cohort: Path) -> None:
     for out, pool in (("here", None), ("there", "local")):
         run = site.run(COHORT, **how(cohort, out, pool=pool))
@@ -47,7 +53,7 @@ def test_parts_make_the_whole(site: Site, cohort: Path) -> None:
         tasks = ["all together", *(f"shard {number} of 2" for number in (1, 2) if pool)]
         assert {name: run.states()[name] for name in tasks} == dict.fromkeys(tasks, "Completed")
         runs = [run, *shards(site, cohort, out)]
-        wait_for(lambda runs=runs: all("Finished in" in one.log() for one in runs), "the logs", 30)
+        wait_for(partial(_all_told, runs), "the logs", 30)
         said = "".join(one.log() for one in runs)
         assert said.count("  ok") == 3, "each study once"
         assert "LEAK" not in said and "/s1" not in said, "logs name no patient and no path"
@@ -86,7 +92,7 @@ def test_a_form_reaches_no_folder_that_the_worker_was_not_given(site: Site, coho
     (linked / "study").symlink_to("/etc")
     listed.write_text(f"{cohort}/studies/s1\n/etc\n")
     (cohort / "out").symlink_to(outside)
-    attacks = [
+    attacks: list[dict[str, Any]] = [
         {"studies": "/etc"},
         {"studies": f"{cohort}/../../.."},
         {"studies": str(linked)},

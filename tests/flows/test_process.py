@@ -124,7 +124,7 @@ def none_left(processes: list[psutil.Process]) -> bool:
 
 def running(one: psutil.Process) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
-        return one.is_running() and one.status() != psutil.STATUS_ZOMBIE
+        return bool(one.is_running()) and one.status() != psutil.STATUS_ZOMBIE
     return False
 
 
@@ -305,42 +305,85 @@ def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_lines_of_a_known_form_are_shown_and_no_others(private: Path) -> None:
-    shown, raw = what_is_shown(private), load(REPOSITORY / "params.yaml").data.raw
-    for line in (
-        "Running stage 'train-unet':",
-        "> python -m tasks.extract",
-        "Stage 'split' didn't change, skipping",
-        "ERROR: failed to reproduce 'extract': failed to run: python -m tasks.extract, exited with 1",
-        "12 patients, 9 of 9 endocardial contours joined, flags: too-small 2, 0 patients in two places, 1 set aside",
-        "train 6 patients, validation 2 patients, test 4 patients",
-        "train-unet: runs on CPU, 2 threads",
-        "train-cnn: 96 slices to train on, 34 to validate on",
-        "epoch 1/3: loss 0.1203 val_loss nan val_dice 0.9310, 2.5 s, 5 s left",
-        f"cnn 3f2a1b: run {'a' * 32} in sqlite:///mlflow/mlflow.db",
-        "error: data.raw: nothing there",
-    ):
-        assert shown(line) == line
-    for line in (
-        "LEAK^NAME",
-        "epoch 1/3: LEAK^NAME",
-        "train-unet: runs on LEAK^NAME",
-        "1 patients, LEAK^NAME",
-        '  File "reader.py", line 3, in read',
-        "    return number(LEAK)",
-        f" 45%|####      | {raw}/LEAK^NAME/1.dcm",
-    ):
-        assert shown(line) is None, line
-    for line in (
-        "ValueError: LEAK^NAME is no number",
-        "pydicom.errors.InvalidDicomError: LEAK^NAME",
-        "  | KeyError: 'LEAK^NAME'",
-        f"error: cannot read {raw}/LEAK^NAME/1.dcm",
-    ):
-        assert "LEAK" not in str(shown(line)) and str(shown(line)).endswith(NOT_SHOWN)
-    assert str(shown("ValueError: LEAK")).startswith("ValueError: ..."), "what kind of fault it was is told"
+DVC_BEFORE = (
+    "Stage 'split' didn't change, skipping",
+    "Stage 'split' is cached - skipping run, checking out outputs",
+    "A\tdata/phantom/",
+    "ERROR: failed to pull data from the cloud - the remote does not answer",
+    "3 files fetched and 2 files added",
+)
+DVC_BEHIND = (
+    "> python -m tasks.extract",
+    "Updating lock file 'dvc.lock'",
+    "ERROR: failed to reproduce 'extract': failed to run: python -m tasks.extract, exited with 1",
+)
+# A library may print what it has read, a hostile file may hold whatever line we or DVC would write.
+FORGED = (
+    "LEAK^NAME",
+    "error: LEAK^NAME",
+    "ERROR: LEAK^NAME",
+    "WARNING: LEAK^NAME",
+    "cnn 3f2a1b (v1) is champion: LEAK^NAME",
+    f"cnn 3f2a1b: run {'a' * 32} in LEAK/NAME",
+    "evaluate: GPU LEAK NAME, memory growth on",
+    "A\tLEAK/NAME",
+    "'LEAK/NAME' didn't change, skipping",
+    "Verifying data sources in stage: 'LEAK/NAME'",
+    "0123456789abcdef0123456789abcdef:error: LEAK^NAME",
+    "ValueError: LEAK^NAME is no number",
+    "pydicom.errors.InvalidDicomError: LEAK^NAME",
+    "  | KeyError: 'LEAK^NAME'",
+    '  File "reader.py", line 3, in read',
+    "    return number(LEAK)",
+    " 45%|####      | data/LEAK^NAME/1.dcm",
+)
+
+
+def test_lines_of_dvc_are_shown_until_a_stage_speaks(private: Path) -> None:
+    shown, raw = what_is_shown(private, of_dvc=True), load(REPOSITORY / "params.yaml").data.raw
+    for line in (*DVC_BEFORE, *DVC_BEHIND):
+        assert shown.of(line) == line
+    cut = shown.of(f"ERROR: cannot read {raw}/LEAK^NAME/1.dcm")
+    assert cut is not None and cut.endswith(f"{raw}/{NOT_SHOWN}")
+    assert shown.of("Running stage 'extract':")
+    for line in DVC_BEHIND:
+        assert shown.of(line) == line
+    for line in FORGED:
+        assert "LEAK" not in str(shown.of(line)), line
+    assert str(shown.of("ValueError: LEAK")).startswith("ValueError: ..."), (
+        "what kind of fault it was is told"
+    )
     (private / "params.yaml").write_text((REPOSITORY / "params.yaml").read_text())
-    assert what_is_shown(private)("ValueError: LEAK") == "ValueError: LEAK", "ids are public"
+    assert what_is_shown(private).of("ValueError: LEAK") == "ValueError: LEAK", "ids are public"
+
+
+def test_what_a_program_of_ours_says_is_shown_and_what_its_libraries_say_is_not(
+    private: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    raw = load(REPOSITORY / "params.yaml").data.raw
+    (private / "tasks").mkdir()
+    (private / "tasks/__init__.py").touch()
+    (private / "tasks/leaky.py").write_text(
+        "import os, sys\n"
+        "from lvseg.core.errors import UserError, reported\n"
+        "from lvseg.core.own_lines import say\n"
+        f"for line in {FORGED!r}:\n"
+        "    os.write(2, f'{line}\\n'.encode())\n"
+        "say('train 6 patients, validation 2 patients')\n"
+        "os.write(2, b'45%|####  | LEAK')\n"  # a bar without an end
+        "say('epoch 1/3: loss 0.12, 2.5 s, 5 s left', sys.stderr)\n"
+        "with reported():\n"
+        f"    raise UserError('cannot read {raw}/LEAK^NAME/1.dcm')\n"
+    )
+    with caplog.at_level("INFO"), pytest.raises(StageError) as failed:
+        Dvc(private, Children()).task("leaky", logging.getLogger("leaky"))
+    said = caplog.text + str(failed.value) + "".join(traceback.format_exception(failed.value))
+    assert "LEAK" not in said, said
+    for line in ("train 6 patients", "epoch 1/3: loss 0.12, 2.5 s", f"error: cannot read {raw}/{NOT_SHOWN}"):
+        assert line in said, line
+    assert str(failed.value).startswith("cannot read"), "the reason is ours, not the last word of a library"
+    (kept,) = (private / "home/logs").glob("*.log")
+    assert kept.read_text().splitlines()[-1] == f"error: cannot read {raw}/LEAK^NAME/1.dcm"
 
 
 def test_what_is_held_back_is_counted_and_kept_for_its_owner_alone(
@@ -349,7 +392,8 @@ def test_what_is_held_back_is_counted_and_kept_for_its_owner_alone(
     (private / "tasks").mkdir()
     (private / "tasks/__init__.py").touch()
     (private / "tasks/leaky.py").write_text(
-        "print('train 6 patients, validation 2 patients')\n"
+        "from lvseg.core.own_lines import say\n"
+        "say('train 6 patients, validation 2 patients')\n"
         "print('opened by LEAK^NAME')\n"
         "raise ValueError('LEAK^NAME\\nLEAK on a line of its own')\n"
     )

@@ -46,7 +46,8 @@ class Ui:
         return self.log.read_text()
 
     def below(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
+        children: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
+        return children
 
 
 def _prepare() -> None:

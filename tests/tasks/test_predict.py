@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -20,7 +21,7 @@ from tests.modes import others_may_read
 
 pytestmark = pytest.mark.slow
 
-SMALL = {"slices": 5, "phases": 4, "end_systole": 3}
+SMALL: dict[str, Any] = {"slices": 5, "phases": 4, "end_systole": 3}
 
 
 class Lab:
@@ -94,7 +95,10 @@ def test_the_good_are_done_and_the_bad_are_named(first: tuple[Path, str]) -> Non
     assert "2 studies of 2 patients (LEAKPAT6, LEAKPAT7)" in said
     lines = {line.split("  ")[0]: line for line in said.splitlines()}
     table = pd.read_csv(out / "private" / "sources.csv")
-    assert all(f"  {Path(row.input).name}: " in lines[row.study] for row in table.itertuples()), said
+    assert all(
+        f"  {Path(path).name}: " in lines[study]
+        for study, path in zip(table["study"], table["input"], strict=True)
+    ), said
     table = pd.read_parquet(out / "measurements.parquet")
     assert list(table["verdict"]).count("ok") == 5 and len(table) == 8
     assert len(pd.read_csv(out / "measurements.csv")) == 8

@@ -71,7 +71,7 @@ def project(
     monkeypatch.setenv("LVSEG_HOME", str(folder / ".lvseg"))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow' / 'mlflow.db'}")
     monkeypatch.setenv("STUB_MODEL", str(saved_model))
-    monkeypatch.setitem(sys.modules, "lvseg.training.loop", None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "lvseg.training.loop", None)
     stub.install()
     stub.calls.clear()
     return folder
@@ -101,7 +101,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.wait(20)
 
 
-def _wait_for(uri: str, process: subprocess.Popen, log: Path) -> None:
+def _wait_for(uri: str, process: subprocess.Popen[bytes], log: Path) -> None:
     """Wait until the server answers."""
     for _ in range(300):
         assert process.poll() is None, log.read_text()
@@ -160,7 +160,7 @@ def all_runs(store: Store | None = None) -> list[Any]:
     return list(store.client.search_runs([store.experiment_id], order_by=["attributes.start_time ASC"]))
 
 
-def history(run: Any, metric: str) -> list[tuple[int, float]]:
+def history(run: Any, metric: str) -> list[tuple[int, float | str]]:
     """Return (epoch, value) of one metric of a run, in order; NaN as a word, so that it equals itself."""
     entries = open_store(EXPERIMENT).client.get_metric_history(run.info.run_id, metric)
     return sorted((entry.step, entry.value if entry.value == entry.value else "nan") for entry in entries)

@@ -30,7 +30,9 @@ def metrics_of(number: int) -> dict[str, float]:
     return {"loss": 1 / number, "accuracy": 0.9 + number / 100, "val_loss": 2 / number, "val_dice": undefined}
 
 
-def train(*, recipe: Recipe, fingerprint: str, inputs: dict, listener: Any, **_: Any) -> SimpleNamespace:
+def train(
+    *, recipe: Recipe, fingerprint: str, inputs: dict[str, Any], listener: Any, **_: Any
+) -> SimpleNamespace:
     """Run the epochs that no earlier call has finished."""
     calls.append(fingerprint)
     state = state_home() / "checkpoints" / fingerprint / "epoch"
@@ -81,7 +83,7 @@ def install() -> None:
     module = ModuleType("lvseg.training.loop")
     module.train, module.write_outs = train, write_outs  # type: ignore[attr-defined]
     sys.modules["lvseg.training.loop"] = module
-    lvseg.training.loop = module  # type: ignore[attr-defined]
+    lvseg.training.loop = module
 
 
 def run_stage(seed: int = 1) -> None:

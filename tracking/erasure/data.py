@@ -113,11 +113,13 @@ class Survey:
         for tree in worktrees(self._root):
             state = state_of(tree)
             about_him = self.about_him(state)
-            own = self._raw if tree.resolve() == self._root.resolve() else []
+            raw_places = self._raw if tree.resolve() == self._root.resolve() else []
             for top in {tree / entry.path for entry in state}:
                 for file in (path for path in (top, *top.rglob("*")) if path.is_file() or path.is_symlink()):
                     name = file.relative_to(tree).as_posix()
-                    if any(file.parent.resolve().is_relative_to(place) or file == place for place in own):
+                    if any(
+                        file.parent.resolve().is_relative_to(place) or file == place for place in raw_places
+                    ):
                         continue
                     if self._traces.in_path(name) or self._in_tree(file, name, about_him):
                         yield file

@@ -37,11 +37,11 @@ def states(root: Path, run_cache: Path) -> set[State]:
         root: a worktree of the repository.
         run_cache: the folder of DVC's run cache, which need not exist.
     """
-    found = {*_committed(root), *map(state_of, worktrees(root))}
+    known = {*_committed(root), *map(state_of, worktrees(root))}
     for path in run_cache.rglob("*"):
         if path.is_file():
-            found.add(frozenset(_entries(path.read_text(), "")))
-    return found
+            known.add(frozenset(_entries(path.read_text(), "")))
+    return known
 
 
 def state_of(tree: Path) -> State:
@@ -94,5 +94,5 @@ def _entries(text: str, folder: str) -> Iterator[Entry]:
 
 
 def _listed(part: Any, key: str) -> list[dict[str, Any]]:
-    found = part.get(key) if isinstance(part, dict) else None
-    return [entry for entry in found or [] if isinstance(entry, dict)]
+    entries = part.get(key) if isinstance(part, dict) else None
+    return [entry for entry in entries or [] if isinstance(entry, dict)]

@@ -49,11 +49,11 @@ class Objects:
             UserError: a store cannot be asked.
         """
         wanted = sorted(set(oids))
-        found = {}
+        by_store = {}
         for name, store in self._stores.items():
             with _asked(name):
-                found[name] = set(store.oids_exist(wanted))
-        return found
+                by_store[name] = set(store.oids_exist(wanted))
+        return by_store
 
     @contextmanager
     def opened(self, oid: str) -> Iterator[Path | None]:

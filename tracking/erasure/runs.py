@@ -56,20 +56,20 @@ def traces_in(store: Store, traces: Traces, shown_in: "Callable[[Run], bool]") -
         UserError: the store does not give all that it holds.
     """
     try:
-        found = list(_models(store, traces))
+        listed = list(_models(store, traces))
         for run in every_run(store):
-            found += _facts(run, traces)
+            listed += _facts(run, traces)
             for name, content in _artifacts(run.info.artifact_uri):
-                found += _artifact(run.info.run_id, name, content, traces, shown_in(run))
-        return sorted(found)
+                listed += _artifact(run.info.run_id, name, content, traces, shown_in(run))
+        return sorted(listed)
     except Exception as error:
         message = f"the tracking store {shown(store.uri)} does not show all that it holds ({reason(error)})"
         raise UserError(f"{message}: nothing was erased, mend it first") from error
 
 
-def remove(store: Store, found: list[Trace], traces: Traces) -> None:
+def remove(store: Store, listed: list[Trace], traces: Traces) -> None:
     """Remove what was found, as far as it can be: of tables his rows, of other files the whole."""
-    for trace in found:
+    for trace in listed:
         if trace.kind == "tag":
             store.client.delete_tag(trace.run_id, trace.place)
         elif trace.kind != "left":

@@ -79,9 +79,9 @@ def dvc_hashes(raw: Sequence[Path]) -> dict[str, str]:
         for out in _yaml(place.with_name(f"{place.name}.dvc")).get("outs", []):
             _collect([{**out, "path": place.as_posix()}], known)
     wanted = {"shards": SHARDS.as_posix(), "split": SPLIT.as_posix()}
-    found = {name: known[path] for name, path in wanted.items() if path in known}
+    hashes = {name: known[path] for name, path in wanted.items() if path in known}
     places = [known[place.as_posix()] for place in raw if place.as_posix() in known]
-    return {"raw": ",".join(places), **found} if len(places) == len(raw) else found
+    return {"raw": ",".join(places), **hashes} if len(places) == len(raw) else hashes
 
 
 def _collect(entries: list[dict[str, Any]], known: dict[str, str]) -> None:

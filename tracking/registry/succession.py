@@ -1,10 +1,9 @@
 """Who is champion after whom, and the way back."""
 
 import json
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
+from filelock import BaseFileLock, FileLock
 
 from lvseg.core.errors import UserError
 from lvseg.core.paths.places import state_home
@@ -21,7 +20,7 @@ FORMER = "lvseg.former_champions"  # tag of the registered model: versions in th
 ROLLED_BACK = "lvseg.rolled_back"  # tag of a version
 
 
-def alone() -> AbstractContextManager[Any]:
+def alone() -> BaseFileLock:
     """Let one process of this machine change the registry at a time."""
     state_home().mkdir(parents=True, exist_ok=True)
     return FileLock(state_home() / "promotion.lock")

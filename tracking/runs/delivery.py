@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lvseg.core.errors import UserError
+from lvseg.core.own_lines import say
 from tracking.runs.record import Record, keep, outbox_lock, read, waiting
 from tracking.runs.store import open_store, reason, shown, tracking_uri, warn
 
@@ -23,7 +24,7 @@ def deliver(folder: Path) -> str:
 
     run_id = publish(folder, store)
     shutil.rmtree(folder)
-    print(f"{record.title}: run {run_id} in {shown(store.uri)}", flush=True)
+    say(f"{record.title}: run {run_id} in {shown(store.uri)}")
     return run_id
 
 
@@ -72,6 +73,6 @@ def log_waiting() -> None:
             except Exception as error:  # a damaged record must not hold up the others
                 failures.append(f"{folder.name} ({reason(error)})")
     if not records:
-        print("nothing is waiting to be logged")
+        say("nothing is waiting to be logged")
     if failures:
         raise UserError(f"still waiting, {shown(tracking_uri())} did not take them: {', '.join(failures)}")

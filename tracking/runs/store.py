@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from lvseg.core.environment import reach_loopback
 from lvseg.core.errors import UserError
+from lvseg.core.own_lines import say
 from lvseg.core.paths.places import absolute, main_worktree
 from tracking.runs.moved import move_addresses, moved_from
 from tracking.server.mlflow_internals import QUICK
@@ -146,7 +147,7 @@ def _hush() -> None:
 
 def warn(message: str) -> None:
     """Print one line to stderr."""
-    print(f"warning: {message}", file=sys.stderr, flush=True)
+    say(f"warning: {message}", sys.stderr)
 
 
 def reason(error: BaseException) -> str:

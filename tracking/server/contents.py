@@ -68,8 +68,8 @@ def every_experiment(store: Store) -> list[Store]:
     """Return the store as seen from each of its experiments, ours first, deleted ones included."""
     from mlflow.entities import ViewType
 
-    found = [one.experiment_id for one in store.client.search_experiments(view_type=ViewType.ALL)]
-    return [store, *(replace(store, experiment_id=one) for one in found if one != store.experiment_id)]
+    ids = [one.experiment_id for one in store.client.search_experiments(view_type=ViewType.ALL)]
+    return [store, *(replace(store, experiment_id=one) for one in ids if one != store.experiment_id)]
 
 
 def all_runs(store: Store) -> "list[Run]":

@@ -18,6 +18,7 @@ OBSERVERS = (
     "lvseg.core.command",
     "lvseg.core.errors",
     "lvseg.core.code.git",
+    "lvseg.core.own_lines",
     "lvseg.core.paths.places",
     "lvseg.data.raw_data",
     "lvseg.params",

@@ -30,14 +30,14 @@ def commit_of(revision: str, root: Path, key: str = "revision") -> Commit:
     """
     git("rev-parse", "--git-dir", root=root)  # a git that refuses the repository says why
     try:
-        found = git(
+        commit = git(
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", root=root
         )
     except UserError:
-        found = ""
-    if not _COMMIT.fullmatch(found):
+        commit = ""
+    if not _COMMIT.fullmatch(commit):
         raise UserError(f"{key}: {' '.join(revision.split())} is no commit, branch or tag of this repository")
-    return Commit(found)
+    return Commit(commit)
 
 
 def branch(name: str, root: Path) -> Ref:

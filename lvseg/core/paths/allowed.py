@@ -34,13 +34,13 @@ def below(path: Path, allowed: Sequence[Path], key: str, variable: str) -> Path:
         UserError: that is not within one of them.
     """
     try:
-        found = path.resolve()
+        resolved = path.resolve()
     except (OSError, ValueError, RuntimeError):  # a loop of links, a NUL
-        found = None
-    if found is None or not path.is_absolute() or not any(map(found.is_relative_to, allowed)):
+        resolved = None
+    if resolved is None or not path.is_absolute() or not any(map(resolved.is_relative_to, allowed)):
         # The path itself may name a patient, and refusals are stored.
         raise UserError(
             f"{key}: a path is not within the folders that this worker may use ({', '.join(map(str, allowed))}); "
             f"{variable} in its environment names them"
         )
-    return found
+    return resolved

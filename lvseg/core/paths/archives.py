@@ -5,7 +5,8 @@ import os
 import re
 import stat
 import zipfile
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +15,7 @@ from lvseg.core.texts import shown
 # A classic MR image is well below 16 MiB and compresses at most some tenfold; an all-black one, more.
 BOMB_BYTES = 16 * 2**20
 BOMB_RATIO = 100
+_TOLD_REASONS = 3  # for which files could not be used
 # Where DVC keeps a file, by its hash: data that it tracks may be links there, in whatever folder the cache lies.
 _IN_DVC_CACHE = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")
 
@@ -33,6 +35,17 @@ class SetAside:
         """Make name and reason printable: they are read, not opened; libraries put names into their reasons."""
         object.__setattr__(self, "file", shown(self.file))
         object.__setattr__(self, "reason", shown(self.reason))
+
+
+def told(set_aside: Sequence[SetAside]) -> str:
+    """Return the most frequent reasons for which files were set aside, each with its count, in brackets."""
+    counts = Counter(file.reason for file in set_aside).most_common()
+    if not counts:
+        return ""
+    if len(counts) == 1:
+        return f" ({counts[0][0]})"
+    reasons = "; ".join(f"{count} x {reason}" for reason, count in counts[:_TOLD_REASONS])
+    return f" ({reasons}{'; and others' if len(counts) > _TOLD_REASONS else ''})"
 
 
 @dataclass(frozen=True, order=True)
@@ -101,11 +114,11 @@ def walk(paths: Iterable[Path]) -> tuple[list[Item], list[SetAside]]:
     aside: list[SetAside] = []
     for path in (given if given.name not in ("", "..") else given.resolve() for given in paths):
         if path.is_dir():
-            for found in _files(path, aside):
-                if found.suffix.lower() == ".zip":
-                    _add_archive(found, items, aside)
+            for file in _files(path, aside):
+                if file.suffix.lower() == ".zip":
+                    _add_archive(file, items, aside)
                 else:
-                    _add_file(path, found, items, aside)
+                    _add_file(path, file, items, aside)
         elif zipfile.is_zipfile(path) or path.suffix.lower() == ".zip":
             _add_archive(path, items, aside)
         else:

@@ -22,8 +22,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     refuse_link(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    own = f"{os.getpid()}-{secrets.token_hex(4)}"  # on a store that machines share, another may have this number
-    temporary = path.with_name(f".{path.name}.{own}.tmp")
+    unique = f"{os.getpid()}-{secrets.token_hex(4)}"  # on a store that machines share, another may have this number
+    temporary = path.with_name(f".{path.name}.{unique}.tmp")
     try:
         yield temporary
         if temporary.is_dir() and path.is_dir():

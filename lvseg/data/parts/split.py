@@ -32,7 +32,7 @@ def read_patients(index: Path) -> list[Patient]:
     """
     try:
         with index.open(newline="", encoding="utf-8") as file:
-            found = {
+            patients = {
                 Patient(row["patient"], row["group"], row["official_part"], row["collection"])
                 for row in csv.DictReader(file)
                 if row["endo"] == "1"
@@ -40,11 +40,11 @@ def read_patients(index: Path) -> list[Patient]:
     except FileNotFoundError:
         raise UserError(f"{index} is missing: run `dvc repro extract`") from None
     spellings: dict[str, str] = {}
-    for patient in sorted(found, key=lambda patient: patient.name):
+    for patient in sorted(patients, key=lambda patient: patient.name):
         other = spellings.setdefault(key_of(patient.name), patient.name)
         if other != patient.name:
             raise UserError(f"{index}: {other} and {patient.name} are one patient: run `dvc repro extract`")
-    return sorted(found, key=lambda patient: patient.name)
+    return sorted(patients, key=lambda patient: patient.name)
 
 
 def split(patients: Sequence[Patient], params: SplitParams) -> dict[str, str]:
@@ -91,12 +91,12 @@ def _official(patients: Sequence[Patient], params: SplitParams, rng: random.Rand
     if strangers:
         raise UserError(f"split.method: official, but {strangers[0]} has no official part: use random")
     tested = {patient.collection for patient in patients if patient.official_part == "testing"}
-    own = [p for p in patients if p.official_part == "validation" and p.collection in tested]
+    validation = [p for p in patients if p.official_part == "validation" and p.collection in tested]
     learning = [patient for patient in patients if patient.official_part == "training"]
-    test = [patient for patient in patients if patient not in learning and patient not in own]
-    validated = {patient.collection for patient in own}
+    test = [patient for patient in patients if patient not in learning and patient not in validation]
+    validated = {patient.collection for patient in validation}
     cut = [patient for patient in learning if patient.collection not in validated]
-    return learning, own + (_held(cut, params, rng) if cut else []), test
+    return learning, validation + (_held(cut, params, rng) if cut else []), test
 
 
 def _by_source(patients: Sequence[Patient], params: SplitParams, rng: random.Random) -> _Parts:

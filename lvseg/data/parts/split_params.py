@@ -8,7 +8,7 @@ from lvseg.core.section import Fraction, Section, Seed
 
 
 class SplitParams(Section):
-    """How patients are divided."""
+    """How patients are divided into train, validation and test."""
 
     method: Literal["auto", "official", "random", "by_source"]
     seed: Seed

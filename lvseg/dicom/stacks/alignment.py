@@ -79,16 +79,16 @@ def placements_of_affines(
     steps = affines[:, :3, [1, 0]]
     axes = np.swapaxes(steps / np.linalg.norm(steps, axis=1, keepdims=True), 1, 2)
     placed = tuple(
-        Placement(axes[0] @ own.T, axes[0] @ (centre - centres[0]))
-        for own, centre in zip(axes, centres, strict=True)
+        Placement(axes[0] @ of_frame.T, axes[0] @ (centre - centres[0]))
+        for of_frame, centre in zip(axes, centres, strict=True)
     )
     return placed if any(one.moves for one in placed) else None
 
 
 def _placement(image: Image, first: Image) -> Placement:
-    axes, own = _axes(first), _axes(image)
+    axes, of_image = _axes(first), _axes(image)
     apart = np.subtract(image.centre, first.centre)  # type: ignore[arg-type] # the caller has looked
-    return Placement(axes @ own.T, axes @ apart)
+    return Placement(axes @ of_image.T, axes @ apart)
 
 
 def _axes(image: Image) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ One order for all: training data, new studies, inspection. Slices are counted al
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -66,15 +67,17 @@ def arranged(
     kept = {identity for identity, number in of_image.items() if number in drawn}
     divided = by_geometry(images) or _by_number(images, of_image)
     divided, set_aside = _scanned_once(divided, kept)
-    ordered = [scans.by_time(own) for own in divided.images]
+    ordered = [scans.by_time(slice_images) for slice_images in divided.images]
     if not of_image:
-        of_image = _numbered([image for own in ordered for image in own])
+        of_image = _numbered([image for slice_images in ordered for image in slice_images])
     phases, first = _rhythm(ordered, of_image) or (max(map(len, ordered)), None)
-    full = next((own for own in ordered if len(own) == phases), [])
+    full = next((slice_images for slice_images in ordered if len(slice_images) == phases), [])
     frames = [
         PlacedImage(image, of_image[id(image)], slice_, phase)
-        for slice_, own in enumerate(ordered, 1)
-        for image, phase in zip(own, _phases(own, phases, full, of_image, first), strict=True)
+        for slice_, slice_images in enumerate(ordered, 1)
+        for image, phase in zip(
+            slice_images, _phases(slice_images, phases, full, of_image, first), strict=True
+        )
     ]
     return Arrangement(
         frames=tuple(sorted(frames, key=lambda frame: (frame.slice, frame.phase, frame.number))),
@@ -93,9 +96,10 @@ def _scanned_once(slices: Slices, kept: Collection[int]) -> tuple[Slices, list[S
     phases = scans.phases_of(slices.images)
     images: list[list[Image]] = []
     depths: list[float] = []
-    for number, own in enumerate(slices.images, 1):
-        complete = scans.complete_scans(own, phases)
-        chosen = scans.chosen(complete, kept) if complete and len(complete[-1]) < len(own) else [own]
+    for number, slice_images in enumerate(slices.images, 1):
+        complete = scans.complete_scans(slice_images, phases)
+        repeated = complete and len(complete[-1]) < len(slice_images)
+        chosen = scans.chosen(complete, kept) if repeated else [slice_images]
         used = {id(image) for scan in chosen for image in scan}
         if len(chosen) > 1:
             notes.append(
@@ -104,13 +108,13 @@ def _scanned_once(slices: Slices, kept: Collection[int]) -> tuple[Slices, list[S
         elif len(complete) > 1:
             which = "last" if chosen[0] is complete[-1] else "drawn"
             notes.append(f"Slice {number} was scanned {len(complete)} times: the {which} scan is used.")
-        elif len(used) < len(own):
+        elif len(used) < len(slice_images):
             notes.append(
-                f"Slice {number} has {len(own) - len(used)} images beside its scan: they are left out."
+                f"Slice {number} has {len(slice_images) - len(used)} images beside its scan: they are left out."
             )
         set_aside += [
             SetAside(image.item.label, "of a scan of its slice that was made again")
-            for image in own
+            for image in slice_images
             if id(image) not in used
         ]
         images += chosen
@@ -124,17 +128,19 @@ def _followed(
     """Return the slices that have enough phases to follow the beat, or that an expert drew on."""
     phases, count = scans.usual(slices.images), len(slices.images)
     stay = []
-    for number, own in enumerate(slices.images, 1):
-        drawn = any(id(image) in kept for image in own)
-        if len(own) < limits.ENOUGH_PHASES * phases and not drawn and not (kept and phases <= 2):
+    for number, slice_images in enumerate(slices.images, 1):
+        drawn = any(id(image) in kept for image in slice_images)
+        if len(slice_images) < limits.ENOUGH_PHASES * phases and not drawn and not (kept and phases <= 2):
             slices.doubts.append(
-                f"Slice {number} of {count} has {len(own)} of {phases} phases: it is left out."
+                f"Slice {number} of {count} has {len(slice_images)} of {phases} phases: it is left out."
             )
-            set_aside += [SetAside(image.item.label, "of a slice with too few phases") for image in own]
+            set_aside += [
+                SetAside(image.item.label, "of a slice with too few phases") for image in slice_images
+            ]
             continue
-        if len(own) != phases and not kept:
+        if len(slice_images) != phases and not kept:
             slices.notes.append(
-                f"Slice {number} of {count} has {len(own)} phases instead of {phases}: matched by time."
+                f"Slice {number} of {count} has {len(slice_images)} phases instead of {phases}: matched by time."
             )
         stay.append(number - 1)
     slices.images = [slices.images[index] for index in stay]
@@ -144,19 +150,40 @@ def _followed(
 
 
 def _by_number(images: Sequence[Image], numbers: dict[int, int]) -> Slices:
-    """Divide images by their numbers, which run through the phases of the first slice, then of the next."""
+    """Divide images by their numbers, which run through the phases of the first slice, then of the next.
+
+    Or through the slices of the first phase, then of the next, where their times say so.
+    """
     ordered = sorted(images, key=scans.acquisition_order)
+    if by_phase := _phases_first(ordered):
+        note = "Positions of slices are unknown: their order follows the image numbers, {} to a phase."
+        return Slices(by_phase, None, [], [note.format(len(by_phase))])
     counted = [numbers.get(id(image), position) for position, image in enumerate(ordered, 1)]
     # Times that rise and fall tell more than a tag that nothing needs.
     told = (_beat(ordered), *_candidates(ordered, None))
     phases = next(count for count in told if count >= limits.LEAST_PHASES)
     first = min(1, *counted)
     rows = sorted({(number - first) // phases for number in counted})
-    own: list[list[Image]] = [[] for _ in rows]
+    by_slice: list[list[Image]] = [[] for _ in rows]
     for number, image in zip(counted, ordered, strict=True):
-        own[rows.index((number - first) // phases)].append(image)
+        by_slice[rows.index((number - first) // phases)].append(image)
     note = f"Positions of slices are unknown: their order follows the image numbers, {phases} to a slice."
-    return Slices(own, None, [], [note] if len(own) > 1 else [])
+    return Slices(by_slice, None, [], [note] if len(by_slice) > 1 else [])
+
+
+def _phases_first(ordered: Sequence[Image]) -> list[list[Image]]:
+    """Return the images of each slice where their numbers run through all slices of a phase before the next phase.
+
+    Nothing where times, or else phases by number, do not say so: each must be that of as many images in a row.
+    """
+    moments: Sequence[float | None]
+    for moments in ([image.trigger_time for image in ordered], [image.temporal for image in ordered]):
+        phases = [list(own) for _, own in groupby(range(len(ordered)), moments.__getitem__)]
+        count = len(phases[0])
+        once = None not in moments and len(phases) == len(set(moments)) >= limits.LEAST_PHASES
+        if once and count > 1 and all(len(own) == count for own in phases):
+            return [[ordered[own[place]] for own in phases] for place in range(count)]
+    return []
 
 
 def _rhythm(slices: Sequence[Sequence[Image]], numbers: Mapping[int, int]) -> tuple[int, int] | None:
@@ -164,7 +191,7 @@ def _rhythm(slices: Sequence[Sequence[Image]], numbers: Mapping[int, int]) -> tu
 
     None where they do not run so.
     """
-    images = [(image, place) for place, own in enumerate(slices) for image in own]
+    images = [(image, place) for place, slice_images in enumerate(slices) for image in slice_images]
     images.sort(key=lambda entry: numbers[id(entry[0])])
     places = [place for _, place in images]
     for phases in _candidates([image for image, _ in images], places):
@@ -197,27 +224,33 @@ def _beat(images: Sequence[Image]) -> int:
 
 
 def _phases(
-    own: Sequence[Image], phases: int, full: Sequence[Image], numbers: Mapping[int, int], first: int | None
+    slice_images: Sequence[Image],
+    phases: int,
+    full: Sequence[Image],
+    numbers: Mapping[int, int],
+    first: int | None,
 ) -> list[int]:
     """Return the phase of each image of one slice, which are in order.
 
     Args:
-        own: the images. If the slice has all phases it is counted through.
+        slice_images: the images. If the slice has all phases it is counted through.
         phases: of a slice that has all of them.
         full: the images of such a slice, if there is one: their times tell the phases of others.
         numbers: of the images, by identity.
         first: the number with which they begin, where they run through the slices: then they tell before times do.
     """
-    if len(own) == phases:
+    if len(slice_images) == phases:
         return list(range(1, phases + 1))
     candidates = []
     if first is not None:
-        candidates.append([(numbers[id(image)] - first) % phases + 1 for image in own])
-    if full and all(image.trigger_time is not None for image in (*own, *full)):
+        candidates.append([(numbers[id(image)] - first) % phases + 1 for image in slice_images])
+    if full and all(image.trigger_time is not None for image in (*slice_images, *full)):
         times = np.array([image.trigger_time for image in full], float)
-        candidates.append([int(np.abs(times - (image.trigger_time or 0.0)).argmin()) + 1 for image in own])
-    apart = (found for found in candidates if len(set(found)) == len(own))
-    return next(apart, list(range(1, len(own) + 1)))
+        candidates.append(
+            [int(np.abs(times - (image.trigger_time or 0.0)).argmin()) + 1 for image in slice_images]
+        )
+    apart = (numbered for numbered in candidates if len(set(numbered)) == len(slice_images))
+    return next(apart, list(range(1, len(slice_images) + 1)))
 
 
 def _numbered(images: Sequence[Image]) -> dict[int, int]:

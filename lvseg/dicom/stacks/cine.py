@@ -50,18 +50,18 @@ class Cine:
 
     @property
     def spacing_mm(self) -> Spacing:
-        """Of the pixels; NaN where the source does not say."""
+        """How far the pixels lie apart, in mm; NaN where the source does not say."""
         spacing = self.frames[0].image.spacing
         return UNKNOWN if spacing is None else Spacing(*spacing)
 
     @property
     def slices(self) -> int:
-        """S."""
+        """S, the number of slices."""
         return len(self.depths_mm)
 
     @functools.cached_property
     def times_ms(self) -> np.ndarray:
-        """(T,) of the phases after the R wave; NaN where the source does not say."""
+        """When the phases are, (T,) in ms after the R wave; NaN where the source does not say."""
         full = next(held for held in self._held.values() if len(held) == self.phases)
         times = np.array([self.frames[i].image.trigger_time for i in full], np.float64)
         one = len(times) > 1 and bool((times == times[0]).all())  # as of files that say 0 throughout

@@ -32,12 +32,12 @@ class Stack:
 
     @property
     def phases(self) -> int:
-        """Images at a usual place."""
+        """The number of images at a usual place: one for each phase."""
         return Counter(self.counts.values()).most_common(1)[0][0]
 
     @property
     def size(self) -> int:
-        """Images that could show a beat."""
+        """The number of images that could show a beat: of each place `limits.MOST_PHASES` at the most."""
         return sum(min(count, limits.MOST_PHASES) for count in self.counts.values())
 
 
@@ -47,18 +47,18 @@ def stacks_of(images: Sequence[Image]) -> list[Stack]:
     for alike in _planes(images):
         whole: list[list[Image]] = []
         parts: list[Image] = []
-        for own in _kinds_joined(_by_series(alike)):
-            if len(stack_of(own).counts) >= limits.LEAST_SLICES:
-                whole.append(own)
+        for one_series in _kinds_joined(_by_series(alike)):
+            if len(stack_of(one_series).counts) >= limits.LEAST_SLICES:
+                whole.append(one_series)
             else:
-                parts += own
+                parts += one_series
         whole = _phases_joined(whole)
         single = stack_of(parts) if parts else None
-        homes = [own for own in whole if single and _alike(stack_of(own), single)]
+        homes = [one_series for one_series in whole if single and _alike(stack_of(one_series), single)]
         if single and len(single.counts) < limits.LEAST_SLICES and homes:  # slices that were scanned again
             max(homes, key=len).extend(parts)
             single = None
-        stacks += [stack_of(own) for own in whole] + ([single] if single else [])
+        stacks += [stack_of(one_series) for one_series in whole] + ([single] if single else [])
     return stacks
 
 
@@ -88,9 +88,9 @@ def left_out(stack: Stack, images: Sequence[Image]) -> list[str]:
     own_names = {_name(image) for image in stack.images}
     first = stack.images[0]
     differing: dict[str, list[Image]] = defaultdict(list)
-    for key, own in _by_series([image for image in images if id(image) not in used]).items():
-        piece = _name(own[0]) in own_names and len(stack_of(own).counts) < limits.LEAST_SLICES
-        for image in own if key in own_series or piece else ():
+    for key, one_series in _by_series([image for image in images if id(image) not in used]).items():
+        piece = _name(one_series[0]) in own_names and len(stack_of(one_series).counts) < limits.LEAST_SLICES
+        for image in one_series if key in own_series or piece else ():
             if not (_is_across(first, image) or _at_a_place_of(stack, image)):
                 differing[_difference(first, image)].append(image)
     return [
@@ -128,7 +128,8 @@ def by_series_alone(stack: Stack) -> bool:
     if len(series) < limits.LEAST_PHASES or stack.phases < limits.LEAST_PHASES:
         return False
     single = sum(
-        stack_of(own).phases == 1 and len(stack_of(own).counts) >= limits.LEAST_SLICES for own in series
+        stack_of(one_series).phases == 1 and len(stack_of(one_series).counts) >= limits.LEAST_SLICES
+        for one_series in series
     )
     positions = {image.temporal for image in stack.images}
     return (
@@ -151,11 +152,11 @@ def _kinds_joined(series: Mapping[tuple[object, ...], list[Image]]) -> list[list
     Where they do, as magnitude and real part or an image and its filtered copy, each kind is a series.
     """
     kinds: dict[tuple[object, ...], list[list[Image]]] = defaultdict(list)
-    for key, own in series.items():
-        kinds[key[:-1]].append(own)
+    for key, one_series in series.items():
+        kinds[key[:-1]].append(one_series)
     joined: list[list[Image]] = []
     for of_series in kinds.values():
-        together = [image for own in of_series for image in own]
+        together = [image for one_series in of_series for image in one_series]
         joined += [together] if len(of_series) > 1 and _once_each(together) else of_series
     return joined
 
@@ -174,18 +175,18 @@ def _phases_joined(series: list[list[Image]]) -> list[list[Image]]:
 
     Where none says a time, those that are called alike count as phases.
     """
-    single = [own for own in series if stack_of(own).phases == 1]
-    known = _times([image for own in single for image in own])
+    single = [one_series for one_series in series if stack_of(one_series).phases == 1]
+    known = _times([image for one_series in single for image in one_series])
     names: dict[int, object] = {}
-    for own in single:
-        timed = bool(known) and any(image.trigger_time is not None for image in own)
-        names[id(own)] = "timed" if timed else _name(own[0])
+    for one_series in single:
+        timed = bool(known) and any(image.trigger_time is not None for image in one_series)
+        names[id(one_series)] = "timed" if timed else _name(one_series[0])
     alike: dict[object, list[list[Image]]] = defaultdict(list)
-    for own in series:
-        alike[names.get(id(own), id(own))].append(own)
+    for one_series in series:
+        alike[names.get(id(one_series), id(one_series))].append(one_series)
     joined: list[list[Image]] = []
     for same in alike.values():
-        joined += [[image for own in same for image in own]] if _are_phases(same) else same
+        joined += [[image for one_series in same for image in one_series]] if _are_phases(same) else same
     return joined
 
 
@@ -193,8 +194,8 @@ def _are_phases(series: Sequence[list[Image]]) -> bool:
     """Return whether series of one image of each slice show the same slices, at other times as far as they say."""
     if len(series) < limits.LEAST_PHASES:
         return False
-    joined = [image for own in series for image in own]
-    if len(stack_of(joined).counts) != max(len(stack_of(own).counts) for own in series):
+    joined = [image for one_series in series for image in one_series]
+    if len(stack_of(joined).counts) != max(len(stack_of(one_series).counts) for one_series in series):
         return False
     times = _times(joined)
     return not times or len(times) >= len(series)
@@ -221,7 +222,7 @@ def _planes(images: Sequence[Image]) -> list[list[Image]]:
     """Divide images by plane, matrix, pixel size and thickness; the first of each group stands for it."""
     planes: list[list[Image]] = []
     for image in images:
-        same = next((own for own in planes if _in_plane(own[0], image)), None)
+        same = next((plane for plane in planes if _in_plane(plane[0], image)), None)
         if same is None:
             planes.append([image])
         else:

@@ -44,14 +44,14 @@ def by_time(images: Sequence[Image]) -> list[Image]:
 
 def usual(slices: Sequence[Sequence[Image]]) -> int:
     """Return how many images most slices have; of equally frequent counts the larger."""
-    counts = Counter(len(own) for own in slices)
+    counts = Counter(len(slice_images) for slice_images in slices)
     return max(counts, key=lambda count: (counts[count], count))
 
 
 def phases_of(slices: Sequence[Sequence[Image]]) -> int:
     """Return how many phases a scan of a slice has: as most images state where that agrees with how many there are."""
     count = usual(slices)
-    stated = Counter(image.phases for own in slices for image in own).most_common(1)[0][0]
+    stated = Counter(image.phases for slice_images in slices for image in slice_images).most_common(1)[0][0]
     return stated if stated and stated >= limits.LEAST_PHASES and count % stated == 0 else count
 
 

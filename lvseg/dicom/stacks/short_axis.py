@@ -127,16 +127,16 @@ def _is_rebuilt(stack: Stack) -> bool:
 
 def _wanted(images: Sequence[Image], wanted: str) -> list[Image]:
     """Return the images of the series that a person names."""
-    found = [
+    named = [
         image
         for image in images
         if wanted in (str(image.series_number), image.series_uid)
         or (not wanted.isdigit() and wanted.casefold() in image.description.casefold())
     ]
-    if not found:
+    if not named:
         numbers = sorted({str(image.series_number) for image in images if image.series_number is not None})
         raise UnreadableError(f"no series {wanted!r}; there are the numbers {', '.join(numbers) or 'none'}")
-    return found
+    return named
 
 
 def _words(stack: Stack) -> str:

@@ -72,13 +72,13 @@ def depths_mm(images: Sequence[Image]) -> list[float] | None:
 def places(depths: Sequence[float]) -> list[int]:
     """Return for each depth the number of its place, from 0 in ascending order; a place ends where a gap begins."""
     order = np.argsort(depths, kind="stable")
-    found = np.empty(len(depths), int)
+    numbers = np.empty(len(depths), int)
     place, begin = -1, -np.inf
     for index in order:
         if depths[index] - begin > limits.SAME_SLICE_MM:
             place, begin = place + 1, depths[index]
-        found[index] = place
-    return [int(number) for number in found]
+        numbers[index] = place
+    return [int(number) for number in numbers]
 
 
 def distance_mm(slices: Slices) -> float:
@@ -87,7 +87,7 @@ def distance_mm(slices: Slices) -> float:
     Where no geometry does, it is Spacing Between Slices. Some scanners write the gap there, or the direction into its
     sign: no cine has slices that overlap, so that what is less than the thickness is taken for the gap.
     """
-    images = [image for own in slices.images for image in own]
+    images = [image for slice_images in slices.images for image in slice_images]
     thickness = _median([image.thickness for image in images])
     stated = _median([abs(image.slice_spacing) for image in images if image.slice_spacing])
     if slices.depths_mm is not None and len(slices.depths_mm) > 1:
@@ -127,12 +127,12 @@ def _divided(images: Sequence[Image], depths: Sequence[float]) -> Slices:
     """Return images by the place of their depth."""
     numbers = places(depths)
     count = max(numbers, default=-1) + 1
-    own: list[list[Image]] = [[] for _ in range(count)]
+    by_slice: list[list[Image]] = [[] for _ in range(count)]
     at: list[list[float]] = [[] for _ in range(count)]
     for image, number, depth in zip(images, numbers, depths, strict=True):
-        own[number].append(image)
+        by_slice[number].append(image)
         at[number].append(depth)
-    return Slices(own, [float(np.median(values)) for values in at])
+    return Slices(by_slice, [float(np.median(values)) for values in at])
 
 
 def _locations(images: Sequence[Image]) -> list[float] | None:

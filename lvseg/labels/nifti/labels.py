@@ -46,26 +46,28 @@ def read_labels(drawn: DrawnVolume, meanings: Mapping[int, Region], table: Table
         meanings: what the values of the data set mean.
         table: the user's own words, which go before these.
     """
-    reading, file = Reading(), drawn.labels.label
-    try:
-        volume = read_volume(drawn.labels)
-        if drawn.image is None:
-            raise UnreadableError("labels without an image beside them")
-        _hold_against(volume, read_volume(drawn.image), drawn.phase)
-        values = _whole_numbers(volume.values())
-    except UnreadableError as error:
-        reading.aside.append(SetAside(file, str(error)))
-        return reading
+    reading = Reading()
+    with reading.or_set_aside(drawn.labels, "volume of labels"):
+        _read(drawn, meanings, table, reading)
+    return reading
+
+
+def _read(drawn: DrawnVolume, meanings: Mapping[int, Region], table: Table, reading: Reading) -> None:
+    file, volume = drawn.labels.label, read_volume(drawn.labels)
+    if drawn.image is None:
+        raise UnreadableError("labels without an image beside them")
+    _hold_against(volume, read_volume(drawn.image), drawn.phase)
+    values = _whole_numbers(volume.values())
     if not volume.oriented:
         reading.notes.append(NOMINAL)
     regions = _regions(meanings, table)
-    counts = dict(zip(*(found.tolist() for found in np.unique(values, return_counts=True)), strict=True))
+    counts = dict(zip(*(column.tolist() for column in np.unique(values, return_counts=True)), strict=True))
     unknown = {value: count for value, count in counts.items() if value and value not in regions}
     for value, count in unknown.items():
         name = drawn.names.get(value)
         reading.refuse(f"{value} ({name})" if name else str(value), count, "pixels", file)
     if unknown:
-        return reading
+        return
     for phase, slices in enumerate(values, start=1):
         if not slices.any():
             continue
@@ -75,7 +77,6 @@ def read_labels(drawn: DrawnVolume, meanings: Mapping[int, Region], table: Table
             reading.aside.append(SetAside(file, f"phase {drawn.phase or phase}: {error}"))
     if not values.any():
         reading.notes.append(f"{drawn.labels.parts[-1]} holds no label: nothing is known of it")
-    return reading
 
 
 def _hold_against(labels: Volume, image: Volume, phase: int | None) -> None:
@@ -112,8 +113,8 @@ def _whole_numbers(values: NDArray[np.generic]) -> NDArray[np.uint16]:
 
 def _regions(meanings: Mapping[int, Region], table: Table) -> dict[int, Region]:
     """Return what each value covers; "left ventricle" means the cavity where another value is its wall."""
-    own = {int(label): region for label, region in table.items() if label.isdigit()}
-    regions = {**meanings, **own}
+    stated = {int(label): region for label, region in table.items() if label.isdigit()}
+    regions = {**meanings, **stated}
     if Region.MYOCARDIUM in regions.values() and Region.CAVITY not in regions.values():
         return {value: Region.CAVITY if r is Region.LEFT_VENTRICLE else r for value, r in regions.items()}
     return {value: region for value, region in regions.items() if region is not Region.LEFT_VENTRICLE}
@@ -149,6 +150,11 @@ def _refuse_exchanged(masks: Mapping[Region, NDArray[np.bool_]]) -> None:
 
 
 def _named_regions(names: Mapping[int, str], table: Table) -> dict[int, Region]:
-    """Return what values cover, as far as their names or the user's table say it."""
-    found = {value: region_of(table, name, value) for value, name in names.items() if value}
-    return {value: region for value, region in found.items() if region is not None}
+    """Return what the values of a label map cover, as far as their names or the user's table say it.
+
+    Args:
+        names: of the values, as the source gives them; 0 is the background.
+        table: the user's own words, which go before the names.
+    """
+    regions = {value: region_of(table, name, value) for value, name in names.items() if value}
+    return {value: region for value, region in regions.items() if region is not None}

@@ -32,7 +32,7 @@ def read_nifti_study(files: VolumeFiles, table: Table, all_pixels: bool) -> Stud
     if cine is not None:
         if not cine.grid.oriented and NOMINAL not in study.notes:
             study.notes.append(NOMINAL)
-        drawn = {(found.slice, found.phase): found for found in reading.maps}
+        drawn = {(label_map.slice, label_map.phase): label_map for label_map in reading.maps}
         _take_frames(study, cine, drawn, all_pixels)
         take_maps(
             study, {f.number: drawn[f.slice, f.phase] for f in study.frames if (f.slice, f.phase) in drawn}

@@ -73,13 +73,13 @@ def take_maps(study: Study, maps: Mapping[int, LabelMap]) -> None:
     """
     study.maps.update(maps)
     study.convention = CONVENTION
-    for number, found in maps.items():
-        cavity = found.labels == Structure.CAVITY
-        wall = found.labels == Structure.MYOCARDIUM
-        if Structure.CAVITY not in found.known:
+    for number, label_map in maps.items():
+        cavity = label_map.labels == Structure.CAVITY
+        wall = label_map.labels == Structure.MYOCARDIUM
+        if Structure.CAVITY not in label_map.known:
             continue
         _add(study, number, ENDO, cavity)
-        if Structure.MYOCARDIUM in found.known and wall.any():
+        if Structure.MYOCARDIUM in label_map.known and wall.any():
             _add(study, number, EPI, cavity | wall)
 
 

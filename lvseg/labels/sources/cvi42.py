@@ -6,13 +6,14 @@ there Points (`Point:x`, `Point:y`) and SubpixelResolution, by which these are t
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NoReturn
 from xml.parsers import expat
 
 import numpy as np
 
-from lvseg.core.paths.archives import Item, SetAside, UnreadableError
+from lvseg.core.paths.archives import Item, UnreadableError
 from lvseg.imaging.types import Contour
 from lvseg.labels.sources.contours import checked, filled
 from lvseg.labels.sources.label_map import Reading
@@ -21,6 +22,7 @@ from lvseg.labels.sources.structures import Region, Table, region_of
 
 _LARGEST = 512 * 2**20  # bytes
 _DEEPEST = 200  # elements within one another
+_LONGEST_NUMBER = 100  # letters, blanks around it included
 _COPY = re.compile(r"\d{4}$")  # after the name of a second contour of the same kind on one image
 
 
@@ -57,11 +59,16 @@ def read_cvi42(item: Item, images: Images, table: Table) -> Reading:
         table: the user's own words for the names of contours.
     """
     reading, drawings = Reading(), Drawings()
-    try:
-        lines = _lines(item)
-    except UnreadableError as error:
-        reading.aside.append(SetAside(item.label, str(error)))
-        return reading
+    with reading.or_set_aside(item, "workspace of cvi42"):
+        _lay(_lines(item), item, images, table, reading, drawings)
+        drawings.close(reading, item.label, "contours")
+    return reading
+
+
+def _lay(
+    lines: Iterable[_Line], item: Item, images: Images, table: Table, reading: Reading, drawings: Drawings
+) -> None:
+    """Lay the contours of a workspace on their images, and report those of which nothing says what they go around."""
     drawn: dict[tuple[str, Region], list[_Line]] = {}
     unknown: dict[str, int] = {}
     for line in lines:
@@ -73,33 +80,31 @@ def read_cvi42(item: Item, images: Images, table: Table) -> Reading:
             drawn.setdefault((line.image, region), []).append(line)
     for name, count in unknown.items():
         reading.refuse(name, count, "contours", item.label)
-    for (uid, region), found in drawn.items():
+    for (uid, region), marked in drawn.items():
         try:
             image = images.drawn_on([(uid, [])], None)
-            points = [line.contour() for line in found]
+            points = [line.contour() for line in marked]
             drawings.add(image, region, filled(points, (image.rows, image.columns)))
         except UnreadableError as error:
-            drawings.faults[str(error)] += len(found)
-    drawings.close(reading, item.label, "contours")
-    return reading
+            drawings.faults[str(error)] += len(marked)
 
 
 def _lines(item: Item) -> list[_Line]:
     """Return all contours of a workspace."""
     if item.size > _LARGEST:
         raise UnreadableError(f"{item.size:,} bytes are too many for a workspace")
-    found = _Workspace()
+    workspace = _Workspace()
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = _refuse
-    parser.StartElementHandler, parser.EndElementHandler = found.start, found.end
-    parser.CharacterDataHandler = found.text
+    parser.StartElementHandler, parser.EndElementHandler = workspace.start, workspace.end
+    parser.CharacterDataHandler = workspace.text
     try:
         parser.Parse(item.read(), True)
     except expat.ExpatError as error:
         raise UnreadableError(f"no XML: {error}") from None
-    if not found.is_workspace:
+    if not workspace.is_workspace:
         raise UnreadableError("XML without `ImageStates`: no workspace of cvi42")
-    return found.lines
+    return workspace.lines
 
 
 def _refuse(*_: object) -> NoReturn:
@@ -125,7 +130,7 @@ class _Workspace:
         self.is_workspace |= self._keys[-1] == "ImageStates"
         if len(place) == 3 and place[1] == "Contours":
             self.lines.append(_Line(place[0], place[2]))
-        elif place[-1:] == ["List:item"] and place[3:4] == ["Points"]:
+        elif place[-1:] == ["List:item"] and place[1:2] == ["Contours"] and place[3:4] == ["Points"]:
             self.lines[-1].points.append([])
 
     def end(self, _name: str) -> None:
@@ -139,7 +144,8 @@ class _Workspace:
         self._text = ""
 
     def text(self, text: str) -> None:
-        self._text += text
+        if len(self._text) <= _LONGEST_NUMBER:  # nothing else of a text is looked at
+            self._text += text[: _LONGEST_NUMBER + 1]
 
     def _place(self) -> list[str]:
         """Return the keys below the nearest `ImageStates`: UID, Contours, name and so on."""
@@ -149,6 +155,8 @@ class _Workspace:
 
     def _number(self) -> float:
         try:
+            if len(self._text) > _LONGEST_NUMBER:
+                raise ValueError
             return float(self._text)
         except ValueError:
             return math.nan

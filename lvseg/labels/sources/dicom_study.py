@@ -73,22 +73,23 @@ def _key(image: Image) -> Key:
 def _read_all(study: Study, images: Images, drawings: Sequence[Item], table: Table) -> dict[Key, LabelMap]:
     """Return the label maps of all drawings together, by image."""
     whole, disagree = dict[Key, LabelMap](), dict[Structure, int]()
-    kinds = {item: kind_of(item) or KINDS[-1] for item in drawings}
+    # One that can no longer be told is left to a reader that says why it cannot be read.
+    kinds = {item: kind_of(item) or "cvi42" for item in drawings}
     for item in sorted(drawings, key=lambda item: (KINDS.index(kinds[item]), item)):
         reading: Reading = _READERS[kinds[item]](item, images, table)
         study.aside += reading.aside
         study.notes += [note for note in reading.notes if note not in study.notes]
         for label, count in reading.unmapped.items():
             study.unmapped[label] = study.unmapped.get(label, 0) + count
-        for found in reading.maps:
-            key = found.sop_uid, found.frame
+        for label_map in reading.maps:
+            key = label_map.sop_uid, label_map.frame
             if key not in whole:
-                whole[key] = found
+                whole[key] = label_map
                 continue
-            for structure in whole[key].known & found.known:
-                if _differ(whole[key].labels == structure, found.labels == structure):
+            for structure in whole[key].known & label_map.known:
+                if _differ(whole[key].labels == structure, label_map.labels == structure):
                     disagree[structure] = disagree.get(structure, 0) + 1
-            whole[key] = _joined(whole[key], found)
+            whole[key] = _joined(whole[key], label_map)
     study.notes += [
         f"sources of labels disagree on the {structure.words} of {count} frames: the first of "
         f"{', '.join(KINDS)} is used, and by name among them"

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lvseg.core.paths.archives import Item, SetAside, UnreadableError
+from lvseg.core.texts import shown
+from lvseg.dicom.bounds import TOO_MUCH, bounded
 from lvseg.imaging.structures import Structure
 from lvseg.imaging.types import Affine, Mask
 from lvseg.imaging.types import Region as Truth
@@ -62,21 +64,27 @@ class Reading:
 
     @contextmanager
     def or_set_aside(self, item: Item, what: str) -> Iterator[None]:
-        """Set a file aside that cannot be read, whatever its parser makes of damaged bytes.
+        """Read a file of a stranger's within bounds of memory and time; set it aside if it cannot be read.
+
+        So it is whatever its parser makes of damaged bytes.
 
         Args:
             item: the file.
             what: it should hold, such as `RT Structure Set`.
         """
         try:
-            yield
+            with bounded():
+                yield
         except UnreadableError as error:
             self.aside.append(SetAside(item.label, str(error)))
+        except MemoryError:
+            self.aside.append(SetAside(item.label, TOO_MUCH))
         except Exception as error:  # a parser may fail in any way on damaged bytes
             self.aside.append(SetAside(item.label, f"damaged {what} ({type(error).__name__})"))
 
     def refuse(self, label: str, count: int, unit: str, file: str) -> None:
         """Report a label that no code, name or word of the user maps."""
+        label = shown(label)
         self.unmapped[label] += count
         reason = f"label {label} ({count} {unit}) is mapped to no structure: refused, not guessed"
         self.aside.append(SetAside(file, reason))
@@ -95,23 +103,23 @@ def composed(regions: Mapping[Region, Truth], shape: tuple[int, int]) -> tuple[M
     Raises:
         UnreadableError: cavity and right ventricle overlap, or the left ventricle has no room for a cavity.
     """
-    found = dict(regions)
-    whole = found.pop(Region.LEFT_VENTRICLE, None)
-    if whole is not None and Region.CAVITY in found and Region.MYOCARDIUM not in found:
-        found[Region.MYOCARDIUM] = whole
-    elif whole is not None and Region.MYOCARDIUM in found and Region.CAVITY not in found:
-        found[Region.CAVITY] = whole & ~found[Region.MYOCARDIUM]
-        if whole.any() and not found[Region.CAVITY].any():
+    truths = dict(regions)
+    whole = truths.pop(Region.LEFT_VENTRICLE, None)
+    if whole is not None and Region.CAVITY in truths and Region.MYOCARDIUM not in truths:
+        truths[Region.MYOCARDIUM] = whole
+    elif whole is not None and Region.MYOCARDIUM in truths and Region.CAVITY not in truths:
+        truths[Region.CAVITY] = whole & ~truths[Region.MYOCARDIUM]
+        if whole.any() and not truths[Region.CAVITY].any():
             raise UnreadableError("the left ventricle lies within its myocardium: label its cavity as such")
     labels = np.zeros(shape, np.uint8)
     known = set()
     for region in (Region.RIGHT_VENTRICLE, Region.MYOCARDIUM, Region.CAVITY):
-        if region in found:
+        if region in truths:
             structure = Structure[region.name]
-            labels[found[region]] = structure
+            labels[truths[region]] = structure
             known.add(structure)
-    if Region.CAVITY in found and Region.RIGHT_VENTRICLE in found:
-        both = int((found[Region.CAVITY] & found[Region.RIGHT_VENTRICLE]).sum())
-        if both > min(found[Region.CAVITY].sum(), found[Region.RIGHT_VENTRICLE].sum()) / 2:
+    if Region.CAVITY in truths and Region.RIGHT_VENTRICLE in truths:
+        both = int((truths[Region.CAVITY] & truths[Region.RIGHT_VENTRICLE]).sum())
+        if both > min(truths[Region.CAVITY].sum(), truths[Region.RIGHT_VENTRICLE].sum()) / 2:
             raise UnreadableError("cavity and right ventricle lie on one another")
     return labels, frozenset(known)

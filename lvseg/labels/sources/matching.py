@@ -28,8 +28,8 @@ class Images:
 
     def named(self, uid: str, frames: Sequence[int] = ()) -> list[Image]:
         """Return the images of a file: some of its frames, from 0, or all."""
-        own = [image for (name, _), image in self._by_key.items() if name == uid]
-        return [image for image in own if image.frame is None or not frames or image.frame in frames]
+        of_file = [image for (name, _), image in self._by_key.items() if name == uid]
+        return [image for image in of_file if image.frame is None or not frames or image.frame in frames]
 
     def drawn_on(self, references: Sequence[tuple[str, Sequence[int]]], affine: Affine | None) -> Image:
         """Return the image that a drawing lies on.
@@ -62,17 +62,17 @@ class Images:
 class Drawings:
     """What was drawn, by image and region, and why some of it could not be used."""
 
-    found: dict[Key, tuple[Image, dict[Region, Truth]]] = field(default_factory=dict)
+    by_image: dict[Key, tuple[Image, dict[Region, Truth]]] = field(default_factory=dict)
     faults: Counter[str] = field(default_factory=Counter)
 
     def add(self, image: Image, region: Region, mask: Truth) -> None:
         """Add a mask (H, W) of a region, which may be empty, to what the image has of it."""
-        _, regions = self.found.setdefault((image.sop_uid, image.frame), (image, {}))
+        _, regions = self.by_image.setdefault((image.sop_uid, image.frame), (image, {}))
         regions[region] = regions[region] | mask if region in regions else mask
 
     def close(self, reading: Reading, file: str, unit: str) -> None:
         """Turn all drawings into label maps, and faults into lines of what was set aside."""
-        for image, regions in self.found.values():
+        for image, regions in self.by_image.values():
             try:
                 labels, known = composed(regions, (image.rows, image.columns))
             except UnreadableError as error:

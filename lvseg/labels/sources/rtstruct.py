@@ -10,7 +10,6 @@ from pydicom.dataset import Dataset
 from lvseg.core.paths.archives import Item, UnreadableError
 from lvseg.dicom import content
 from lvseg.dicom.image import Image
-from lvseg.dicom.tolerance import tolerant
 from lvseg.imaging.types import Affine, Contour
 from lvseg.labels.sources.contours import checked, filled
 from lvseg.labels.sources.kinds import RTSTRUCT
@@ -22,7 +21,6 @@ _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 _MOST_CONTOURS = 100_000
 
 
-@tolerant()
 def read_rtstruct(item: Item, images: Images, table: Table) -> Reading:
     """Return the label maps of a structure set.
 
@@ -66,16 +64,16 @@ def read_rtstruct(item: Item, images: Images, table: Table) -> Reading:
 def _add(drawings: Drawings, region: Region, contours: list[Dataset], images: Images) -> None:
     """Lay the contours of one structure on their images."""
     lines: dict[tuple[str, int | None], list[Contour]] = defaultdict(list)
-    found: dict[tuple[str, int | None], Image] = {}
+    marked: dict[tuple[str, int | None], Image] = {}
     for contour in contours:
         try:
             points = _points(contour)
             image = images.drawn_on(_references(contour), _plane(points))
             lines[image.sop_uid, image.frame].append(checked(pixels_of(points, image)))
-            found[image.sop_uid, image.frame] = image
+            marked[image.sop_uid, image.frame] = image
         except UnreadableError as error:
             drawings.faults[str(error)] += 1
-    for key, image in found.items():
+    for key, image in marked.items():
         try:
             drawings.add(image, region, filled(lines[key], (image.rows, image.columns)))
         except UnreadableError as error:

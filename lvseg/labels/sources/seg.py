@@ -13,7 +13,6 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from lvseg.core.paths.archives import Item, UnreadableError
 from lvseg.dicom import content
-from lvseg.dicom.tolerance import tolerant
 from lvseg.imaging.types import Affine
 from lvseg.labels.sources.kinds import SEG
 from lvseg.labels.sources.label_map import Reading
@@ -25,7 +24,6 @@ _BITS = {"BINARY": (1, 8), "FRACTIONAL": (8,), "LABELMAP": (8, 16)}  # a pixel, 
 _LARGEST = 512 * 2**20  # pixels of one object, unpacked
 
 
-@tolerant()
 def read_seg(item: Item, images: Images, table: Table, threshold: float = 0.5) -> Reading:
     """Return the label maps of a Segmentation object.
 
@@ -41,6 +39,7 @@ def read_seg(item: Item, images: Images, table: Table, threshold: float = 0.5) -
     reading, drawings = Reading(), Drawings()
     with reading.or_set_aside(item, "Segmentation object"):
         whole = pydicom.dcmread(io.BytesIO(content.kept(item)), force=True)
+        _check(whole)
         regions = _regions(whole, table, reading, item.label)
         pixels = _pixels(whole)
         described = {int(segment.SegmentNumber) for segment in whole.SegmentSequence}
@@ -54,10 +53,19 @@ def read_seg(item: Item, images: Images, table: Table, threshold: float = 0.5) -
     return reading
 
 
-def _regions(whole: Dataset, table: Table, reading: Reading, file: str) -> dict[int, Region]:
-    """Return what each segment covers, and report those of which nothing says it."""
+def _check(whole: Dataset) -> None:
+    """Refuse what is no Segmentation object, and a header that promises more frames than it describes."""
     if str(whole.get("SOPClassUID", "")) not in SEG or whole.get("SegmentationType") not in _KINDS:
         raise UnreadableError("no Segmentation object of a kind that is read (BINARY, FRACTIONAL, LABELMAP)")
+    count, rows, columns = int(whole.get("NumberOfFrames") or 1), int(whole.Rows), int(whole.Columns)
+    if count * rows * columns > _LARGEST:
+        raise UnreadableError(f"{count:,} x {rows} x {columns} pixels are too many")
+    if len(whole.get("PerFrameFunctionalGroupsSequence") or []) != count:
+        raise UnreadableError("does not say of each of its frames where it lies")
+
+
+def _regions(whole: Dataset, table: Table, reading: Reading, file: str) -> dict[int, Region]:
+    """Return what each segment covers, and report those of which nothing says it."""
     frames: Counter[int] = Counter()
     for n in range(int(whole.get("NumberOfFrames") or 1)):
         frames[_segment(whole, n)] += 1
@@ -88,13 +96,11 @@ def _codes(segment: Dataset) -> list[tuple[str, str]]:
 def _pixels(whole: Dataset) -> NDArray[Any]:
     """Return the pixels of all frames, (frames, rows, columns)."""
     count, rows, columns = int(whole.get("NumberOfFrames") or 1), int(whole.Rows), int(whole.Columns)
-    if count * rows * columns > _LARGEST:
-        raise UnreadableError(f"{count:,} x {rows} x {columns} pixels are too many")
-    if len(whole.get("PerFrameFunctionalGroupsSequence") or []) != count:
-        raise UnreadableError("does not say of each of its frames where it lies")
     _check_format(whole, count * rows * columns)
     try:
         pixels = np.asarray(whole.pixel_array).reshape(count, rows, columns)
+    except MemoryError:
+        raise
     except Exception as error:  # decoders fail in any way on damaged bytes
         raise UnreadableError(f"its pixels cannot be decoded ({type(error).__name__})") from None
     if whole.SegmentationType == "FRACTIONAL" and pixels.max(initial=0) > _maximum(whole):
@@ -146,8 +152,8 @@ def _add_frame(
 ) -> None:
     """Lay one frame on its image."""
     kind = whole.SegmentationType
-    own = regions if kind == "LABELMAP" else {_segment(whole, n): regions.get(_segment(whole, n))}
-    drawn = {number: region for number, region in own.items() if region not in (None, Region.OTHER)}
+    segments = regions if kind == "LABELMAP" else {_segment(whole, n): regions.get(_segment(whole, n))}
+    drawn = {number: region for number, region in segments.items() if region not in (None, Region.OTHER)}
     if not drawn:
         return
     affine = _affine(whole, n)
@@ -162,14 +168,14 @@ def _add_frame(
 
 def _segment(whole: Dataset, n: int) -> int:
     """Return the segment that a frame belongs to; 0 in a label map, whose frames belong to all."""
-    found = _part(whole, n, "SegmentIdentificationSequence")
-    return int(found.get("ReferencedSegmentNumber") or 0) if found is not None else 0
+    identification = _part(whole, n, "SegmentIdentificationSequence")
+    return int(identification.get("ReferencedSegmentNumber") or 0) if identification is not None else 0
 
 
 def _references(whole: Dataset, n: int) -> list[tuple[str, list[int]]]:
     """Return the images that a frame was drawn on, or else those that the object as a whole names."""
-    found = _part(whole, n, "DerivationImageSequence")
-    sources = [] if found is None else found.get("SourceImageSequence") or []
+    derivation = _part(whole, n, "DerivationImageSequence")
+    sources = [] if derivation is None else derivation.get("SourceImageSequence") or []
     if not sources:
         series = whole.get("ReferencedSeriesSequence") or []
         sources = [image for one in series for image in one.get("ReferencedInstanceSequence") or []]
@@ -210,6 +216,6 @@ def _part(whole: Dataset, n: int, name: str) -> Dataset | None:
     shared = whole.get("SharedFunctionalGroupsSequence") or []
     for group in (*groups[n : n + 1], *shared[:1]):
         if group.get(name):
-            found: Dataset = group.get(name)[0]
-            return found
+            item: Dataset = group.get(name)[0]
+            return item
     return None

@@ -82,9 +82,9 @@ def region_of(
         number: of the label in its file, which only the user's table knows the meaning of.
         codes: pairs of coding scheme and value.
     """
-    own = {_plain(label): region for label, region in table.items()}
-    if name and _plain(name) in own:
-        return own[_plain(name)]
+    stated = {_plain(label): region for label, region in table.items()}
+    if name and _plain(name) in stated:
+        return stated[_plain(name)]
     if number is not None and str(number) in table:
         return table[str(number)]
     coded = next((_CODES[code] for code in codes if code in _CODES), None)

@@ -26,7 +26,7 @@ def analyse_study(
     set_aside: Sequence[SetAside],
     series: str | None,
     model: LoadedModel,
-    own: Body = NOBODY,
+    stated_body: Body = NOBODY,
 ) -> StudyResult:
     """Find the short-axis cine of a study, segment it, measure it and assess the measurements.
 
@@ -36,13 +36,13 @@ def analyse_study(
         set_aside: the study's files that hold no image; the result lists them, too.
         series: number, UID or part of the description of the series to take; None lets the program choose.
         model: that segments.
-        own: what the user says of the patient's size.
+        stated_body: what the user says of the patient's size.
 
     Raises:
         UnreadableError: there is no short-axis cine that can be read, or no such series.
     """
     cine, unused = stacking.stacked(short_axis.choose(images, series))
-    body = body_of(cine.frames[0].image.item, own)
+    body = body_of(cine.frames[0].image.item, stated_body)
     return _analysed(name, cine, body, model, (*set_aside, *unused))
 
 
@@ -52,7 +52,7 @@ def analyse_volumes(
     set_aside: Sequence[SetAside],
     series: str | None,
     model: LoadedModel,
-    own: Body = NOBODY,
+    stated_body: Body = NOBODY,
 ) -> StudyResult:
     """Do the same with a study whose images are NIfTI volumes.
 
@@ -63,13 +63,13 @@ def analyse_volumes(
         series: number of a file among several, in the order of names, or a part of its name; None lets the program
             choose.
         model: as above.
-        own: as above.
+        stated_body: as above.
 
     Raises:
         UnreadableError: as above.
     """
     cine, volume, unused = volumes.stacked(files, series)
-    body = body_said(files.height_cm, files.weight_kg, files.sex, own)
+    body = body_said(files.height_cm, files.weight_kg, files.sex, stated_body)
     return replace(_analysed(name, cine, body, model, (*set_aside, *unused)), volume=volume)
 
 

@@ -181,12 +181,12 @@ def _quality(cine: Cine, measurements: Measurements) -> dict[str, float]:
 
 def _flickering(measurements: Measurements) -> list[int]:
     """Return the slices, from 1, whose cavity vanishes at another time than end-systole, when it is smallest."""
-    found = []
+    flickering = []
     for number, areas in enumerate(measurements.area_mm2 > 0, 1):
         if areas.all() or not areas.any():
             continue
         gaps = int((areas & ~np.roll(areas, -1)).sum())  # how often it vanishes, the beat being closed
         es = measurements.es_phase
         if gaps > 1 or (es is not None and areas[es - 1]):
-            found.append(number)
-    return found
+            flickering.append(number)
+    return flickering

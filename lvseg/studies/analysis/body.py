@@ -69,12 +69,12 @@ def stated(height_cm: float | None, weight_kg: float | None) -> Body:
     )
 
 
-def body_of(item: Item, own: Body) -> Body:
+def body_of(item: Item, stated_body: Body) -> Body:
     """Return size and sex of the patient whom a file shows; what the user says goes before its header.
 
     Args:
         item: one of his images; a header that cannot be read says nothing.
-        own: what the user says of him.
+        stated_body: what the user says of him.
     """
     try:
         with tolerant():
@@ -83,23 +83,23 @@ def body_of(item: Item, own: Body) -> Body:
             height = _within(header, "PatientSize", _CM_PER_M)
             weight = _within(header, "PatientWeight", 1.0)
     except Exception:  # a damaged header may fail in any way, and a file of another kind has none
-        return own
-    return body_said(height, weight, sex, own)
+        return stated_body
+    return body_said(height, weight, sex, stated_body)
 
 
-def body_said(height_cm: float | None, weight_kg: float | None, sex: str, own: Body) -> Body:
+def body_said(height_cm: float | None, weight_kg: float | None, sex: str, stated_body: Body) -> Body:
     """Return size and sex of a patient as a file beside his images says them; what the user says goes before it.
 
     Args:
         height_cm: as the file has it, None where it says nothing.
         weight_kg: in the same way.
         sex: in the same way, empty where it says nothing.
-        own: what the user says of him.
+        stated_body: what the user says of him.
     """
     height, weight = _plausible(height_cm, _HEIGHTS_CM), _plausible(weight_kg, _WEIGHTS_KG)
     return Body(
-        height if math.isnan(own.height_cm) else own.height_cm,
-        weight if math.isnan(own.weight_kg) else own.weight_kg,
+        height if math.isnan(stated_body.height_cm) else stated_body.height_cm,
+        weight if math.isnan(stated_body.weight_kg) else stated_body.weight_kg,
         sex if sex in _SEXES else "",
     )
 

@@ -161,8 +161,8 @@ def measure(cine: Cine, outlines: Mapping[Structure, Outlines], body: Body) -> M
         es_phase=es,
         edv_ml=at(volume, ed),
         esv_ml=at(volume, es),
-        mass_g=_found(at(wall, ed)) * MUSCLE_G_PER_ML,
-        rv_edv_ml=_found(at(right, ed)),
+        mass_g=_volume_or_nan(at(wall, ed)) * MUSCLE_G_PER_ML,
+        rv_edv_ml=_volume_or_nan(at(right, ed)),
         rv_esv_ml=at(right, es) if at(right, ed) else math.nan,
         beat_ms=cine.beat_ms,
         surface_m2=body.surface_m2,
@@ -179,7 +179,7 @@ def _areas(cine: Cine, lines: Outlines) -> NDArray[Any]:
     )
 
 
-def _found(value: float) -> float:
+def _volume_or_nan(value: float) -> float:
     """Return a volume, or NaN where nothing of the structure was found: a body without it is none."""
     return value if value > 0 else math.nan
 
@@ -197,7 +197,7 @@ def _missing(
         elif volume == 0:
             words[name] = f"no {structure.words} was found"
     if not cine.beat_ms > 0:
-        words["cardiac_output_l_min"] = "the files do not say how long a heart beat takes"
+        words["cardiac_output_l_min"] = "the files do not say credibly how long a heart beat takes"
     if math.isnan(body.surface_m2):
         words["surface_m2"] = "height or weight is not known: --height and --weight give them"
     return words

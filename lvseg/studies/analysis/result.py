@@ -1,6 +1,6 @@
 """What is known of one study after its analysis: everything that its outputs are made of."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from lvseg.core.paths.archives import SetAside
 from lvseg.dicom.image import Image
 from lvseg.dicom.stacks.cine import Cine
-from lvseg.imaging.structures import Structure
+from lvseg.inference.stacks import DrawnStack
 from lvseg.nifti.volume import Volume
 from lvseg.studies.analysis.assessment import Assessment
 from lvseg.studies.analysis.measurements import Measurements
@@ -51,9 +51,11 @@ class KnownError:
             score: returns what the evaluation says at a place of its scores, such as `cine/edv_ml/mae`; None where it
                 says nothing.
         """
-        found = ((name, score(f"{place}/mae"), score(f"{place}/patients")) for name, place in _SCORES.items())
+        errors = (
+            (name, score(f"{place}/mae"), score(f"{place}/patients")) for name, place in _SCORES.items()
+        )
         return tuple(
-            cls(name, off, int(patients)) for name, off, patients in found if off is not None and patients
+            cls(name, off, int(patients)) for name, off, patients in errors if off is not None and patients
         )
 
 
@@ -102,16 +104,13 @@ class ModelFacts:
         return f"{self.name} {self.version}".strip() + f" ({self.weights[:_SHOWN_DIGITS]})"
 
 
-@dataclass(frozen=True)
-class StudyResult:
-    """One study, segmented, measured and assessed.
+@dataclass(frozen=True, kw_only=True)
+class StudyResult(DrawnStack):
+    """One study, segmented, measured and assessed; what is drawn on its N frames is that of `DrawnStack`.
 
     Attributes:
         name: of the study in all outputs; it names no patient.
         cine: the N frames.
-        labels: (N, H, W) uint8 label maps, a frame of the cine each: the numbers of `Structure`.
-        outlines: (N,) outlines of each structure that the model knows, (n, 2), x (column) and y (row) in pixels whose
-            first centre is (0, 0); None where there is none. That of the myocardium is its outer border.
         measurements: volumes over the beat.
         assessment: verdict and reasons.
         model: that predicted the masks.
@@ -121,23 +120,11 @@ class StudyResult:
 
     name: str
     cine: Cine
-    labels: NDArray[np.uint8]
-    outlines: Mapping[Structure, tuple[NDArray[np.float64] | None, ...]]
     measurements: Measurements
     assessment: Assessment
     model: ModelFacts
     set_aside: tuple[SetAside, ...] = ()
     volume: Volume | None = None
-
-    @property
-    def masks(self) -> NDArray[np.uint8]:
-        """(N, H, W) uint8, 1 in the predicted cavity."""
-        return np.asarray(self.labels == Structure.CAVITY, np.uint8)
-
-    @property
-    def contours(self) -> tuple[NDArray[np.float64] | None, ...]:
-        """(N,) outlines of the cavity."""
-        return self.outlines[Structure.CAVITY]
 
     @property
     def frame_slices(self) -> NDArray[np.int64]:

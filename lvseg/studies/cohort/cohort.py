@@ -14,6 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from lvseg.core.errors import UserError
+from lvseg.core.own_lines import marked
 from lvseg.core.texts import shown
 from lvseg.studies.analysis.assessment import FAILED, LOOK, OK, Verdict
 from lvseg.studies.cohort import worker
@@ -71,7 +72,7 @@ def predict(paths: Sequence[Path], order: Order, workers: int) -> Summary:
                     verdicts[outcome.verdict] += 1
                     incomplete += not outcome.complete
                     told = f"{outcome.study}  {outcome.verdict:<10}  {name}: {outcome.words}"
-                    bar.write(told, file=sys.stdout)
+                    bar.write(marked(told), file=sys.stdout)
                 bar.update()
                 sys.stdout.flush()
         finally:

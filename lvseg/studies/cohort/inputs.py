@@ -1,12 +1,12 @@
 """What lies behind a path: the images of one study, of each study that a DICOMDIR lists, or NIfTI volumes."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from lvseg.core.errors import UserError
-from lvseg.core.paths.archives import Item, SetAside, UnreadableError, walk
+from lvseg.core.paths.archives import Item, SetAside, UnreadableError, told, walk
 from lvseg.core.texts import shown
 from lvseg.dicom import dicomdir
 from lvseg.dicom.image import Image
@@ -19,7 +19,6 @@ from lvseg.studies.cohort.study_files import StudyImages, StudyVolumes
 _DICOMDIR = "DICOMDIR"  # the name that the standard prescribes (PS3.10 8.6)
 _LIST_SUFFIX = ".txt"
 _MODALITIES = ("", "MR")  # that are read; an image that does not say its modality may be of any
-_SHOWN_REASONS = 3  # for which no file could be read
 _NAMED_PATIENTS = 5  # in the message of a refusal
 
 
@@ -108,7 +107,7 @@ def studies(*paths: Path) -> list[StudyImages]:
             f"{holds} ({names}): {remedy}", f"{holds}: {remedy}", folder=paths[0] if apart else None
         )
     if not images:
-        raise RefusedError(f"no readable MR image among {len(items)} files{_why(set_aside)}")
+        raise RefusedError(f"no readable MR image among {len(items)} files{told(set_aside)}")
     return _by_study(images, set_aside)
 
 
@@ -120,7 +119,7 @@ def _of_volumes(
     used = {item.label for item in found.used}
     unused = [*(entry for entry in set_aside if entry.file not in used), *found.aside]
     if not found.patients:
-        raise RefusedError(f"no readable image among {len(items)} files{_why(unused)}")
+        raise RefusedError(f"no readable image among {len(items)} files{told(unused)}")
     owners = [(files.images[0].item, files.id) for files in found.patients]
     if len(owners) > 1 and len(paths) == 1 and paths[0].is_dir() and _lie_apart(paths[0], owners):
         holds = f"NIfTI volumes of {len(owners)} patients"
@@ -138,17 +137,6 @@ def _named(images: Sequence[Image]) -> list[Image]:
         image if image.patient_id else replace(image, patient_id=ids.get(image.study_uid, ""))
         for image in images
     ]
-
-
-def _why(set_aside: Sequence[SetAside]) -> str:
-    """Return the most frequent reasons for which files were set aside, each with its count."""
-    counts = Counter(file.reason for file in set_aside).most_common()
-    if not counts:
-        return ""
-    if len(counts) == 1:
-        return f" ({counts[0][0]})"
-    told = "; ".join(f"{count} x {reason}" for reason, count in counts[:_SHOWN_REASONS])
-    return f" ({told}{'; and others' if len(counts) > _SHOWN_REASONS else ''})"
 
 
 def _lie_apart(folder: Path, owners: Sequence[tuple[Item, str]]) -> bool:
@@ -237,11 +225,11 @@ def _lonely_joined(groups: Mapping[tuple[str, str], list[Image]]) -> dict[tuple[
     """Return studies, those of each patient joined that are no stack by themselves and are one together."""
     joined: dict[tuple[str, str], list[Image]] = {}
     for patient in dict.fromkeys(patient for patient, _ in groups):
-        own = {key: images for key, images in groups.items() if key[0] == patient}
-        every = [image for images in own.values() for image in images]
-        if len(own) > 1 and not any(map(_is_stack, own.values())) and _is_stack(every):
-            own = {min(own): every}
-        joined |= own
+        of_patient = {key: images for key, images in groups.items() if key[0] == patient}
+        every = [image for images in of_patient.values() for image in images]
+        if len(of_patient) > 1 and not any(map(_is_stack, of_patient.values())) and _is_stack(every):
+            of_patient = {min(of_patient): every}
+        joined |= of_patient
     return joined
 
 

@@ -195,9 +195,20 @@ class Journal:
             temporary.chmod(0o600)
 
 
+def _is_within(name: str) -> bool:
+    """Return whether a name is that of a folder in the output folder, and neither hidden nor the journal's own."""
+    return (
+        Path(name).name == name and not name.startswith(".") and name not in ("", FOLDER) and "\0" not in name
+    )
+
+
 def _read(path: Path) -> JournalEntry | None:
-    """Return the entry in a file; None where there is none, or one of another version's form."""
+    """Return the entry in a file; None where there is none, or one of another version's form.
+
+    Its studies name folders that may be removed: whoever wrote the file, they lie within the output folder.
+    """
     try:
-        return JournalEntry(**json.loads(path.read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
+        entry = JournalEntry(**json.loads(path.read_text(encoding="utf-8")))
+        return entry if all(map(_is_within, entry.studies)) else None
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
         return None

@@ -35,11 +35,13 @@ class StudyImages:
         """What tells the study from all others, in whatever folder it lies."""
         return self.uid or self.images[0].sop_uid
 
-    def analysed(self, name: str, series: str | None, model: "LoadedModel", own: Body) -> "StudyResult":
+    def analysed(
+        self, name: str, series: str | None, model: "LoadedModel", stated_body: Body
+    ) -> "StudyResult":
         """Return the study, segmented and measured; see `lvseg.studies.analysis.analyse`."""
         from lvseg.studies.analysis.analyse import analyse_study
 
-        return analyse_study(name, self.images, self.set_aside, series, model, own)
+        return analyse_study(name, self.images, self.set_aside, series, model, stated_body)
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,10 @@ class StudyVolumes(StudyImages):
                 whole.update(image.item.label.encode())
         return cls(files.id, whole.hexdigest(), [], set_aside, files)
 
-    def analysed(self, name: str, series: str | None, model: "LoadedModel", own: Body) -> "StudyResult":
+    def analysed(
+        self, name: str, series: str | None, model: "LoadedModel", stated_body: Body
+    ) -> "StudyResult":
         """Return the study, segmented and measured; see `lvseg.studies.analysis.analyse`."""
         from lvseg.studies.analysis.analyse import analyse_volumes
 
-        return analyse_volumes(name, self.files, self.set_aside, series, model, own)
+        return analyse_volumes(name, self.files, self.set_aside, series, model, stated_body)

@@ -65,11 +65,13 @@ def _on_grid(result: StudyResult, affine: Affine, slice_: int, phase: int) -> ND
     if result.cine.placements is None or not labels.any():
         return labels
     # From (row, column) of the file's slice to patient coordinates, and along the file's normal onto the image.
-    own = result.cine.frames[position].image.affine
+    frame_affine = result.cine.frames[position].image.affine
     plane = affine[:3, [1, 0]]
     origin = affine[:3, 3] + affine[:3, 2] * (slice_ - 1)
-    onto = np.linalg.inv(np.column_stack([own[:3, 1], own[:3, 0], -np.cross(plane[:, 0], plane[:, 1])]))
-    matrix, offset = (onto @ plane)[:2], (onto @ (origin - own[:3, 3]))[:2]
+    onto = np.linalg.inv(
+        np.column_stack([frame_affine[:3, 1], frame_affine[:3, 0], -np.cross(plane[:, 0], plane[:, 1])])
+    )
+    matrix, offset = (onto @ plane)[:2], (onto @ (origin - frame_affine[:3, 3]))[:2]
     moved = np.zeros_like(labels)
     for structure in reversed(STRUCTURES):
         # The wall moves with the cavity inside, which is laid over it: between the two no gap can open.

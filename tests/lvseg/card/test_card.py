@@ -77,7 +77,7 @@ def test_the_data_and_its_licence_are_told_apart(facts: Facts) -> None:
         "sunnybrook": replace(facts, patients=renamed),
         "other": facts,
     }
-    assert source(replace(facts, tags=facts.tags | {"synthetic": "9"})) == "phantom", (
+    assert source(replace(facts, tags={**facts.tags, "synthetic": "9"})) == "phantom", (
         "whatever its folder is called"
     )
     words = {"phantom": "synthetic", "sunnybrook": "CC0 1.0", "other": "ask those who gave the data"}

@@ -1,9 +1,11 @@
 """What a heart looks like: alike patients are told from what only passes for a heart."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from lvseg.data import likeness
 from lvseg.data.likeness import FEATURES, Likeness, Pair
@@ -19,7 +21,7 @@ def pair(
     rows, columns = (np.mgrid[:size, :size] - size / 2) * spacing
     away = np.hypot(rows, columns)
 
-    def image(inner: float) -> np.ndarray:
+    def image(inner: float) -> NDArray[Any]:
         grey = np.where(away < inner, 800, np.where(away < inner + 9, 200, 450)).astype(float)
         return scale * (grey + rng.normal(0, noise, grey.shape))
 

@@ -1,6 +1,8 @@
 """Studies unlike the training data are told from those like it."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,7 +48,7 @@ def test_far_is_half_of_the_range_or_a_quarter_of_the_nearest_value(value: float
     ],
 )
 def test_a_study_far_from_the_training_data_is_flagged(
-    change: dict[str, float], said: str | None, tmp_path: Path, model: LoadedModel
+    change: dict[str, Any], said: str | None, tmp_path: Path, model: LoadedModel
 ) -> None:
     known = Heart(slices=6, phases=6, end_systole=3)
     found = inputs.studies(classic(tmp_path / "known", known))[0]
@@ -55,7 +57,7 @@ def test_a_study_far_from_the_training_data_is_flagged(
 
     known_ranges = DataRanges.of([study_values(first.cine, first.measurements)])
     trained = LoadedModel(model.segmenter, model.facts, known_ranges)
-    other = Heart(**{"slices": 6, "phases": 6, "end_systole": 3, **change})
+    other = replace(known, **change)
     found = inputs.studies(classic(tmp_path / "other", other))[0]
     result = analyse_study("x", found.images, [], None, trained)
     flagged = [reason for reason in result.assessment.reasons if "Unlike the training data" in reason]

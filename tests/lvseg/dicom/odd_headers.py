@@ -102,6 +102,11 @@ def series_per_phase(ds: Dataset, slice_: int, phase: int) -> None:
     )
 
 
+def phases_first(**given: object | Callable[[int, int], object]) -> Change:
+    """Return a change after which images are counted through all slices of a phase, and do not say where they lie."""
+    return tags(ImagePositionPatient=None, InstanceNumber=lambda slice_, phase: 100 * phase + slice_, **given)
+
+
 def decimal_commas(ds: Dataset, slice_: int, phase: int) -> None:
     """As exporters write whose machine is set to a language that has them."""
     for name in ("ImagePositionPatient", "PixelSpacing", "SliceThickness", "TriggerTime"):
@@ -142,6 +147,9 @@ HEADERS: Mapping[str, Change] = {
     "times that drift": tags(TriggerTime=lambda slice_, phase: 160.0 * phase * (1 + 0.03 * slice_)),
     "two phases of one time": tags(TriggerTime=lambda _, phase: 160.0 * max(phase, 1)),
     "no times": tags(TriggerTime=None),
+    "times in microseconds": tags(TriggerTime=lambda _, phase: 160_000.0 * phase, NominalInterval=None),
+    "times in seconds": tags(TriggerTime=lambda _, phase: 0.16 * phase, NominalInterval=None),
+    "a beat in microseconds": tags(NominalInterval=800_000),
     "an acquisition per phase": tags(AcquisitionNumber=lambda _, phase: phase + 1),
     "two kinds of slices": tags(
         ImageType=lambda slice_, _: ["ORIGINAL", "PRIMARY", "M_FFE" if slice_ % 2 else "M"]
@@ -170,6 +178,10 @@ HEADERS: Mapping[str, Change] = {
     ),
     "positions without an orientation": tags(ImageOrientationPatient=None),
     "no positions, the gap": tags(ImagePositionPatient=None, SliceThickness="6", SpacingBetweenSlices="2"),
+    "no positions, phases first": phases_first(),
+    "no positions, phases first, no times": phases_first(
+        TriggerTime=None, TemporalPositionIdentifier=lambda _, phase: phase + 1
+    ),
     "no positions, a wrong number of phases": tags(ImagePositionPatient=None, CardiacNumberOfImages=3),
     "no positions, a negative distance": tags(ImagePositionPatient=None, SpacingBetweenSlices="-8"),
 }

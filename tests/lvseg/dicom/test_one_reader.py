@@ -8,8 +8,18 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_file_meta_info
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
 
+from lvseg.core.paths.archives import UnreadableError
 from lvseg.dicom.sandbox import Decoder
 from lvseg.dicom.stacks import short_axis
 from lvseg.dicom.stacks.cine import Cine
@@ -19,10 +29,11 @@ from lvseg.labels.layouts import find_patients
 from lvseg.labels.patient import read_study
 from lvseg.labels.study import Study
 from lvseg.studies.cohort import inputs
-from tests.lvseg.dicom.odd_headers import HEADERS, PIXELS
+from tests.lvseg.dicom.odd_headers import HEADERS, PIXELS, stored, tags
 from tests.lvseg.studies.hearts import Heart, classic, enhanced
 
 HEART = Heart(slices=6, phases=5, rows=24, columns=32)
+ODD = {**PIXELS, **HEADERS}
 PLACES = list(np.ndindex(HEART.slices, HEART.phases))
 
 
@@ -64,6 +75,7 @@ def all_see_the_same(folder: Path, decoder: Decoder) -> tuple[Cine, Study]:
             read, spacing = decoder.read(image.item.read())
             assert np.array_equal(read, shown) and spacing == image.spacing
     assert cine.distance_mm == study.distance_mm == pytest.approx(8.0)
+    assert cine.beat_ms == pytest.approx(HEART.beat) and not np.any(np.abs(cine.times_ms) > HEART.beat)
     return cine, study
 
 
@@ -71,10 +83,26 @@ def study_slices(study: Study) -> int:
     return len({frame.slice for frame in study.frames})
 
 
-@pytest.mark.parametrize("name", [*PIXELS, *HEADERS])
+@pytest.mark.parametrize("name", ODD)
 def test_all_see_the_same(name: str, tmp_path: Path, decoder: Decoder) -> None:
-    cine, study = all_see_the_same(classic(tmp_path / "PAT-1", HEART, (PIXELS | HEADERS)[name]), decoder)
+    cine, study = all_see_the_same(classic(tmp_path / "PAT-1", HEART, ODD[name]), decoder)
     assert set(study.notes) <= {*cine.notes, *cine.doubts}
+
+
+@pytest.mark.parametrize(
+    ("interval", "said"),
+    [
+        (800, []),
+        (None, ["told by the times of its phases"]),
+        (800_000, ["which no heart has", "told by the times of its phases"]),
+    ],
+)
+def test_what_tells_how_long_a_beat_takes_is_said(
+    interval: int | None, said: list[str], tmp_path: Path
+) -> None:
+    cine = as_predicted(classic(tmp_path / "s", HEART, tags(NominalInterval=interval)))
+    assert cine.beat_ms == 800 and len(cine.notes) == len(said)
+    assert all(words in note for words, note in zip(said, cine.notes, strict=True))
 
 
 def test_inspection_sees_the_same(tmp_path: Path) -> None:
@@ -85,7 +113,7 @@ def test_inspection_sees_the_same(tmp_path: Path) -> None:
         )
     }
     for patient, name in odd.items():
-        classic(tmp_path / patient, replace(HEART, patient=patient), (PIXELS | HEADERS)[name])
+        classic(tmp_path / patient, replace(HEART, patient=patient), ODD[name])
     told = inspect([tmp_path], first_pixel=1, workers=1)["patients"]
     assert [facts["id"] for facts in told] == list(odd)
     for facts in told:
@@ -119,6 +147,58 @@ def test_the_order_of_bytes_is_that_of_the_header(
     all_see_the_same(written(syntax, named, tmp_path / "PAT-1"), decoder)
 
 
+def compressed(syntax: pydicom.uid.UID, bits: int, high: int, folder: Path) -> Path:
+    """Write the study in a transfer syntax, all 16 bits of a pixel given to the coder, of which some are its own."""
+    for file in classic(folder, HEART, stored(bits, high, signed=True)).iterdir():
+        ds = pydicom.dcmread(file)
+        ds.BitsStored, ds.HighBit = 16, 15
+        if syntax.is_encapsulated:
+            ds.compress(syntax, generate_instance_uid=False)
+        else:
+            ds.PixelData = np.frombuffer(ds.PixelData, "<u2").astype(">u2").tobytes()
+        plain = pydicom.Dataset()
+        plain.update(ds)
+        plain.file_meta, plain.BitsStored, plain.HighBit = ds.file_meta, bits, high
+        plain.file_meta.TransferSyntaxUID = syntax
+        plain.save_as(file, enforce_file_format=True)
+    return folder
+
+
+@pytest.mark.parametrize("high", [11, 13, 15])
+@pytest.mark.parametrize("syntax", [ExplicitVRBigEndian, RLELossless])
+def test_bits_are_those_of_the_header_however_they_are_written(
+    syntax: pydicom.uid.UID, high: int, tmp_path: Path, decoder: Decoder
+) -> None:
+    all_see_the_same(compressed(syntax, 12, high, tmp_path / "PAT-1"), decoder)
+
+
+def test_upper_bits_of_a_compressed_picture_are_refused(tmp_path: Path) -> None:
+    """A coder may have moved them down or not."""
+    folder = compressed(JPEGLSLossless, 12, 15, tmp_path / "PAT-1")
+    with pytest.raises(UnreadableError, match=r"none of its images can be read \(.*into upper bits"):
+        as_predicted(folder)
+    assert not as_extracted(folder).frames
+
+
+@pytest.mark.parametrize("said", [RLELossless, JPEG2000Lossless, "1.2.3.4"])
+def test_what_is_not_compressed_is_read_whatever_is_said(said: str, tmp_path: Path, decoder: Decoder) -> None:
+    """Of compressed pixels no length is stated (PS3.5 A.4)."""
+    for file in classic(tmp_path / "PAT-1", HEART).iterdir():
+        as_said(file, said)
+    all_see_the_same(tmp_path / "PAT-1", decoder)
+
+
+def as_said(file: Path, syntax: str) -> None:
+    """Write another transfer syntax into a file of explicit little endian, and nothing else."""
+    ds = pydicom.dcmread(file)
+    ds.file_meta.TransferSyntaxUID = pydicom.uid.UID(syntax)
+    head = DicomBytesIO()
+    write_file_meta_info(head, ds.file_meta)
+    content = file.read_bytes()
+    own = content.index(b"\x08\x00\x08\x00CS", 132)  # Image Type, the first of the study's elements
+    file.write_bytes(content[:132] + head.getvalue() + content[own:])
+
+
 def scaled(ds: Dataset) -> None:
     """Give each frame a scale of its own."""
     stored = np.frombuffer(ds.PixelData, "<u2").reshape(-1, ds.Rows, ds.Columns)
@@ -137,7 +217,19 @@ def twelve_bits(ds: Dataset) -> None:
     ds.PixelData = ((shown << 2) | 0xC001).astype("<u2").tobytes()
 
 
-@pytest.mark.parametrize("change", [scaled, twelve_bits])
+def all_at_the_top(ds: Dataset) -> None:
+    """As converters leave it: what is the same for all frames stands in no functional group."""
+    shared = ds.SharedFunctionalGroupsSequence[0]
+    for name in ("PixelMeasuresSequence", "PlaneOrientationSequence"):
+        ds.update(shared[name].value[0])
+        del shared[name]
+    for group in ds.PerFrameFunctionalGroupsSequence:
+        heart = group.CardiacSynchronizationSequence[0]
+        heart.TriggerTime = heart.NominalCardiacTriggerDelayTime
+        del heart.NominalCardiacTriggerDelayTime
+
+
+@pytest.mark.parametrize("change", [scaled, twelve_bits, all_at_the_top])
 def test_frames_of_one_object_are_read_likewise(
     change: Callable[[Dataset], None], tmp_path: Path, decoder: Decoder
 ) -> None:
@@ -147,3 +239,4 @@ def test_frames_of_one_object_are_read_likewise(
     ds.save_as(path)
     cine, study = all_see_the_same(path.parent, decoder)
     assert cine.frames[0].image.frame == study.frames[0].image.frame == 0
+    assert cine.spacing_mm == HEART.spacing and np.isfinite(cine.times_ms).all()

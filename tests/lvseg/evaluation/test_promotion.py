@@ -57,7 +57,7 @@ def test_the_first_champion_needs_the_limits_only() -> None:
         ({"ef_percent": math.nan}, "EF error"),
     ],
 )
-def test_limits_hold_whoever_is_champion(columns: dict[str, float], named: str) -> None:
+def test_limits_hold_whoever_is_champion(columns: dict[str, Any], named: str) -> None:
     for champion in (None, contender(dice=0.1)):
         decision = decide(contender(**columns), champion, RULES)
         assert not decision.promoted and named in decision.reason

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from lvseg.data import shards
 from lvseg.data.examples import Example, known_structures, select_examples
+from lvseg.evaluation import scores
 from lvseg.evaluation.promotion import Contender, decide
 from lvseg.evaluation.scored import ScoredModel
 from lvseg.evaluation.scores import segmented
@@ -17,6 +19,7 @@ from lvseg.evaluation.structures import in_short
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.structures import STRUCTURES, Structure
 from lvseg.inference.segmenter import Segmenter
+from lvseg.metrics.surfaces import SurfaceDistances, surface_distances
 from tests.conftest import tiny_shard
 from tests.lvseg.evaluation.test_promotion import RULES
 from tests.lvseg.models.tiny_models import grey_model
@@ -36,7 +39,7 @@ def heart(radius: float, right: float) -> NDArray[np.uint8]:
     return labels
 
 
-def write(folder: Path, stray: bool = False, **changes: object) -> list[Example]:
+def write(folder: Path, stray: bool = False, **changes: Any) -> list[Example]:
     """Write one patient of three slices in two phases, ED first, and return all that is known of him."""
     maps = np.stack([heart(10 - s - 2 * p, 8 - s - p) for s in range(3) for p in range(2)])
     pixels = np.vectorize(GREYS.get)(maps).astype(np.int16)
@@ -74,7 +77,7 @@ def test_what_is_drawn_as_the_expert_drew_it_has_dice_one_and_the_same_volumes(t
         ed, es = (float((maps[p::2] == structure).sum()) for p in range(2))
         row = table.loc[structure.key]
         assert (row["reference_edv_ml"], row["edv_ml"]) == pytest.approx((ed * ml, ed * ml))
-        assert row["ef_percent"] == pytest.approx(100 * (1 - es / ed)) and math.isnan(row["mass_g"])
+        assert row["ef_percent"] == pytest.approx(100 * (1 - es / ed)) and np.isnan(row["mass_g"])
     wall = float((maps[::2] == Structure.MYOCARDIUM).sum()) * ml * 1.05
     assert table.loc["myocardium", "mass_g"] == pytest.approx(wall)
     (cine,) = results.cines
@@ -82,6 +85,23 @@ def test_what_is_drawn_as_the_expert_drew_it_has_dice_one_and_the_same_volumes(t
     short = in_short(results.structures())
     assert short["myocardium"]["by_vendor"]["V"]["dice_mean"] == pytest.approx(1.0)
     assert short["right_ventricle"]["volumes"]["ef_percent"]["mae"] == pytest.approx(0.0)
+
+
+def test_the_distances_of_a_structure_are_computed_once_and_stand_in_both_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def counted(*masks: Any) -> SurfaceDistances:
+        asked.append(masks)
+        return surface_distances(*masks)
+
+    monkeypatch.setattr(scores, "surface_distances", counted)
+    results = scored(write(tmp_path, stray=True), one_region=False)
+    assert len(asked) == 3 * 6, "three structures on six slices"
+    table = results.structures().set_index("structure")
+    assert table["hd95_mm"]["right_ventricle"] > 0
+    assert table["hd95_mm"]["cavity"] == results.slices()["hd95_mm"].mean()
 
 
 def test_what_no_expert_drew_is_neither_learnt_nor_scored(tmp_path: Path) -> None:
@@ -98,7 +118,7 @@ def test_what_no_expert_drew_is_neither_learnt_nor_scored(tmp_path: Path) -> Non
     assert known_structures(examples) == (Structure.CAVITY, Structure.MYOCARDIUM)
     table = scored(examples).structures().set_index("structure")
     assert set(table.index) == {"cavity", "myocardium"}
-    assert table.loc["myocardium", "slices"] == 3 and math.isnan(table.loc["myocardium", "dice_es"])
+    assert table["slices"]["myocardium"] == 3 and math.isnan(table["dice_es"]["myocardium"])
     assert table.loc["myocardium", "dice_ed"] == pytest.approx(1.0)
 
 

@@ -5,7 +5,9 @@ import json
 import os
 import shutil
 import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from lvseg.phantom.dataset import Size, generate
 from tests.conftest import REPOSITORY
 from tests.lvseg.labels.scd import ED, ES, PHASES, SLICES, Cine, write_contour, write_layout
 
+Extraction = Callable[[patient.Job, Path], None]
 CINES = (Cine(), Cine("SC-N-40", "SCD0004001", (36.0, 28.0)))
 
 
@@ -86,7 +89,7 @@ def test_one_more_patient_is_the_only_one_read(
 ) -> None:
     run(raw, tmp_path / "before")
     write_layout(raw, "A", Cine("SC-HYP-3", "SCD0003101", (33.0, 30.0)))
-    read = []
+    read: list[str] = []
     monkeypatch.setattr(patient, "_extract", _recording(read, patient._extract))
     monkeypatch.setattr("lvseg.extraction.run.each", _in_this_process)
     run(raw, tmp_path / "after")
@@ -96,16 +99,18 @@ def test_one_more_patient_is_the_only_one_read(
     assert set(after) - set(before) == {"SC-HYP-03.npz"}
 
 
-def _recording(read: list[str], function: object) -> object:
+def _recording(read: list[str], function: Extraction) -> Extraction:
     def record(job: patient.Job, folder: Path) -> None:
         read.append(job.name)
-        function(job, folder)  # type: ignore[operator]
+        function(job, folder)
 
     return record
 
 
-def _in_this_process(function: object, jobs: list, workers: int, label: str) -> object:
-    return ((position, function(job)) for position, job in enumerate(jobs))  # type: ignore[operator]
+def _in_this_process(
+    function: Callable[[Any], Any], jobs: Iterable[Any], workers: int, label: str
+) -> Iterator[tuple[int, Any]]:
+    return ((position, function(job)) for position, job in enumerate(jobs))
 
 
 def test_a_corrected_contour_changes_its_patient_only(raw: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from lvseg.imaging.boxes import Box
 from lvseg.imaging.raster import rasterise
+from lvseg.imaging.types import Region
 
 SHAPE = (7, 9)
 MASKS = arrays(np.uint8, SHAPE, elements=st.integers(0, 1))
@@ -18,7 +19,7 @@ BOXES = st.builds(
 
 
 @given(MASKS)
-def test_the_box_of_a_mask_holds_all_of_it_and_no_empty_side(mask: np.ndarray) -> None:
+def test_the_box_of_a_mask_holds_all_of_it_and_no_empty_side(mask: Region) -> None:
     box = Box.of_mask(mask)
     if box is None:
         assert not mask.any()

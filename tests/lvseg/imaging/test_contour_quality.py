@@ -1,16 +1,20 @@
 """Each flag against a contour drawn to earn it, and one drawn not to."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from lvseg.imaging.contour_quality import SMALLEST_AREA, anatomy_fit, epi_flag, shape_flags
 from lvseg.imaging.raster import rasterise
 
 
-def circle(x: float, y: float, radius: float) -> np.ndarray:
+def circle(x: float, y: float, radius: float) -> NDArray[np.float64]:
     angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
-    return np.c_[x + radius * np.cos(angle), y + radius * np.sin(angle)]
+    points: NDArray[np.float64] = np.c_[x + radius * np.cos(angle), y + radius * np.sin(angle)]
+    return points
 
 
 SIZE = (64, 80)
@@ -28,7 +32,7 @@ SIZE = (64, 80)
         (np.concatenate([circle(30, 30, 10), circle(48, 30, 9)]), {"self-crossing"}),
     ],
 )
-def test_shape_flags(points: np.ndarray, flags: set[str]) -> None:
+def test_shape_flags(points: NDArray[np.float64], flags: set[str]) -> None:
     assert set(shape_flags(points, SIZE)) == flags
 
 
@@ -59,7 +63,7 @@ def test_fit_is_high_on_a_cavity_and_chance_elsewhere() -> None:
     assert np.isnan(anatomy_fit(image, circle(500, 500, 12)))
 
 
-def by_definition(image: np.ndarray, points: np.ndarray) -> float:
+def by_definition(image: NDArray[Any], points: NDArray[np.float64]) -> float:
     """The fit as its docstring defines it: pair by pair of pixels, on the whole image."""
     inside = rasterise(points, image.shape).astype(bool)
     outwards = ndimage.distance_transform_edt(~inside) - ndimage.distance_transform_edt(inside)

@@ -6,14 +6,16 @@ import pytest
 from lvseg.imaging import grid
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.spacing import Spacing
+from lvseg.imaging.types import Mask, Pixels
 
 ANY = Spacing(1.0, 1.0)  # mm; what fits the square does not ask
 
 
-def disc(rows: int, columns: int, y: float, x: float, radius: float) -> np.ndarray:
+def disc(rows: int, columns: int, y: float, x: float, radius: float) -> Mask:
     """Return a uint8 mask of a disc; pixel centres lie at whole numbers."""
     i, j = np.mgrid[:rows, :columns]
-    return ((i - y) ** 2 + (j - x) ** 2 <= radius**2).astype(np.uint8)
+    mask: Mask = ((i - y) ** 2 + (j - x) ** 2 <= radius**2).astype(np.uint8)
+    return mask
 
 
 def test_an_image_of_the_grids_size_is_not_resampled() -> None:
@@ -137,7 +139,7 @@ def test_values_go_back_in_their_own_type_and_leave_the_rest_at_what_is_beyond()
 
 
 def test_half_a_covered_point_is_inside() -> None:
-    mask = np.zeros((4, 4), np.int64)
+    mask: Pixels = np.zeros((4, 4), np.int64)
     mask[:, 2:] = 1
     fine = Grid(8, 0.5).mask(mask, ANY)
     assert fine.dtype == np.uint8 and fine[3].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]

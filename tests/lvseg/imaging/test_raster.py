@@ -4,18 +4,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from lvseg.imaging.raster import rasterise, with_border
+from lvseg.imaging.types import Mask
 
 
-def centroid(mask: np.ndarray) -> np.ndarray:
+def centroid(mask: Mask) -> NDArray[np.float64]:
     rows, columns = np.nonzero(mask)
     return np.array([columns.mean(), rows.mean()])
 
 
-def ellipse(centre: tuple[float, float], radii: tuple[float, float]) -> np.ndarray:
+def ellipse(centre: tuple[float, float], radii: tuple[float, float]) -> NDArray[np.float64]:
     angle = np.linspace(0, 2 * np.pi, 400, endpoint=False)
-    return np.array(centre) + np.c_[radii[0] * np.cos(angle), radii[1] * np.sin(angle)]
+    points: NDArray[np.float64] = np.array(centre) + np.c_[radii[0] * np.cos(angle), radii[1] * np.sin(angle)]
+    return points
 
 
 @given(x=st.floats(30, 34), y=st.floats(30, 34), a=st.floats(8, 25), b=st.floats(8, 25))

@@ -12,6 +12,7 @@ from lvseg.data.examples import Example, select_examples
 from lvseg.extraction.run import Outs, extract
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.outline import area
+from lvseg.imaging.spacing import Spacing
 from lvseg.inference.segmenter import Segmenter
 from lvseg.metrics.volumes import volumes
 from lvseg.params import load
@@ -101,7 +102,7 @@ def pictures(phantom: Path) -> list[Picture]:
     loaded = [drawn_frames.load(example) for example in part(phantom, "test")]
     loaded.sort(key=lambda frame: -abs(area(frame.contour)))
     return [
-        Picture(frame.image, frame.contour, (float(frame.spacing_mm[0]), float(frame.spacing_mm[1])))
+        Picture(frame.image, frame.contour, Spacing(*map(float, frame.spacing_mm)))
         for frame in loaded[: len(loaded) // 2]
     ]
 

@@ -4,8 +4,10 @@ import io
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
@@ -25,7 +27,7 @@ class Cine:
     def radius(self, slice_: int, phase: int) -> float:
         return (14 if phase == ED else 10 if phase == ES else 12) - 2.0 * slice_
 
-    def pixels(self, slice_: int, phase: int) -> np.ndarray:
+    def pixels(self, slice_: int, phase: int) -> NDArray[np.int16]:
         rows, columns = np.mgrid[:SIZE, :SIZE]
         distance = np.hypot(columns - self.centre[0], rows - self.centre[1])
         radius = self.radius(slice_, phase)
@@ -33,11 +35,10 @@ class Cine:
         level = np.where(distance < radius, 900, np.where(distance < radius + 6, 150, 400)) + noise
         return np.clip(level * self.scale, 0, None).astype(np.int16)
 
-    def contour(self, slice_: int, phase: int, grow: float = 0.0) -> np.ndarray:
+    def contour(self, slice_: int, phase: int, grow: float = 0.0) -> NDArray[np.float64]:
         angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
-        return (
-            np.array(self.centre) + (self.radius(slice_, phase) + grow) * np.c_[np.cos(angle), np.sin(angle)]
-        )
+        circle: NDArray[np.float64] = np.c_[np.cos(angle), np.sin(angle)]
+        return np.array(self.centre) + (self.radius(slice_, phase) + grow) * circle
 
     def numbers(self) -> list[tuple[int, int, int]]:
         """(image number, slice from 0, phase from 1) of every frame."""
@@ -45,7 +46,7 @@ class Cine:
 
 
 def dataset(
-    pixels: np.ndarray, number: int, slice_: int, *, uid: str = "1.2.3", oblique: bool = False
+    pixels: NDArray[Any], number: int, slice_: int, *, uid: str = "1.2.3", oblique: bool = False
 ) -> FileDataset:
     """Return one frame as DICOM."""
     meta = FileMetaDataset()
@@ -74,12 +75,12 @@ def to_bytes(frame: FileDataset) -> bytes:
     return stream.getvalue()
 
 
-def write_image(path: Path, pixels: np.ndarray, number: int, slice_: int, **options: object) -> None:
+def write_image(path: Path, pixels: NDArray[Any], number: int, slice_: int, **options: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(to_bytes(dataset(pixels, number, slice_, **options)))  # type: ignore[arg-type]
 
 
-def write_contour(path: Path, points: np.ndarray) -> None:
+def write_contour(path: Path, points: NDArray[np.float64]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{x + 1:.2f} {y + 1:.2f}\n" for x, y in points))  # the first pixel is 1
 

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,8 @@ def images(root: Path, folder: str, cine: Cine, numbers: range, **options: objec
             write_image(path, cine.pixels(slice_, phase), number, slice_, **options)
 
 
-def only(root: Path) -> dict:
+def only(root: Path) -> dict[str, Any]:
+    facts: dict[str, Any]
     (facts,) = inspect([root], first_pixel=1, workers=1)["patients"]
     return facts
 

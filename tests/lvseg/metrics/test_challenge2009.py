@@ -7,18 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvseg.imaging.types import Contour
 from lvseg.metrics import challenge2009
 from lvseg.metrics.challenge2009 import average_perpendicular_distance as apd
 from lvseg.metrics.challenge2009 import judged
 
 
-def circle(radius: float, x: float = 100.0, y: float = 90.0, points: int = 256) -> np.ndarray:
+def circle(radius: float, x: float = 100.0, y: float = 90.0, points: int = 256) -> Contour:
     """Return a polygon on a circle, radius and centre in pixels."""
     angle = np.linspace(0, 2 * np.pi, points, endpoint=False)
     return np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle)], axis=1)
 
 
-def square(half: float, step: float = 0.5) -> np.ndarray:
+def square(half: float, step: float = 0.5) -> Contour:
     """Return a densely sampled square about (50, 50)."""
     side = np.arange(-half, half, step)
     edge = np.full_like(side, half)
@@ -80,7 +81,7 @@ def test_moving_and_turning_both_changes_nothing(x: float, y: float, angle: floa
     ],
     ids=["beside", "farther beside", "around, off the centre", "half beside"],
 )
-def test_contours_that_miss_the_heart_are_far_away(automatic: np.ndarray, manual: np.ndarray) -> None:
+def test_contours_that_miss_the_heart_are_far_away(automatic: Contour, manual: Contour) -> None:
     """Each contour is searched as seen from its own centre: the near side of the other one is not what is meant."""
     assert apd(automatic, manual) > challenge2009.GOOD_MM
 
@@ -138,10 +139,14 @@ def test_an_ellipse_around_a_circle_is_met_along_the_normals_and_not_at_its_near
     assert apd(circle(10, points=720), ellipse) == pytest.approx((to_the_ellipse - 10).mean(), rel=0.005)
 
 
-def turned(contour: np.ndarray, degrees: float) -> np.ndarray:
+def turned(contour: Contour, degrees: float) -> Contour:
     """Return a contour turned about the centre of `circle`."""
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    return (contour - (100, 90)) @ np.array([[cosine, sine], [-sine, cosine]]) + (100, 90)
+    points: Contour = (contour - (100, 90)) @ np.array([[cosine, sine], [-sine, cosine]]) + (
+        100,
+        90,
+    )
+    return points
 
 
 def test_of_two_manual_lines_that_a_normal_meets_the_nearer_one_counts() -> None:

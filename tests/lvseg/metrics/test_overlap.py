@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 
+from lvseg.imaging.types import Mask
 from lvseg.metrics import overlap
 
 
-def mask(*pixels: int) -> np.ndarray:
+def mask(*pixels: int) -> Mask:
     """Return a 4 x 4 mask with the given flat pixels set."""
     flat = np.zeros(16, np.uint8)
     flat[list(pixels)] = 1
@@ -25,7 +26,7 @@ def mask(*pixels: int) -> np.ndarray:
         (mask(5), mask(), 0.0, 1 / 2),
     ],
 )
-def test_dice_of_known_masks(predicted: np.ndarray, drawn: np.ndarray, dice: float, smoothed: float) -> None:
+def test_dice_of_known_masks(predicted: Mask, drawn: Mask, dice: float, smoothed: float) -> None:
     assert overlap.dice(predicted, drawn) == pytest.approx(dice)
     assert overlap.dice_smoothed(predicted, drawn) == pytest.approx(smoothed)
 

@@ -11,7 +11,7 @@ from lvseg.metrics.statistics import difference, interval
 
 def test_the_interval_holds_the_true_mean_about_as_often_as_it_says() -> None:
     rng = np.random.default_rng(3)
-    found = [interval(rng.normal(0.9, 0.05, 15)) for _ in range(150)]
+    found = [interval(rng.normal(0.9, 0.05, 15).tolist()) for _ in range(150)]
     held = sum(own.low <= 0.9 <= own.high for own in found)
     assert 0.87 * 150 <= held <= 0.99 * 150
     assert all(own.low < own.mean < own.high for own in found)
@@ -40,7 +40,7 @@ def test_fewer_patients_than_an_interval_wants_have_none() -> None:
 def test_a_constant_gain_is_sure_only_with_enough_patients() -> None:
     rng = np.random.default_rng(5)
     second = rng.uniform(0.6, 0.95, 12)
-    gain = difference(second + 0.02, second)
+    gain = difference((second + 0.02).tolist(), second.tolist())
     assert gain.mean == pytest.approx(0.02) and gain.low == pytest.approx(0.02)
     assert gain.p == pytest.approx(2 / 2**12)
     assert difference([0.9, 0.9], [0.8, 0.8]).p == 0.5  # two coins

@@ -9,15 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from lvseg.imaging.types import Region
 from lvseg.metrics.surfaces import surface_distances
 
 MASKS = arrays(bool, (9, 11)).filter(lambda mask: bool(mask.any()))
 
 
-def box(top: int, left: int, size: int = 10) -> np.ndarray:
+def box(top: int, left: int, size: int = 10) -> Region:
     """Return a 64 x 64 mask of a square."""
-    mask = np.zeros((64, 64), np.uint8)
-    mask[top : top + size, left : left + size] = 1
+    mask = np.zeros((64, 64), bool)
+    mask[top : top + size, left : left + size] = True
     return mask
 
 
@@ -46,12 +47,12 @@ def test_a_far_speck_moves_the_hausdorff_distance_but_hardly_the_95th_percentile
 
 
 def test_an_empty_mask_has_no_distance() -> None:
-    found = surface_distances(box(1, 1), np.zeros((64, 64), np.uint8))
+    found = surface_distances(box(1, 1), np.zeros((64, 64), bool))
     assert math.isnan(found.hausdorff) and math.isnan(found.hausdorff_95) and math.isnan(found.mean)
 
 
 @given(first=MASKS, second=MASKS, third=MASKS)
-def test_a_metric(first: np.ndarray, second: np.ndarray, third: np.ndarray) -> None:
+def test_a_metric(first: Region, second: Region, third: Region) -> None:
     spacing = (1.4, 0.9)
     there, back = surface_distances(first, second, spacing), surface_distances(second, first, spacing)
     assert (there.hausdorff, there.hausdorff_95) == (back.hausdorff, back.hausdorff_95)
@@ -65,8 +66,8 @@ def test_a_metric(first: np.ndarray, second: np.ndarray, third: np.ndarray) -> N
 
 
 @given(first=MASKS, second=MASKS, down=st.integers(1, 9), right=st.integers(1, 9))
-def test_moving_both_changes_nothing(first: np.ndarray, second: np.ndarray, down: int, right: int) -> None:
-    def placed(mask: np.ndarray, row: int, column: int) -> np.ndarray:
+def test_moving_both_changes_nothing(first: Region, second: Region, down: int, right: int) -> None:
+    def placed(mask: Region, row: int, column: int) -> Region:
         canvas = np.zeros((24, 24), bool)
         canvas[row : row + mask.shape[0], column : column + mask.shape[1]] = mask
         return canvas
@@ -75,7 +76,7 @@ def test_moving_both_changes_nothing(first: np.ndarray, second: np.ndarray, down
     assert here == surface_distances(placed(first, down, right), placed(second, down, right))
 
 
-def by_itk(first: np.ndarray, second: np.ndarray, spacing: tuple[float, float]) -> tuple[float, float, float]:
+def by_itk(first: Region, second: Region, spacing: tuple[float, float]) -> tuple[float, float, float]:
     """Return Hausdorff distance, 95th percentile and mean as ITK's borders and distance maps have them."""
     borders = []
     for mask in (first, second):
@@ -97,7 +98,7 @@ def by_itk(first: np.ndarray, second: np.ndarray, spacing: tuple[float, float]) 
 
 
 @given(first=MASKS, second=MASKS)
-def test_an_independent_library_agrees(first: np.ndarray, second: np.ndarray) -> None:
+def test_an_independent_library_agrees(first: Region, second: Region) -> None:
     first, second = np.pad(first, 2), np.pad(second, 2)  # ITK counts no border at the edge of the image
     spacing = (1.4, 0.9)
     found = surface_distances(first, second, spacing)

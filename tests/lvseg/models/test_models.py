@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from lvseg.core.backend import keras
 from lvseg.metrics import overlap
@@ -28,7 +29,7 @@ def settings(size: int, as_published: bool = False) -> TrainParams:
     )
 
 
-def images(size: int, count: int = 2) -> np.ndarray:
+def images(size: int, count: int = 2) -> NDArray[np.float32]:
     return np.random.default_rng(0).normal(size=(count, size, size, 1)).astype(np.float32)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pydicom
 import pytest
 import yaml
+from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 from shapely import Polygon
 
@@ -22,7 +23,7 @@ SEED, SIZE = 5, Size(patients=4, slices=9, phases=3, matrix=128)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("phantom")
     made = generate(folder, SEED, SIZE, workers=1)
     assert made.frames == len(list(folder.rglob("*.dcm")))
@@ -35,9 +36,9 @@ class Patient:
     id: str
     truth: dict[str, str]
     frames: dict[int, pydicom.Dataset]  # short axis, by image number
-    contours: dict[tuple[int, str], np.ndarray]  # by image number and kind
+    contours: dict[tuple[int, str], NDArray[np.float64]]  # by image number and kind
 
-    def at(self, cycle: str, kind: str) -> dict[int, np.ndarray]:
+    def at(self, cycle: str, kind: str) -> dict[int, NDArray[np.float64]]:
         """Contours of one kind at ED or ES by 1-based slice."""
         phase = int(self.truth[f"{cycle}_phase"])
         return {
@@ -49,11 +50,12 @@ class Patient:
     def volume_ml(self, cycle: str) -> float:
         frame = self.frames[1]
         millilitre = frame.PixelSpacing[0] * frame.PixelSpacing[1] * frame.SpacingBetweenSlices / 1000
-        return sum(Polygon(c).area for c in self.at(cycle, "icontour").values()) * millilitre
+        area = sum(Polygon(c).area for c in self.at(cycle, "icontour").values())
+        return float(area * millilitre)
 
 
 @pytest.fixture(scope="module")
-def patients(folder):
+def patients(folder: Path) -> list[Patient]:
     with (folder / "truth.csv").open(encoding="utf-8") as file:
         truth = {row["patient"]: row for row in csv.DictReader(file)}
     with (folder / "scd_patientdata.csv").open(encoding="utf-8-sig") as file:
@@ -61,7 +63,7 @@ def patients(folder):
     return [_patient(folder, person, truth[person["OriginalID"]]) for person in people]
 
 
-def _patient(folder, person, truth):
+def _patient(folder: Path, person: dict[str, str], truth: dict[str, str]) -> Patient:
     images = folder / "SCD_IMAGES_01" / person["PatientID"] / "CINESAX_300"
     drawn = folder / "SCD_ManualContours" / person["OriginalID"] / "contours-manual" / "IRCCI-expert"
     return Patient(
@@ -75,7 +77,7 @@ def _patient(folder, person, truth):
     )
 
 
-def test_same_seed_same_bytes_on_any_number_of_workers(tmp_path):
+def test_same_seed_same_bytes_on_any_number_of_workers(tmp_path: Path) -> None:
     size = Size(patients=2, slices=3, phases=2, matrix=64)
     for name, seed, workers in (("alone", SEED, 1), ("together", SEED, 2), ("other", SEED + 1, 1)):
         generate(tmp_path / name, seed, size, workers)
@@ -86,12 +88,12 @@ def test_same_seed_same_bytes_on_any_number_of_workers(tmp_path):
     assert frames <= set(other) and all(alone[name] != other[name] for name in frames)
 
 
-def _hashes(folder):
+def _hashes(folder: Path) -> dict[str, str]:
     files = (p for p in folder.rglob("*") if p.is_file())
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
-def test_contours_where_an_expert_draws_them(patients):
+def test_contours_where_an_expert_draws_them(patients: list[Patient]) -> None:
     for patient in patients:
         assert len(patient.frames) == SIZE.slices * SIZE.phases
         filled, emptied = patient.at("ed", "icontour"), patient.at("es", "icontour")
@@ -103,7 +105,7 @@ def test_contours_where_an_expert_draws_them(patients):
             assert Polygon(patient.at("ed", "ocontour")[index]).contains(Polygon(inner))
 
 
-def test_volumes_summed_from_contours_are_the_models(patients):
+def test_volumes_summed_from_contours_are_the_models(patients: list[Patient]) -> None:
     for patient in patients:
         edv, esv = patient.volume_ml("ed"), patient.volume_ml("es")
         assert edv == pytest.approx(float(patient.truth["edv_ml"]), rel=0.08)
@@ -111,11 +113,11 @@ def test_volumes_summed_from_contours_are_the_models(patients):
         assert 100 * (1 - esv / edv) == pytest.approx(float(patient.truth["ef_percent"]), abs=4)
 
 
-def test_groups_differ_as_the_diseases_do():
+def test_groups_differ_as_the_diseases_do() -> None:
     cases = [draw_case(SEED, n, 9, 16, 192) for n in range(1, 13)]
     ejection: dict[str, list[float]] = {}
     for case in cases:
-        ejection.setdefault(case.record.group, []).append(float(case.truth()["ef_percent"]))
+        ejection.setdefault(case.record.group, []).append(float(str(case.truth()["ef_percent"])))
     assert max(ejection["HF-I"] + ejection["HF-NI"]) < 37 < 55 < min(ejection["HYP"] + ejection["N"])
     hearts = {case.record.group: case.heart for case in cases}
     assert hearts["HF-NI"].volume_ml(0) > 1.3 * hearts["N"].volume_ml(0)
@@ -129,7 +131,7 @@ def test_groups_differ_as_the_diseases_do():
     assert motion[0, scar] < 0.4 * motion[0, (scar + 256) % 512]
 
 
-def test_the_wall_keeps_its_mass_and_thickens():
+def test_the_wall_keeps_its_mass_and_thickens() -> None:
     heart = draw_case(SEED, 4, 9, 16, 192).heart
     for contraction in (0.0, 0.5, 1.0):
         w = np.linspace(heart.base(contraction), heart.length + 20, 400)
@@ -142,14 +144,16 @@ def test_the_wall_keeps_its_mass_and_thickens():
 
 
 @pytest.mark.parametrize(("phases", "first", "last"), [(2, 1, 0), (16, 15, 5), (20, 0, 7)])
-def test_only_end_systole_is_fully_contracted_and_only_end_diastole_relaxed(phases, first, last):
+def test_only_end_systole_is_fully_contracted_and_only_end_diastole_relaxed(
+    phases: int, first: int, last: int
+) -> None:
     curve = contraction_curve(phases, first, last)
     assert (curve[first], curve[last]) == (0, 1)
     others = np.delete(curve, [first, last])
     assert ((others > 0) & (others < 1)).all()
 
 
-def test_contours_lie_on_the_border_of_a_bright_cavity(patients):
+def test_contours_lie_on_the_border_of_a_bright_cavity(patients: list[Patient]) -> None:
     """Also pins the pixel-centre convention: moved by a pixel in any direction, the contours fit worse."""
     steps = [(dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
     fit = dict.fromkeys(steps, 0.0)
@@ -166,17 +170,18 @@ def test_contours_lie_on_the_border_of_a_bright_cavity(patients):
     assert max(fit, key=fit.__getitem__) == (0, 0)
 
 
-def _ring(image, contour, outwards):
+def _ring(image: NDArray[np.float64], contour: NDArray[np.float64], outwards: float) -> NDArray[np.float64]:
     away = contour - contour.mean(0)
     ring = contour + outwards * away / np.linalg.norm(away, axis=1, keepdims=True)
-    return map_coordinates(image, ring.T[::-1], order=1)
+    grey: NDArray[np.float64] = map_coordinates(image, ring.T[::-1], order=1)
+    return grey
 
 
-def _border_contrast(image, contour):
-    return float((_ring(image, contour, -1.5) - _ring(image, contour, 1.5)).mean()) / image.max()
+def _border_contrast(image: NDArray[np.float64], contour: NDArray[np.float64]) -> float:
+    return float((_ring(image, contour, -1.5) - _ring(image, contour, 1.5)).mean() / image.max())
 
 
-def test_every_file_is_a_sound_short_axis_stack_for_pydicom(patients, folder):
+def test_every_file_is_a_sound_short_axis_stack_for_pydicom(patients: list[Patient], folder: Path) -> None:
     uids = [pydicom.dcmread(p, stop_before_pixels=True).SOPInstanceUID for p in folder.rglob("*.dcm")]
     assert len(uids) == len(set(uids)) == SIZE.patients * (SIZE.slices + 1) * SIZE.phases
     for patient in patients:
@@ -197,7 +202,7 @@ def test_every_file_is_a_sound_short_axis_stack_for_pydicom(patients, folder):
         assert abs(np.cross(*other) @ normal) < 1e-3
 
 
-def test_telling_values_are_in_every_file(folder):
+def test_telling_values_are_in_every_file(folder: Path) -> None:
     record = draw_case(SEED, 2, SIZE.slices, SIZE.phases, SIZE.matrix).record
     values = [value for _, value in record.telling().values()]
     telling = [value if isinstance(value, bytes) else _in_file(value) for value in values]
@@ -212,14 +217,14 @@ def test_telling_values_are_in_every_file(folder):
         assert header.RequestAttributesSequence[0].RequestedProcedureID == "LEAKRP00002"
 
 
-def _in_file(value):
-    return "\\".join(value if isinstance(value, tuple) else [value]).encode()
+def _in_file(value: object) -> bytes:
+    return "\\".join(map(str, value if isinstance(value, tuple) else (value,))).encode()
 
 
 @pytest.mark.skipif(
     shutil.which("dciodvfy") is None, reason="dciodvfy (Debian: dicom3tools) is not installed"
 )
-def test_dciodvfy_finds_no_error(folder):
+def test_dciodvfy_finds_no_error(folder: Path) -> None:
     frames = sorted(folder.rglob("*.dcm"))[::7]
     for path in frames:
         said = subprocess.run(["dciodvfy", path], capture_output=True, text=True, check=False)
@@ -228,7 +233,7 @@ def test_dciodvfy_finds_no_error(folder):
         assert not found, (path, found)
 
 
-def test_the_stage_replaces_what_stood_there(tmp_path, monkeypatch):
+def test_the_stage_replaces_what_stood_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tasks.phantom import main
 
     params = yaml.safe_load((Path(__file__).parents[3] / "params.yaml").read_text(encoding="utf-8"))

@@ -67,7 +67,7 @@ def samples(path: Path, folder: Path) -> None:
     draw_samples(path, parts)
 
 
-HISTORY = {
+HISTORY: dict[str, list[float]] = {
     "epoch": [1, 2],
     "loss": [0.7, 0.01],
     "val_loss": [0.8, 0.3],

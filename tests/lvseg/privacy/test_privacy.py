@@ -80,7 +80,11 @@ def test_every_telling_element_of_the_phantom_is_looked_for(phantom: Path, found
             0x00400275,
         ):  # vendor, sex, age; the sequence is below
             del telling[dull]
-        texts = [record.original_id, f"LEAKREQUEST for {record.patient_id}", f"LEAKSPS{number:05d}"]
+        texts: list[object] = [
+            record.original_id,
+            f"LEAKREQUEST for {record.patient_id}",
+            f"LEAKSPS{number:05d}",
+        ]
         for _, value in telling.values():
             texts += value if isinstance(value, tuple) else [value]
         for text in texts:
@@ -272,7 +276,9 @@ SEPARATORS = st.text(st.sampled_from(" ^_-./,;:|\t\n=()[]\"'<>"), min_size=1, ma
     between=SEPARATORS,
     data=st.data(),
 )
-def test_a_value_is_found_whatever_surrounds_it(value, before, left, right, after, between, data) -> None:
+def test_a_value_is_found_whatever_surrounds_it(
+    value: Value, before: bytes, left: str, right: str, after: bytes, between: str, data: st.DataObject
+) -> None:
     """But for a decimal point. In bytes of any kind, from eight letters and digits on; in texts at any length."""
     ways = sorted(spellings(value))
     text = between.join(data.draw(st.sampled_from(ways)).split(" ")).upper()

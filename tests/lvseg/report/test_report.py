@@ -79,7 +79,8 @@ def evaluated(folder: Path, sources: Sources, settings: params.Params) -> dict[s
 
 
 def metrics(report: Path) -> dict[str, Any]:
-    return json.loads((report / "metrics.json").read_text(encoding="utf-8"))
+    content: dict[str, Any] = json.loads((report / "metrics.json").read_text(encoding="utf-8"))
+    return content
 
 
 def test_metrics_name_models_and_test_and_count_what_is_left_out(report: Path) -> None:

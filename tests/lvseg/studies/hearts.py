@@ -257,8 +257,8 @@ def three_model(folder: Path) -> Path:
     least, most = (find(images, axis=(1, 2), keepdims=True) for find in (keras.ops.min, keras.ops.max))
     layer = keras.layers.Dense(4, activation="softmax")  # all or nothing: borders lie between pixels
     network = keras.Model(images, layer((images - least) / (most - least)))
-    levels = np.array([BACKGROUND, BLOOD, WALL, RIGHT], np.float32)
-    levels = (levels - BACKGROUND) / (BLOOD - BACKGROUND)
+    greys = np.array([BACKGROUND, BLOOD, WALL, RIGHT], np.float32)
+    levels = (greys - BACKGROUND) / (BLOOD - BACKGROUND)
     # g * k - k * k / 2 is largest for the level k that the grey g is nearest to.
     layer.set_weights([1000 * levels[np.newaxis], -500 * levels**2])
     folder.mkdir(parents=True)

@@ -2,13 +2,16 @@
 
 import gzip
 import zipfile
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.filewriter import write_file_meta_info
 from pydicom.sequence import Sequence
+from pydicom.uid import RLELossless
 
 from lvseg.labels.layouts import find_patients
 from lvseg.studies.cohort import inputs
@@ -83,6 +86,30 @@ def test_of_several_reasons_each_is_told_with_its_count(tmp_path: Path) -> None:
 
     with pytest.raises(inputs.RefusedError, match=r"8 x its header says.*; 4 x colour picture"):
         inputs.studies(classic(tmp_path / "s", HEART, bad))
+
+
+def test_a_header_that_is_not_what_it_says_is_no_dicomdir(tmp_path: Path) -> None:
+    for file in classic(tmp_path / "s", HEART).iterdir():
+        ds = pydicom.dcmread(file)
+        bare = Dataset()
+        bare.update(ds)
+        bare.save_as(file, implicit_vr=False, little_endian=False)
+        head = BytesIO()
+        write_file_meta_info(head, ds.file_meta)
+        file.write_bytes(bytes(128) + b"DICM" + head.getvalue() + file.read_bytes())
+    with pytest.raises(inputs.RefusedError, match="in another encoding than it says"):
+        inputs.studies(tmp_path / "s")
+
+
+def test_compressed_pixels_without_a_word_are_called_so(tmp_path: Path) -> None:
+    for file in classic(tmp_path / "s", HEART).iterdir():
+        ds = pydicom.dcmread(file)
+        ds.compress(RLELossless, generate_instance_uid=False)
+        bare = Dataset()
+        bare.update(ds)
+        bare.save_as(file, implicit_vr=False, little_endian=True)
+    with pytest.raises(inputs.RefusedError, match="compressed, and its header does not say how"):
+        inputs.studies(tmp_path / "s")
 
 
 def test_an_archive_inside_an_archive_is_called_one(tmp_path: Path) -> None:

@@ -1,9 +1,13 @@
 """Augmented images: image and mask change together, as much as asked, and by nothing but the given chance."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from lvseg.imaging.grid import Grid
+from lvseg.imaging.spacing import Spacing
 from lvseg.models.unet_params import Augmentation
 from lvseg.training.augmentation import Augmented
 
@@ -15,17 +19,17 @@ ALL = Augmentation(
     rotation_degrees=180, mirror=True, scale=1.25, shift_mm=30, elastic_mm=3, gamma=0.3, contrast=0.2,
     shading=0.2, blur_mm=1, noise=0.05,
 )  # fmt: skip
-SPACING = np.array([1.5, 1.2])
+SPACING = Spacing(1.5, 1.2)
 
 
-def heart(rows: int = 150, columns: int = 180) -> tuple[np.ndarray, np.ndarray]:
+def heart(rows: int = 150, columns: int = 180) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return a bright ellipse off the middle as int16, and its mask."""
     y, x = np.mgrid[:rows, :columns]
     inside = ((y - 60) * 1.5 / 24) ** 2 + ((x - 100) * 1.2 / 18) ** 2 <= 1
     return (100 + 800 * inside).astype(np.int16), inside.astype(np.uint8)[np.newaxis]
 
 
-def seen(chance: Augmentation, seed: int, crop: int = 96) -> tuple[np.ndarray, np.ndarray]:
+def seen(chance: Augmentation, seed: int, crop: int = 96) -> tuple[NDArray[Any], NDArray[Any]]:
     view = Augmented(Grid(160, 1.4), crop, chance)
     image, mask = view(*heart(), SPACING, np.random.default_rng(seed))
     assert image.shape == mask.shape == (crop, crop, 1)
@@ -74,7 +78,7 @@ def test_each_kind_of_change_goes_as_far_as_asked() -> None:
     )
 
 
-def sided(rows: int = 120, columns: int = 120) -> tuple[np.ndarray, np.ndarray]:
+def sided(rows: int = 120, columns: int = 120) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return an image and a mask that no turn takes to their mirror image: a hook."""
     mask = np.zeros((rows, columns), np.uint8)
     mask[40:80, 55:60] = mask[75:80, 55:80] = 1
@@ -116,7 +120,7 @@ def test_what_is_finer_than_the_grid_is_averaged_not_picked() -> None:
     checks = (np.indices((400, 400)).sum(axis=0) % 2).astype(np.int16)
     mask = np.zeros((1, 400, 400), np.uint8)
     view = Augmented(Grid(96, 2.8), 64, NONE)
-    image, _ = view(checks, mask, np.array([0.7, 0.7]), np.random.default_rng(0))
+    image, _ = view(checks, mask, Spacing(0.7, 0.7), np.random.default_rng(0))
     assert np.abs(image).max() < 0.1  # of -1 and 1
 
 
@@ -128,12 +132,12 @@ def test_an_image_without_ventricle_is_shown_around_its_middle() -> None:
 
 
 @pytest.mark.parametrize("image", [np.zeros((60, 60)), np.full((60, 60), 4095), np.eye(60)])
-def test_images_without_contrast_stay_finite(image: np.ndarray) -> None:
+def test_images_without_contrast_stay_finite(image: NDArray[Any]) -> None:
     mask = np.zeros((1, 60, 60), np.uint8)
     mask[0, 30, 30] = 1  # a single pixel
     for seed in range(5):
         shown, _ = Augmented(Grid(64, 2.0), 32, ALL)(
-            image.astype(np.uint16), mask, np.array([2.0, 2.0]), np.random.default_rng(seed)
+            image.astype(np.uint16), mask, Spacing(2.0, 2.0), np.random.default_rng(seed)
         )
         assert np.isfinite(shown).all()
 

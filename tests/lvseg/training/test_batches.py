@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from lvseg.core.backend import keras
 from lvseg.data.drawn_frames import load
@@ -17,7 +18,7 @@ def chosen(tiny_shards: Path) -> list[Example]:
     return select_examples(tiny_shards / "shards", tiny_shards / "split.csv", "train", ()).examples
 
 
-def all_of(data: keras.utils.PyDataset) -> list[tuple[np.ndarray, np.ndarray]]:
+def all_of(data: keras.utils.PyDataset) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     return [data[number] for number in range(len(data))]
 
 

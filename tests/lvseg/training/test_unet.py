@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from lvseg.core.backend import keras
 from lvseg.core.errors import UserError
 from lvseg.data import examples, shards
 from lvseg.data.examples import Example, select_examples
 from lvseg.models import keras_file, unet
+from lvseg.models.unet_params import UnetSettings
 from lvseg.training import checkpoints
+from lvseg.training.recipe import Structures
 from lvseg.training.unet import RECIPE
 from tests.conftest import tiny_shard
 from tests.lvseg.training.tiny_training import part
@@ -180,14 +183,18 @@ def test_a_loss_that_is_no_number_names_epoch_and_batch_and_keeps_the_last_good_
             kept.append(built[0].get_weights())
             monkeypatch.setattr(checkpoints, "save", poisoned)
 
+    def remembered(settings: UnetSettings, structures: Structures) -> keras.Model:
+        built.append(one_network(settings, structures))
+        return built[0]
+
     def poisoned(fingerprint: str, model: keras.Model, past: checkpoints.Past) -> None:
         save(fingerprint, model, past)
         model.get_layer("scores").set_weights([np.full((1, 1, 8, 2), np.nan), np.zeros(2)])
 
-    kept: list[list[np.ndarray]] = []
+    kept: list[list[NDArray[Any]]] = []
     built: list[keras.Model] = []
     save = checkpoints.save
-    recipe = replace(RECIPE, build=lambda *given: built.append(one_network(*given)) or built[0])
+    recipe = replace(RECIPE, build=remembered)
     with pytest.raises(UserError, match=r"nan in batch 1 of epoch 2: lower train_unet\.learning_rate"):
         train(part(tiny_shards, "train"), recipe=recipe, listener=Poison())
     restored = unet.build(TINY)
@@ -211,5 +218,5 @@ def test_the_loss_of_what_is_unknown_by_hand() -> None:
     outside = np.where(masks[0, ..., 1] == 1, p[0, ..., 2], p[0, ..., 0])
     whole = -np.log(np.where(cavity[0], p[0, ..., 1], outside)).mean() + (apart(0, 0) + apart(0, 1)) / 2
     partly = -np.log(np.where(cavity[1], p[1, ..., 1], p[1, ..., 0] + p[1, ..., 2])).mean() + apart(1, 0)
-    loss = unet.OverlapLoss(reduction=None)
+    loss = unet.OverlapLoss(reduction=None)  # type: ignore[arg-type]
     assert np.asarray(loss(masks, logits)) == pytest.approx([whole, partly], rel=1e-5)

@@ -59,7 +59,7 @@ def part(folder: Path, name: str) -> list[Example]:
 def train(folder: Path, fingerprint: str, listener: Recorder, **changes: Any) -> loop.TrainingResult:
     """Train the tiny network on the tiny shards."""
     recipe = replace(article_recipe("tiny", changes.pop("build", build)), settings=lambda params: SETTINGS)
-    given = {
+    given: dict[str, Any] = {
         "recipe": recipe,
         "settings": SETTINGS,
         "training": part(folder, "train"),

@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 if __name__ == "__main__":
     sys.modules["tensorflow"] = None  # type: ignore[assignment]  # as where it is not installed
 
@@ -72,7 +74,7 @@ def train(learning: list[Example], settings: UnetSettings = TINY, **changes: Any
     return loop.train(**given | changes)
 
 
-def fixed_image() -> np.ndarray:
+def fixed_image() -> NDArray[np.float32]:
     """Return an image that is the same in every process."""
     return np.random.default_rng(0).normal(size=(1, 64, 64, 1)).astype(np.float32)
 

@@ -17,11 +17,13 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from pydicom.encaps import encapsulate
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless
 
 from lvseg.core.environment import command_environment
 from lvseg.imaging.grid import Grid
+from lvseg.imaging.spacing import Spacing
 from lvseg.inference.segmenter import Segmenter
 from lvseg.models.keras_file import save_model
 from tests.conftest import REPOSITORY
@@ -65,7 +67,7 @@ def address(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local", "--model-uri"]
     command += [str(artifact), "--port", str(port), "--workers", "1"]
     log = folder / "log"
-    environment = command_environment(**QUIET)  # MLflow calls `uvicorn` by name
+    environment = command_environment() | QUIET  # MLflow calls `uvicorn` by name
     with log.open("w") as file:
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=file, stderr=file, start_new_session=True
@@ -91,7 +93,7 @@ def ask(address: str, *frames: dict[str, Any]) -> httpx.Response:
     return httpx.post(address, json={"dataframe_records": frames}, timeout=60)
 
 
-def in_base64(pixels: np.ndarray, syntax: str = "", **header: Any) -> str:
+def in_base64(pixels: NDArray[Any], syntax: str = "", **header: Any) -> str:
     """Return a frame as a DICOM file in base64; its spacing is 1.4 x 1.5 mm."""
     frame = dataset(pixels, 1, 0)
     if syntax == JPEG2000Lossless:
@@ -119,7 +121,7 @@ def deadly() -> str:
     return in_base64(FRAME, JPEGLSLossless, PixelData=encapsulate([picture]))
 
 
-def filled(answer: dict[str, Any]) -> np.ndarray:
+def filled(answer: dict[str, Any]) -> NDArray[Any]:
     """Return the mask of an answer as its documentation says."""
     mask = np.zeros(answer["rows"] * answer["columns"], np.uint8)
     for start, length in zip(answer["mask"][::2], answer["mask"][1::2], strict=True):
@@ -140,7 +142,9 @@ def test_numbers_and_dicom_files_get_the_mask_of_the_pipeline(address: str) -> N
     assert response.status_code == 200, response.text
     numbers, dicom, other, packed, inverted = response.json()["predictions"]
     assert packed == inverted == dicom
-    expected = Segmenter(threshold_model(), Grid(64)).predict([FRAME, wide], [(1.4, 1.5), (1, 1)])
+    expected = Segmenter(threshold_model(), Grid(64)).predict(
+        [FRAME, wide], [Spacing(1.4, 1.5), Spacing(1.0, 1.0)]
+    )
     np.testing.assert_array_equal(filled(numbers), expected[0].mask)
     np.testing.assert_array_equal(filled(other), expected[1].mask)
     assert dicom == numbers and numbers["found"] and expected[0].mask.any()

@@ -36,7 +36,7 @@ def store(project: Path, saved_model: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Return a store with a trained and evaluated run, whose model is the tiny network."""
 
     def downloaded(model_uri: str, folder: Path) -> Path:
-        found = store.client.get_logged_model(model_uri.removeprefix("models:/"))
+        found = open_store(EXPERIMENT).client.get_logged_model(model_uri.removeprefix("models:/"))
         assert found.status == "READY"
         shutil.copy(saved_model, folder / "model.keras")
         return folder

@@ -122,7 +122,7 @@ def test_the_same_weights_go_to_the_same_run(project: Path, monkeypatch: pytest.
 
 @pytest.mark.slow
 def test_killed_trainings_are_marked_and_resume_their_run(
-    project: Path, capfd: pytest.CaptureFixture
+    project: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Two trainings start at once on a store that does not exist yet; each is ended in another way."""
     (project / "mlflow" / "mlflow.db").unlink()
@@ -150,7 +150,7 @@ def test_killed_trainings_are_marked_and_resume_their_run(
     assert {run.info.run_id: run.info.status for run in all_runs()}[other.info.run_id] == "KILLED"
 
 
-def _in_background(project: Path, seed: int) -> subprocess.Popen:
+def _in_background(project: Path, seed: int) -> subprocess.Popen[str]:
     """Start a stub training that waits after its second epoch."""
     return subprocess.Popen(
         [sys.executable, "-m", "tests.tracking.stub"],
@@ -185,7 +185,7 @@ def test_without_a_server_the_record_is_kept_and_logged_later(
     server: str,
     closed_port: str,
     monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", closed_port)
     stub.run_stage()
@@ -222,7 +222,7 @@ def test_a_server_that_goes_away_does_not_stop_a_training(
     server: str,
     closed_port: str,
     monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     metrics_of = stub.metrics_of

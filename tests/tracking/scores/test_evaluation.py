@@ -24,7 +24,13 @@ def reports(project: Path, closed_port: str, monkeypatch: pytest.MonkeyPatch) ->
     shutil.rmtree(project / ".lvseg")
     folder = project / "reports"
     folder.mkdir()
-    scores = {"loss": 0.25, "accuracy": 0.97, "dice_slice_mean": 0.5, "dice_patient_mean": None, "missed": 2}
+    scores: dict[str, Any] = {
+        "loss": 0.25,
+        "accuracy": 0.97,
+        "dice_slice_mean": 0.5,
+        "dice_patient_mean": None,
+        "missed": 2,
+    }
     scores |= {"ef_mae_pp": 13.42, "patients_with": {"ef_mae_pp": 1}}
     by_phase = {"by_phase": {"ED": {"dice_slice_mean": 0.75}}}
     results: dict[str, Any] = {"models": {"cnn": {**scores, **by_phase}, "dense": {}}, "test": TEST}

@@ -78,7 +78,7 @@ def rows(database: str) -> dict[str, list[str]]:
     return {name: content for name, content in found.items() if content}
 
 
-def _raw(table: Table) -> Select:
+def _raw(table: Table) -> Select[Any]:
     """Return the query for all rows; JSON as its text, which tells `null` from nothing."""
     return select(
         *(
@@ -112,7 +112,7 @@ def test_settings_that_others_may_read_are_refused(team: NewTeam) -> None:
 
 
 def test_a_team_works_with_passwords_and_its_backup_brings_everything_back(
-    team: NewTeam, project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+    team: NewTeam, project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     server, anna = team("work"), ("anna", "apex-to-base-slices")
     with server.serving() as address:

@@ -149,7 +149,7 @@ def _rows(result: StudyResult) -> list[Row]:
             name,
             _figure(value, f" {unit}", decimals),
             _figure(indexed, f" {unit}/m²", max(decimals, 1)) if math.isfinite(indexed) else "",
-            f"± {error.mean_absolute:.1f} {unit_of_error} ({error.patients} patients)" if error else "",
+            f"{error.mean_absolute:.1f} {unit_of_error} ({error.patients} patients)" if error else "",
             # The one index that has a range means nothing without a body surface.
             healthy(measure, measurements.sex) if measure != "mass_g" or math.isfinite(indexed) else "",
         )

@@ -4,18 +4,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from lvseg.dicom.stacks import short_axis
 from lvseg.studies.cohort import inputs
-from tests.lvseg.studies.hearts import Heart, axes, classic
+from tests.lvseg.studies.hearts import Change, Heart, axes, classic
 
 SHORT = Heart(slices=6, phases=8, end_systole=4)
 
 
-def plane(  # type: ignore[no-untyped-def]
-    across: np.ndarray, down: np.ndarray, origin: tuple[float, float, float] = (5.0, 5, 5), **tags: object
-):
+def plane(
+    across: NDArray[np.float64],
+    down: NDArray[np.float64],
+    origin: tuple[float, float, float] = (5.0, 5, 5),
+    **tags: object,
+) -> Change:
     """Return a change that lays images into another plane and sets tags."""
 
     def change(ds: Dataset, slice_: int, phase: int) -> None:
@@ -28,7 +32,7 @@ def plane(  # type: ignore[no-untyped-def]
     return change
 
 
-def own_plane(**tags: object):  # type: ignore[no-untyped-def]
+def own_plane(**tags: object) -> Change:
     """Return a change that keeps the short-axis plane; a callable tag is asked with slice and phase."""
 
     def change(ds: Dataset, slice_: int, phase: int) -> None:

@@ -1,5 +1,6 @@
 """Images that say of themselves that something is drawn into them are noted wherever stacks are read."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ HEART = Heart(slices=3, phases=2, end_systole=2)
 
 
 @pytest.mark.parametrize("write", [classic, enhanced])
-def test_text_in_the_pixels_is_noted(write, tmp_path: Path) -> None:
+def test_text_in_the_pixels_is_noted(write: Callable[..., Path], tmp_path: Path) -> None:
     """What predict's report, the quality report of the extraction and `lvseg inspect` show."""
     for path in write(tmp_path / "s", HEART).iterdir():
         header = pydicom.dcmread(path)

@@ -4,10 +4,12 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
 import pydicom
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sr.coding import Code
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, RTStructureSetStorage
@@ -29,12 +31,12 @@ Frame = tuple[int, int]  # slice and phase, from 0; phase 0 is ED, 1 is ES
 class Form:
     """A folder with the heart in one form, and what was drawn."""
 
-    truth: dict[Frame, np.ndarray]
-    lines: dict[Frame, dict[str, np.ndarray]]  # endo, epi, rv: points (n, 2) in pixels
+    truth: dict[Frame, NDArray[np.uint8]]
+    lines: dict[Frame, dict[str, NDArray[np.float64]]]  # endo, epi, rv: points (n, 2) in pixels
     case: Case
 
     @property
-    def affine(self) -> np.ndarray:
+    def affine(self) -> NDArray[Any]:
         """From (column, row, slice, 1) to LPS."""
         affine, plane = np.eye(4), self.case.planes[0]
         for axis, step in enumerate((plane.along, plane.down)):
@@ -46,7 +48,7 @@ class Form:
 
 def heart(seed: int = 5) -> Form:
     case = draw_case(seed, 4, SLICES, 12, SIZE)
-    lines: dict[Frame, dict[str, np.ndarray]] = {}
+    lines: dict[Frame, dict[str, NDArray[np.float64]]] = {}
     for index in range(SLICES):
         for phase, contraction in enumerate((0.0, 1.0)):
             if case.heart.draws_cavity(float(case.heights[index]), contraction):
@@ -62,7 +64,7 @@ def heart(seed: int = 5) -> Form:
     return Form(truth, lines, case)
 
 
-def _lines(case: Case, index: int, contraction: float) -> dict[str, np.ndarray]:
+def _lines(case: Case, index: int, contraction: float) -> dict[str, NDArray[np.float64]]:
     at, heart = case.heights[index : index + 1], case.heart
     inner, outer = heart.endocardium(at, contraction), heart.epicardium(at, contraction)
     right = heart.right_ventricle(at, contraction, outer)[0][0]
@@ -74,10 +76,13 @@ def _lines(case: Case, index: int, contraction: float) -> dict[str, np.ndarray]:
     return lines
 
 
-def _points(case: Case, index: int, radius: np.ndarray, angle: np.ndarray) -> np.ndarray:
+def _points(
+    case: Case, index: int, radius: NDArray[np.floating], angle: NDArray[np.floating]
+) -> NDArray[np.float64]:
     x, y = case.heart.centre(case.heights[index : index + 1])
     w = np.full(len(angle), case.heights[index])
-    return case.planes[index].pixels(np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle), w], 1))
+    points = np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle), w], 1)
+    return case.planes[index].pixels(points).astype(np.float64)
 
 
 def items(root: Path) -> list[Item]:
@@ -87,25 +92,32 @@ def items(root: Path) -> list[Item]:
 # NIfTI
 
 
-def volume(form: Form, phase: int, numbers: tuple[int, int, int] = (1, 2, 3)) -> np.ndarray:
+def volume(form: Form, phase: int, numbers: tuple[int, int, int] = (1, 2, 3)) -> NDArray[np.uint8]:
     """Labels (columns, rows, slices) with other numbers for cavity, myocardium and right ventricle."""
     table = np.array([0, *numbers], np.uint8)
     return np.stack([table[form.truth[index, phase]].T for index in range(SLICES)], axis=-1)
 
 
-def grey(form: Form, index: int, phase: int) -> np.ndarray:
+def grey(form: Form, index: int, phase: int) -> NDArray[np.int16]:
     """What a scanner would show of a slice: bright blood, dark muscle, noise."""
-    own = sum(int(labels.sum()) for labels in form.truth.values())  # else two hearts would share empty slices
-    noise = np.random.default_rng([own, index, phase]).integers(0, 60, (SIZE, SIZE))
-    return (np.array([300, 900, 150, 800])[form.truth[index, phase]] + noise).astype(np.int16)
+    area = sum(
+        int(labels.sum()) for labels in form.truth.values()
+    )  # else two hearts would share empty slices
+    noise = np.random.default_rng([area, index, phase]).integers(0, 60, (SIZE, SIZE))
+    image: NDArray[np.int16] = (np.array([300, 900, 150, 800])[form.truth[index, phase]] + noise).astype(
+        np.int16
+    )
+    return image
 
 
-def picture(form: Form, phase: int) -> np.ndarray:
+def picture(form: Form, phase: int) -> NDArray[np.int16]:
     """Grey values (columns, rows, slices) of a phase."""
     return np.stack([grey(form, index, phase).T for index in range(SLICES)], axis=-1)
 
 
-def write_nifti(path: Path, values: np.ndarray, affine: np.ndarray, code: int = 1, how: str = "LPS") -> None:
+def write_nifti(
+    path: Path, values: NDArray[Any], affine: NDArray[Any], code: int = 1, how: str = "LPS"
+) -> None:
     """Write values whose affine counts as DICOM does; `how` reorders axes as programs do, or adds none."""
     image = nibabel.Nifti1Image(values, np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine)
     image.set_sform(image.affine, code)
@@ -227,7 +239,7 @@ def seg(
     from highdicom.seg import Segmentation, SegmentDescription
 
     order = np.random.default_rng(0).permutation(SLICES)
-    pixels = np.stack([form.truth[index, phase] for index in order])
+    pixels: NDArray[Any] = np.stack([form.truth[index, phase] for index in order])
     if kind == "FRACTIONAL":
         pixels = np.stack([pixels == number for number in (1, 2, 3)], axis=-1) * 0.8
         pixels[pixels == 0] = 0.2
@@ -275,7 +287,7 @@ def rtstruct(form: Form, names: dict[str, str] = NAMES, named: bool = True) -> D
     return file
 
 
-def contour(form: Form, index: int, phase: int, points: np.ndarray, named: bool = True) -> Dataset:
+def contour(form: Form, index: int, phase: int, points: NDArray[np.float64], named: bool = True) -> Dataset:
     line, reference = Dataset(), Dataset()
     reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = MRImageStorage, uid(index, phase)
     if named:

@@ -5,11 +5,13 @@ import struct
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from pydicom.sr.coding import Code
 
 from lvseg.core.errors import UserError
@@ -53,7 +55,7 @@ def changed(content: bytes, at: int, new: bytes) -> bytes:
     return gzip.compress(bytes(whole))
 
 
-def stored(heart: Form, values: np.ndarray, affine: np.ndarray | None = None) -> Callable[[bytes], bytes]:
+def stored(heart: Form, values: NDArray[Any], affine: NDArray[Any] | None = None) -> Callable[[bytes], bytes]:
     def write(_: bytes) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "a.nii.gz")

@@ -82,7 +82,7 @@ def test_equal_labels_come_out_of_every_form(tmp_path: Path, heart: Form, form: 
                 [np.vstack([line, line[:1]]) for line in heart.lines.get(frame, {}).values()]
             )
             for row, column in zip(rows, columns, strict=True):
-                assert borders.distance(shapely.Point(column, row)) <= 0.5, (frame, structure)
+                assert borders.distance(shapely.Point(float(column), float(row))) <= 0.5, (frame, structure)
         if frame in heart.lines:
             assert {Structure.CAVITY, Structure.MYOCARDIUM} <= found.known
         volumes += np.bincount(found.labels.ravel(), minlength=4)
