@@ -26,6 +26,7 @@ def main(
     contours: predict.Contours = False,
     with_ids: predict.WithIds = False,
     deidentify: predict.Deidentify = False,
+    dates: predict.Dates = False,
     height: predict.Height = None,
     weight: predict.Weight = None,
     workers: predict.Workers = 1,
@@ -38,7 +39,8 @@ def main(
     from lvseg.studies.cohort.order import Order, model_facts
     from lvseg.studies.outputs.study_folder import Outputs
 
-    paths, outputs = inputs(studies), Outputs(phases is predict.Phases.ALL, nifti, contours, deidentify)
+    paths = inputs(studies)
+    outputs = Outputs(phases is predict.Phases.ALL, nifti, contours, deidentify, dates).checked()
     body = predict.body_of_one(paths, height, weight)
     # Studies lie anywhere, and so may the caller.
     threads = params.load(ROOT / "params.yaml").evaluate.threads

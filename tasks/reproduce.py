@@ -48,13 +48,17 @@ def main(
 
 def describe(plan: "Plan") -> str:
     """Return what is going to be done, and what may differ from the first time."""
-    raw = plan.raw
-    source = (
-        f"made by the stage {raw.stage}" if raw.stage else f"out of DVC's cache or remote, {plan.raw_hash}"
-    )
+    hashes = plan.raw_hashes or ("",) * len(plan.raw)
+    sources = [
+        f"made by the stage {raw.stage}" if raw.stage else f"out of DVC's cache or remote, {value}"
+        for raw, value in zip(plan.raw, hashes, strict=True)
+    ]
     lines = [
         f"  code and parameters  {plan.commit}, in a temporary worktree",
-        f"  raw data             {raw.path}, {source}",
+        *(
+            f"  raw data             {raw.path}, {source}"
+            for raw, source in zip(plan.raw, sources, strict=True)
+        ),
         f"  stages               up to split, then {plan.stage}; without cache and checkpoints, recorded only there",
         f"  it was trained on    {plan.device}; another kind of machine gives other weights",
     ]

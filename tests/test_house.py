@@ -18,6 +18,7 @@ COMMANDS = {
     "compare",
     "demo",
     "erase",
+    "inspect",
     "lineage",
     "log",
     "predict",

@@ -31,7 +31,7 @@ Studies = Annotated[
     list[Path],
     typer.Argument(
         metavar="STUDY...",
-        help="Folders, zip archives or DICOMDIR files, a study each; a .txt file lists one path per line.",
+        help="Folders, zip archives, NIfTI or DICOMDIR files, a study each; a .txt file lists one path per line.",
     ),
 ]
 Out = Annotated[Path, typer.Option(help="The folder to write; the same command goes on with it.")]
@@ -39,7 +39,9 @@ Series = Annotated[
     str | None, typer.Option(help="Number, UID or a part of the description of the series to segment.")
 ]
 Drawn = Annotated[Phases, typer.Option(help="Phases in segmentation.dcm.")]
-Nifti = Annotated[bool, typer.Option("--nifti", help="Also write the masks as NIfTI.")]
+Nifti = Annotated[
+    bool, typer.Option("--nifti", help="Also write the masks as NIfTI, as is always done of NIfTI.")
+]
 Contours = Annotated[
     bool, typer.Option("--contours", help="Also write the contours as text, in Sunnybrook's form.")
 ]
@@ -48,6 +50,10 @@ WithIds = Annotated[
 ]
 Deidentify = Annotated[
     bool, typer.Option("--deidentify", help="segmentation.dcm says nothing of the patient: for research.")
+]
+Dates = Annotated[
+    bool,
+    typer.Option("--dates", help="The report says when the patient was examined, and when this was done."),
 ]
 Height = Annotated[
     float | None,
@@ -72,6 +78,7 @@ def main(
     contours: Contours = False,
     with_ids: WithIds = False,
     deidentify: Deidentify = False,
+    dates: Dates = False,
     height: Height = None,
     weight: Weight = None,
     workers: Workers = 1,
@@ -85,7 +92,8 @@ def main(
     facts = model_facts(model) if model else None
     if model is None or facts is None:
         model, facts = start_model()
-    paths, outputs = inputs(studies), Outputs(phases is Phases.ALL, nifti, contours, deidentify)
+    paths = inputs(studies)
+    outputs = Outputs(phases is Phases.ALL, nifti, contours, deidentify, dates).checked()
     body = body_of_one(paths, height, weight)
     order = Order(out.resolve(), model.resolve(), facts, THREADS, series, outputs, with_ids, body)
     sys.exit(run(paths, order, out, workers))

@@ -46,7 +46,7 @@ def find(places: Sequence[Path], given: str, known: frozenset[str] = frozenset()
             raise UserError(
                 f"data.raw: {place} is not on this disk: run `dvc pull`, for it says what is the patient's"
             )
-    everybody = [(candidate, _ids(candidate, places)) for candidate in find_all(places, {})[0]]
+    everybody = [(candidate, _ids(candidate, places)) for candidate in find_all(places)[0]]
     count = Counter(key for _, ids in everybody for key in {key_of(one) for one in ids})
     asked = {key_of(one) for one in known | {given}}
     for candidate, ids in everybody:

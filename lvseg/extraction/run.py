@@ -64,7 +64,7 @@ def extract(data: "DataParams", flags: "QualityParams", workers: int, module: st
         if not place.exists():
             raise UserError(f"data.raw: {place} does not exist (docs/data.md says how to add data)")
     table = table_of(data.labels)
-    candidates, aside = find_all(data.places, table)
+    candidates, aside = find_all(data.places)
     cache = state_home() / "shards"
     code = code_hash(module)
     with atomic_path(outs.shards) as shard_folder, atomic_path(outs.quality) as report_folder:

@@ -221,7 +221,8 @@ def load_segmenter(path: Path, how: Mapping[str, Any]) -> Segmenter:
             version, without the last, tells the cavity.
 
     Raises:
-        UserError: the file is missing, damaged, or not a Keras model.
+        UserError: the file is missing, damaged, or not a Keras model, or draws structures that this program does not
+            know, or others than `how` names.
     """
     from lvseg.core.backend import keras
 
@@ -232,6 +233,17 @@ def load_segmenter(path: Path, how: Mapping[str, Any]) -> Segmenter:
         raise UserError(
             f"{path} is not a readable model ({reason}): run `dvc repro` to train it again"
         ) from None
+    known = {structure.key: structure for structure in Structure}
+    names = how.get("structures", [Structure.CAVITY.key])
+    if foreign := [str(name) for name in names if name not in known]:
+        raise UserError(
+            f"{path} draws {', '.join(foreign)}, which this version of lvseg does not know: use the version that "
+            "trained it, or train it again"
+        )
+    if network.output_shape[-1] != 1 + len(names):
+        raise UserError(
+            f"{path} does not draw the {len(names)} structures that run.json names: copy both files from one "
+            "models/<name>"
+        )
     grid = Grid(how["size"], how["spacing_mm"])
-    structures = tuple(Structure[key.upper()] for key in how.get("structures", ["cavity"]))
-    return Segmenter(network, grid, how["views"], how["one_region"], structures)
+    return Segmenter(network, grid, how["views"], how["one_region"], tuple(known[name] for name in names))

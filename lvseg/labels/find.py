@@ -11,12 +11,13 @@ import numpy as np
 from lvseg.core.paths.archives import Item, SetAside, walk
 from lvseg.core.texts import cell, shown
 from lvseg.labels.layouts import Copy, PatientFiles, find_patients, of_sunnybrook
-from lvseg.labels.nifti.layouts import NiftiPatient, find_nifti
 from lvseg.labels.nifti.study import read_nifti_study
 from lvseg.labels.patient import read_study
 from lvseg.labels.sources.dicom_study import read_drawn_study
 from lvseg.labels.sources.structures import Table
 from lvseg.labels.study import Study
+from lvseg.labels.vendors import vendor_of
+from lvseg.nifti.layouts import VolumeFiles, find_volumes
 
 _LONGEST_TEXT = 200  # letters of what is only shown
 
@@ -33,7 +34,7 @@ class Candidate:
 
     id: str
     collection: str
-    files: PatientFiles | NiftiPatient
+    files: PatientFiles | VolumeFiles
 
     @property
     def items(self) -> list[Item]:
@@ -42,7 +43,7 @@ class Candidate:
 
     def read(self, first_pixel: int, table: Table, all_pixels: bool) -> Study:
         """Return what is known of the patient (see `read_study`, `read_nifti_study`, `read_drawn_study`)."""
-        if isinstance(self.files, NiftiPatient):
+        if isinstance(self.files, VolumeFiles):
             study = read_nifti_study(self.files, table, all_pixels)
         elif self.files.drawings and not self.files.contours:
             study = Study(self.files.id, self.files.group)
@@ -53,7 +54,7 @@ class Candidate:
             unused = "the patient has contour files, which are used"
             study.aside += [SetAside(item.label, unused) for item in self.files.drawings]
         study.id, study.collection = self.id, self.collection
-        study.group, study.vendor = _in_tables(study.group), _in_tables(study.vendor)
+        study.group, study.vendor = _in_tables(study.group), _in_tables(vendor_of(study.vendor))
         return study
 
 
@@ -62,21 +63,20 @@ def _in_tables(text: str) -> str:
     return cell(shown(text[:_LONGEST_TEXT]))
 
 
-def find_all(places: Sequence[Path], table: Table) -> tuple[list[Candidate], list[SetAside]]:
+def find_all(places: Sequence[Path]) -> tuple[list[Candidate], list[SetAside]]:
     """Return the patients of all places, sorted by id, and the files that belong to none.
 
     One id in two places, or in two forms, is two patients until their pixels say otherwise: hospitals count from 1.
 
     Args:
         places: folders and archives.
-        table: the user's own words for labels.
     """
     patients, aside = find_patients(places)
-    nifti = find_nifti(walk(places)[0], table)
+    nifti = find_volumes(walk(places)[0])
     used = {item.label for item in nifti.used}
     aside = [entry for entry in aside if entry.file not in used] + nifti.aside
     names = collections(places)
-    candidates: list[tuple[str, PatientFiles | NiftiPatient]] = []
+    candidates: list[tuple[str, PatientFiles | VolumeFiles]] = []
     for patient in patients:
         candidates += [(_collection(names, _items(files)), files) for files in _apart(names, patient)]
     candidates += [(_collection(names, _items(files)), files) for files in nifti.patients]
@@ -103,8 +103,8 @@ def _is_file(item: Item, place: str) -> bool:
     return Path(item.place, item.name) == Path(place)
 
 
-def _items(files: PatientFiles | NiftiPatient) -> list[Item]:
-    if isinstance(files, NiftiPatient):
+def _items(files: PatientFiles | VolumeFiles) -> list[Item]:
+    if isinstance(files, VolumeFiles):
         return [file.item for file in files.images] + [drawn.labels for drawn in files.drawn]
     return [item for copy in (*files.images, *files.contours) for item in copy.items] + files.drawings
 
@@ -131,7 +131,7 @@ def _apart(names: Mapping[str, str], patient: PatientFiles) -> list[PatientFiles
     return list(by_place.values()) if len(whole) > 1 else [patient]
 
 
-def _named(candidates: Sequence[tuple[str, PatientFiles | NiftiPatient]]) -> list[Candidate]:
+def _named(candidates: Sequence[tuple[str, PatientFiles | VolumeFiles]]) -> list[Candidate]:
     """Return patients under ids of which each is one: with the place before it where it occurs again."""
     often = Counter(files.id for _, files in candidates)
     taken: Counter[str] = Counter()

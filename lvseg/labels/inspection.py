@@ -29,7 +29,7 @@ def inspect(
         need not be), and a `summary` in one line.
     """
     words = table or {}
-    candidates, aside = find_all(paths, words)
+    candidates, aside = find_all(paths)
     patients: list[dict[str, Any]] = []
     prints: dict[str, list[str]] = {}
     for position, result in each(partial(_facts, first_pixel, words), candidates, workers, "inspect"):

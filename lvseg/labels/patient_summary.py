@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from lvseg.labels.sources.structures import Region
 from lvseg.labels.study import Study
 from lvseg.labels.sunnybrook_text import ENDO
 
+_SEVERAL = 3  # patients, whose common notes are told once
 _WORDS = ", ".join(region.value for region in Region)  # of the user's table
 
 
@@ -53,8 +55,13 @@ def summarise(study: Study) -> dict[str, Any]:
     }
 
 
-def describe(facts: dict[str, Any]) -> str:
-    """Return the facts of one patient, as `inspect` gives them, as a few lines of text that a terminal may show."""
+def describe(facts: dict[str, Any], shared: Sequence[str] = ()) -> str:
+    """Return the facts of one patient, as `inspect` gives them, as a few lines of text that a terminal may show.
+
+    Args:
+        facts: of the patient.
+        shared: notes that are told elsewhere.
+    """
     contours = ", ".join(f"{count} {kind}" for kind, count in facts["contours"].items()) or "none"
     size = f"{facts['frames']} frames, {facts['slices']} slices x {facts['phases']} phases"
     spacing = facts["spacing_mm"]
@@ -81,13 +88,10 @@ def describe(facts: dict[str, Any]) -> str:
         lines.append((name, f"image {first}: {facts['evidence'][name][str(numbers[0])]}"))
     lines += [("also in", place) for place in facts["duplicates"]]
     lines += [
-        (
-            "unmapped",
-            f"label {label}, {count} times: `data: labels: {{{_key(label)}: ...}}` in params.yaml, with {_WORDS}",
-        )
+        ("unmapped", f"label {label}, {count} times: its drawings are refused until it is mapped")
         for label, count in facts["unmapped"].items()
     ]
-    lines += [("note", note) for note in facts["notes"]]
+    lines += [("note", note) for note in facts["notes"] if note not in shared]
     head = f"{facts['id']}  {facts['group']}".rstrip()
     return "\n".join(map(shown, [head, *(f"  {name:<11} {text}" for name, text in lines)]))
 
@@ -96,6 +100,49 @@ def _key(label: str) -> str:
     """Return what names a reported label in the user's table: `3 (Kammer)` by its number, `RV wall` by its name."""
     number = re.match(r"(\d+)( \(.*\))?$", label)
     return number[1] if number else json.dumps(re.sub(r" \(segment \d+\)$", "", label), ensure_ascii=False)
+
+
+def shared_notes(patients: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return the notes that all patients of a place have, by its name: of three patients and more one line says it."""
+    by_place: dict[str, list[dict[str, Any]]] = {}
+    for facts in patients:
+        by_place.setdefault(facts["collection"], []).append(facts)
+    return {
+        place: [note for note in own[0]["notes"] if all(note in facts["notes"] for facts in own)]
+        for place, own in by_place.items()
+        if len(own) >= _SEVERAL
+    }
+
+
+def totals(patients: Sequence[dict[str, Any]]) -> list[str]:
+    """Return lines on all patients together: on how many frames each structure is known, and labels without meaning."""
+    known = [
+        f"{structure.words} on {sum(counts)} frames of {_patients(counts)}"
+        for structure in Structure
+        if any(counts := [facts["structures"][structure.key] for facts in patients])
+    ]
+    lines = [f"known: {', '.join(known) or 'nothing that was drawn lies on an image'}"]
+    lines += [
+        f"note: every patient of {place}: {note}"
+        for place, notes in shared_notes(patients).items()
+        for note in notes
+    ]
+    labels = sorted({label for facts in patients for label in facts["unmapped"]})
+    for label in labels:
+        counts = [facts["unmapped"].get(label, 0) for facts in patients]
+        key = _key(label)
+        lines.append(
+            f"unmapped: label {label}, {sum(counts)} times, of {_patients(counts)}: "
+            f"`--label {shlex.quote(f'{json.loads(key)}=STRUCTURE')}` tries a meaning, "
+            f"`data: labels: {{{key}: STRUCTURE}}` in params.yaml keeps it; a STRUCTURE is one of {_WORDS}"
+        )
+    return lines
+
+
+def _patients(counts: Sequence[int]) -> str:
+    """Return how many patients have a count, in words."""
+    number = sum(map(bool, counts))
+    return f"{number} patient{'s' if number > 1 else ''}"
 
 
 def divided(entries: Sequence[dict[str, str]]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:

@@ -87,7 +87,7 @@ def cine_of(files: Sequence[ImageVolume], aside: list[SetAside]) -> VolumeCine |
 
     Args:
         files: of images.
-        aside: takes in what is not used, and why.
+        aside: takes in what is not used, and why; no reason names a file, for it may name the patient.
     """
     volumes = list[tuple[ImageVolume, Volume]]()
     for file in files:
@@ -101,17 +101,15 @@ def cine_of(files: Sequence[ImageVolume], aside: list[SetAside]) -> VolumeCine |
     phases = {n + 1: (grid, n) for n in range(grid.shape[3])} if grid.shape[3] > 1 else {}
     for file, volume in volumes:
         if not volume.lies_on(grid):
-            aside.append(SetAside(file.item.label, f"lies on other pixels than {grid.item.parts[-1]}"))
+            aside.append(SetAside(file.item.label, "lies on other pixels than the file that is used"))
         elif file is longest and phases:
             continue
         elif volume.shape[3] > 1:
-            reason = f"a second cine of one patient: {grid.item.parts[-1]} is used"
-            aside.append(SetAside(file.item.label, reason))
+            aside.append(SetAside(file.item.label, "a second cine of one patient: another file is used"))
         elif grid.shape[3] == 1:
             phase = file.phase or len(phases) + 1
             if phases.setdefault(phase, (volume, 0))[0] is not volume:
-                reason = f"phase {phase} again: {phases[phase][0].item.parts[-1]} is used"
-                aside.append(SetAside(file.item.label, reason))
+                aside.append(SetAside(file.item.label, f"phase {phase} again: another file of it is used"))
         elif file.phase is not None and file.phase > grid.shape[3]:
             reason = f"phase {file.phase} of a cine of {grid.shape[3]} phases"
             aside.append(SetAside(file.item.label, reason))

@@ -21,9 +21,12 @@ LARGEST = 512 * 2**20  # bytes of one volume, unpacked: 512 x 512 pixels, 20 sli
 _MOST = (4096, 4096, 1024, 1024)  # columns, rows, slices, phases: more are a damaged header
 # Classes of nibabel, where the magic word stands and what it is, by the header's size: a file's first number.
 _HEADERS = {348: ("Nifti1Header", 344, b"n+1"), 540: ("Nifti2Header", 4, b"n+2")}
+_EXTENSION = 4  # bytes behind a header, which say whether more of it follows
 _GZIP, _AS_GZIP = b"\x1f\x8b", 16 + zlib.MAX_WBITS
 _PACKED_HEAD = 64 * 1024  # bytes that hold a header, packed with whatever name and comment
 _MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # of the header's units: none said, m, mm, micrometres
+# The same of times: s, ms, microseconds; none said may be ms or s.
+_MILLISECONDS = {0: (1.0, 1000.0), 8: (1000.0,), 16: (1.0,), 24: (0.001,)}
 _FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # NIfTI counts to the right and front, DICOM to the left and back
 # Where scanners let columns and rows run: to the patient's left, else back; down, else back (LPS).
 _COLUMNS, _ROWS = np.array([1.0, 0.5, 0.0]), np.array([0.0, 0.5, -1.0])
@@ -41,12 +44,18 @@ class Volume:
         shape: columns, rows, slices, phases of the frames.
         grid: from (column, row, slice, 1) to patient coordinates in mm (LPS).
         oriented: whether the file says how the volume lies in the patient.
+        sized: whether it says how large a pixel is: steps of 1 mm in all directions are what programs write that do not
+            know them.
+        step_ms: from phase to phase, as the file says it, each meaning that a number without a unit may have; empty
+            where it says nothing.
     """
 
     item: Item
     shape: tuple[int, int, int, int]
     grid: Affine
     oriented: bool
+    sized: bool
+    step_ms: tuple[float, ...]
     _order: tuple[int, ...]  # of the file's axes
     _flipped: tuple[int, ...]  # of these axes, after that
 
@@ -71,6 +80,11 @@ class Volume:
         far = np.array(list(itertools.product(*((0, n - 1) for n in self.shape[:3]), (1,)))).T
         return bool(np.abs((self.grid - other.grid) @ far).max() <= _SAME_MM)
 
+    def stored(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return values (phases, slices, rows, columns) in the order of the file's own axes, phases last."""
+        axes = np.argsort(self._order)
+        return np.asarray(np.flip(values.T, self._flipped).transpose(*axes, 3))
+
     def values(self) -> NDArray[np.generic]:
         """Return all values, (phases, slices, rows, columns), scaled as the header says.
 
@@ -78,7 +92,7 @@ class Volume:
             UnreadableError: the file is truncated or damaged.
             MemoryError: it takes more than the bounds allow within which it is read.
         """
-        header = _header(self.item)
+        header = read_header(self.item)
         content = _unpacked(self.item, _size(header))
         try:
             values = np.asarray(header.data_from_fileobj(io.BytesIO(content)))
@@ -96,7 +110,7 @@ def read_volume(item: Item) -> Volume:
     Raises:
         UnreadableError: it is no NIfTI file, is larger than a machine bears, or contradicts itself.
     """
-    header = _header(item)
+    header = read_header(item)
     shape = tuple(int(count) for count in header.get_data_shape())
     if len(shape) < 2 or any(count != 1 for count in shape[4:]):
         raise UnreadableError(f"{len(shape)} dimensions, not columns, rows, slices and phases")
@@ -111,10 +125,10 @@ def read_volume(item: Item) -> Volume:
     steps = np.linalg.norm(stored[:3, :3], axis=0)
     if not np.isfinite(stored).all() or min(steps) <= 0 or abs(np.linalg.det(stored[:3, :3] / steps)) < 0.5:
         raise UnreadableError("its affine holds NaN, or does not span a volume")
+    sized, times = bool(np.abs(steps - 1.0).max() > _STRAIGHT), _step_ms(header)
     if not coded or _is_nominal(stored, steps):
-        return Volume(
-            item, (shape[0], shape[1], shape[2], shape[3]), np.diag([*steps, 1.0]), False, (0, 1, 2), ()
-        )
+        whole, grid = (shape[0], shape[1], shape[2], shape[3]), np.diag([*steps, 1.0])
+        return Volume(item, whole, grid, False, sized, times, (0, 1, 2), ())
     order, flipped = _as_scanners_show(stored[:3, :3] / steps, steps)
     grid = np.eye(4)
     grid[:3, :3], grid[:3, 3] = stored[:3, list(order)], stored[:3, 3]
@@ -122,7 +136,8 @@ def read_volume(item: Item) -> Volume:
     for axis in flipped:
         grid[:3, 3] += grid[:3, axis] * (sizes[axis] - 1)
         grid[:3, axis] *= -1
-    return Volume(item, (sizes[0], sizes[1], sizes[2], shape[3]), grid, True, order, flipped)
+    whole = (sizes[0], sizes[1], sizes[2], shape[3])
+    return Volume(item, whole, grid, True, sized, times, order, flipped)
 
 
 def _as_scanners_show(
@@ -152,6 +167,14 @@ def _is_nominal(affine: Affine, steps: NDArray[np.float64]) -> bool:
     return not turned and not affine[:3, 3].any()
 
 
+def _step_ms(header: Any) -> tuple[float, ...]:
+    """Return the step of the fourth axis in ms, in each unit that it may have; nothing where it is no time."""
+    step, unit = float(header["pixdim"][4]), int(header["xyzt_units"]) & 0x38
+    if not (math.isfinite(step) and step > 0):
+        return ()
+    return tuple(step * scale for scale in _MILLISECONDS.get(unit, ()))
+
+
 def _affine(header: Any) -> tuple[Affine, bool]:
     """Return the affine (LPS, mm), and whether one of the header's two forms has a code (NIfTI-1, method 2 or 3)."""
     try:
@@ -164,8 +187,12 @@ def _affine(header: Any) -> tuple[Affine, bool]:
     return _FROM_RAS @ affine, coded
 
 
-def _header(item: Item) -> Any:
-    """Return a header as nibabel has it."""
+def read_header(item: Item) -> Any:
+    """Return a header as nibabel has it.
+
+    Raises:
+        UnreadableError: it is no NIfTI file, or damaged.
+    """
     import nibabel
 
     head = _head(item)
@@ -180,7 +207,7 @@ def _header(item: Item) -> Any:
         raise UnreadableError(f"damaged NIfTI header ({type(error).__name__})") from None
     if kind not in "iufb":
         raise UnreadableError(f"values of the type {header.get_data_dtype()}, not grey values or labels")
-    if whole < size:
+    if whole < size or int(header["vox_offset"]) < size + _EXTENSION:
         raise UnreadableError("damaged NIfTI header: its values begin before its end")
     return header
 

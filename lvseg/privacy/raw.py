@@ -18,7 +18,7 @@ from lvseg.core.paths.archives import Item, UnreadableError, walk
 from lvseg.dicom import content
 from lvseg.dicom.bounds import bounded
 from lvseg.labels.layouts import find_patients
-from lvseg.labels.nifti.layouts import find_nifti
+from lvseg.nifti.layouts import find_volumes
 from lvseg.privacy.values import Kind, Value
 
 _BY_VR = {
@@ -136,7 +136,7 @@ def read_values(*places: Path) -> RawValues:
         folders = (copy.folder for copy in (*patient.images, *patient.contours))
         for name in {patient.id, *(folder[-1] for folder in folders if folder not in tops)}:
             values.add(Kind.PATIENT_ID, name, patient.id)
-    for files in find_nifti(items, {}).patients:
+    for files in find_volumes(items).patients:
         values.files += len(files.images) + len(files.drawn)
         values.add(Kind.PATIENT_ID, files.id, files.id)
     return values

@@ -28,7 +28,7 @@ def predict(
     C: for the files of strangers there is the command, which reads them in processes of their own.
 
     Args:
-        study: folder, zip archive or DICOMDIR that holds one study of one patient.
+        study: folder, zip archive or DICOMDIR that holds one study of one patient, or a NIfTI file.
         model: folder with `model.keras` and `run.json` of a training, such as `models/unet`, or what `load_model`
             returned for one: to be loaded once for many studies; None for the one that comes with the program.
         series: number, UID or part of the description of the series to take; None lets the program choose.
@@ -50,7 +50,6 @@ def predict(
     """
     from lvseg.core.paths.archives import UnreadableError
     from lvseg.data.pseudonyms import study_name
-    from lvseg.studies.analysis.analyse import analyse_study
     from lvseg.studies.analysis.body import stated
     from lvseg.studies.analysis.loaded_model import LoadedModel
     from lvseg.studies.cohort import inputs
@@ -64,8 +63,7 @@ def predict(
             raise inputs.RefusedError(
                 f"it holds {1 + len(others)} studies: name the folder of one; the command `lvseg predict` does them all"
             )
-        name = study_name(first.uid or first.images[0].sop_uid)
-        return analyse_study(name, first.images, first.set_aside, series, loaded, stated_body)
+        return first.analysed(study_name(first.identity), series, loaded, stated_body)
     except (inputs.RefusedError, UnreadableError) as error:
         raise UserError(f"{shown(path)}: {error}") from None
 

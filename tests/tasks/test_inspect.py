@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.lvseg.labels.scd import Cine, write_layout
+from tests.lvseg.labels.sources import forms
 
 
 def inspect(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -42,3 +43,15 @@ def test_nothing_usable_ends_with_one_line_and_an_error(tmp_path: Path, content:
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.splitlines()) == 1
     assert str(path) in done.stderr
+
+
+def test_a_label_that_nobody_knows_is_mapped_by_an_option(tmp_path: Path) -> None:
+    forms.write_nnunet(tmp_path, forms.heart(), {"background": 0, "Kammer": 1, "MLV": 2, "LVC": 3})
+    before, after = inspect(tmp_path), inspect("--label", "Kammer=right_ventricle", tmp_path)
+    assert (before.returncode, after.returncode) == (0, 0)
+    assert "`--label 1=STRUCTURE`" in before.stdout and "known: nothing that was drawn" in before.stdout
+    assert "unmapped" not in after.stdout
+    assert f"right ventricle on {2 * forms.SLICES} frames of 1 patient" in after.stdout
+    for wrong, reason in (("Kammer", "write it as LABEL=STRUCTURE"), ("1=atrium", "is no structure")):
+        done = inspect("--label", wrong, tmp_path)
+        assert done.returncode == 1 and reason in done.stderr

@@ -127,31 +127,35 @@ def _commit(version: "ModelVersion", root: Path) -> Link:
 
 def _data(version: "ModelVersion", root: Path) -> list[Link]:
     """Look whether raw data, shards and split are in DVC's cache or remote, or can be made again."""
-    names = ("raw", "shards", "split")
     tags = tags_of(version)
-    hashes = {name: recorded(tags, f"dvc.{name}", "") for name in names}
+    hashes = {name: recorded(tags, f"dvc.{name}", "") for name in ("raw", "shards", "split")}
+    raws = hashes.pop("raw").split(",")
     try:
-        raw = raw_data(recorded(tags, "git_commit", "none"), root)
-        maker = "" if raw.cached else f"made again by the stage {raw.stage}"
+        places = raw_data(recorded(tags, "git_commit", "none"), root)
+        makers = ["" if raw.cached else f"made again by the stage {raw.stage}" for raw in places]
     except UserError:  # the link of the commit says so
-        maker = ""
+        makers = [""] * len(raws)
+    raws = raws if len(raws) == len(makers) else [""] * len(makers)
+    names = ["raw"] if len(makers) == 1 else [f"raw[{number}]" for number in range(len(makers))]
+    made = dict(zip(names, makers, strict=True))
+    hashes = dict(zip(names, raws, strict=True)) | hashes
     try:
-        wanted = {name: value for name, value in hashes.items() if value and not (name == "raw" and maker)}
+        wanted = {name: value for name, value in hashes.items() if value and not made.get(name)}
         held_names, remedy = held(wanted, root), "in neither DVC's cache nor its default remote"
     except UserError as error:
         held_names, remedy = set(), str(error)
     again = "where the data is, run `dvc add` and `dvc push`"
-    remedies = {"raw": again, "shards": _again("extract"), "split": _again("split")}
+    remedies = {"shards": _again("extract"), "split": _again("split")}
     links = []
     for name, value in hashes.items():
-        if name == "raw" and maker:
-            links.append(Link(name, OK, value or "not recorded", maker))
+        if made.get(name):
+            links.append(Link(name, OK, value or "not recorded", made[name]))
         elif not value:
             links.append(Link(name, MISSING, "none", "DVC's hash was not recorded: train with `dvc repro`"))
         elif name in held_names:
             links.append(Link(name, OK, value))
         else:
-            links.append(Link(name, MISSING, value, f"{remedy}: {remedies[name]}"))
+            links.append(Link(name, MISSING, value, f"{remedy}: {remedies.get(name, again)}"))
     return links
 
 

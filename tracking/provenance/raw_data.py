@@ -10,49 +10,59 @@ from typing import Any
 import yaml
 
 from lvseg.core.code.git import read_file
-from lvseg.core.errors import UserError
 from lvseg.core.paths.places import ROOT
 from tracking.provenance.dvc_command import dvc, dvc_settings, write_dvc_settings
 
 
 @dataclass(frozen=True)
 class Raw:
-    """The raw data of a commit.
+    """A place of the raw data of a commit.
 
     Attributes:
-        path: `data.raw` of its params.yaml.
-        public: whether the ids of the patients may be stored as they are.
+        path: as `data.raw` of its params.yaml names it.
         stage: the name of the stage that makes it, or None.
         cached: whether DVC's cache keeps it.
     """
 
     path: str
-    public: bool
     stage: str | None
     cached: bool
 
 
-def raw_data(commit: str, root: Path = ROOT) -> Raw:
-    """Return the raw data that a commit works on.
+def raw_data(commit: str, root: Path = ROOT) -> tuple[Raw, ...]:
+    """Return the places of raw data that a commit works on, in their order.
 
     Raises:
-        UserError: the commit is not here, or works on several places.
+        UserError: the commit is not here.
     """
-    # Not `lvseg.params`: parameters of that time need not be valid today.
-    data = yaml.safe_load(read_file(commit, "params.yaml", root))["data"]
+    raw = _data(commit, root)["raw"]
     stages: dict[str, Any] = yaml.safe_load(read_file(commit, "dvc.yaml", root))["stages"]
-    if not isinstance(data["raw"], str):
-        raise UserError(
-            f"{commit[:12]} works on several places of raw data, of which none is brought back by itself: check the "
-            "commit out, run `dvc pull`, then `make repro`"
-        )
-    path, public = str(data["raw"]).rstrip("/"), bool(data.get("ids_public"))
+    made: dict[str, tuple[str, bool]] = {}
     for name, stage in stages.items():
         for out in stage.get("outs", []):
             target, options = next(iter(out.items())) if isinstance(out, dict) else (out, {})
-            if target.rstrip("/") == path:
-                return Raw(path, public, name, options.get("cache", True))
-    return Raw(path, public, stage=None, cached=True)
+            made[target.rstrip("/")] = name, options.get("cache", True)
+    places = []
+    for place in [raw] if isinstance(raw, str) else raw:
+        path = str(place).rstrip("/")
+        maker, cached = made.get(path, (None, True))
+        places.append(Raw(path, maker, cached))
+    return tuple(places)
+
+
+def ids_public(commit: str, root: Path = ROOT) -> bool:
+    """Return whether a commit stores the ids of patients as they are.
+
+    Raises:
+        UserError: the commit is not here.
+    """
+    return bool(_data(commit, root).get("ids_public"))
+
+
+def _data(commit: str, root: Path) -> dict[str, Any]:
+    # Not `lvseg.params`: parameters of that time need not be valid today.
+    data: dict[str, Any] = yaml.safe_load(read_file(commit, "params.yaml", root))["data"]
+    return data
 
 
 def held(hashes: Mapping[str, str], root: Path = ROOT) -> set[str]:

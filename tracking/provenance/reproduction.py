@@ -20,7 +20,7 @@ from lvseg.core.paths.places import ROOT, state_home
 from lvseg.data.examples import SHARDS, SPLIT
 from tracking.provenance.checkout import temporary_worktree, undisturbed
 from tracking.provenance.dvc_command import dvc, dvc_environment
-from tracking.provenance.raw_data import Raw, raw_data, write_pointer
+from tracking.provenance.raw_data import Raw, ids_public, raw_data, write_pointer
 from tracking.registry.trust.recorded import recorded
 from tracking.registry.version_tags import tags_of
 
@@ -40,7 +40,9 @@ class Plan:
 
     Attributes:
         stage, model: `train-cnn`, `cnn`.
-        raw_hash: DVC's hash of the raw data; empty if it was not recorded.
+        raw: the places of its raw data.
+        raw_hashes: DVC's hash of each; none if they were not recorded.
+        ids_public: whether the ids of patients are stored as they are.
         recorded: the hashes to compare, by name: shards, split, inputs (the fingerprint), weights.
         device: what it was trained on, in words.
         surroundings: the environment variables that are part of its fingerprint.
@@ -51,8 +53,9 @@ class Plan:
     commit: str
     stage: str
     model: str
-    raw: Raw
-    raw_hash: str
+    raw: tuple[Raw, ...]
+    raw_hashes: tuple[str, ...]
+    ids_public: bool
     recorded: dict[str, str]
     device: str
     surroundings: dict[str, str]
@@ -98,8 +101,9 @@ def plan(version: "ModelVersion", summary: Mapping[str, Any], root: Path = ROOT)
             "again; commit and train anew"
         )
     commit = recorded(tags, "git_commit")
-    raw = raw_data(commit, root)
-    if not raw.public and not (state_home() / KEY).is_file():
+    raw, public = raw_data(commit, root), ids_public(commit, root)
+    hashes = tuple(filter(None, recorded(tags, "dvc.raw", "").split(",")))
+    if not public and not (state_home() / KEY).is_file():
         raise UserError(
             f"{state_home() / KEY} is missing: without the key the patients get other pseudonyms than in "
             f"v{version.version}; bring back your copy"
@@ -109,7 +113,8 @@ def plan(version: "ModelVersion", summary: Mapping[str, Any], root: Path = ROOT)
         stage=recorded(tags, "stage"),
         model=recorded(tags, "model"),
         raw=raw,
-        raw_hash=recorded(tags, "dvc.raw", ""),
+        raw_hashes=hashes if len(hashes) == len(raw) else (),
+        ids_public=public,
         recorded={name: tags[f"lvseg.{tag}"] for name, tag in wanted.items()},
         device=tags.get("lvseg.device", "unknown"),
         surroundings=summary.get("inputs", {}).get("surroundings", {}),
@@ -130,7 +135,7 @@ def build_again(plan: Plan, tell: Callable[[Compared], None], root: Path = ROOT)
     with temporary_worktree(plan.commit, root) as place:
         home = place.with_name("home")
         home.mkdir()
-        if not plan.raw.public:
+        if not plan.ids_public:
             shutil.copy(state_home() / KEY, home)  # with its mode: for the owner alone
         # A commit of before may heed what ours leaves out, `keras.json` among it.
         environment = kernels.as_recorded(dvc_environment(), plan.surroundings) | {
@@ -140,8 +145,10 @@ def build_again(plan: Plan, tell: Callable[[Compared], None], root: Path = ROOT)
             "DVC_SITE_CACHE_DIR": str(home / "dvc"),
             "PYTHONUNBUFFERED": "1",
         }
-        if plan.raw.stage is None:
-            _bring(plan, place, environment)
+        for number, raw in enumerate(plan.raw):
+            if raw.stage is None:
+                value = plan.raw_hashes[number] if plan.raw_hashes else ""
+                _bring(Path(raw.path), value, plan.commit, place, environment)
         _run(("split",), place, environment)
         compared = _compare(plan, tell, shards=tree_hash(place / SHARDS), split=file_hash(place / SPLIT))
         if all(one.same for one in compared):
@@ -159,15 +166,14 @@ def _compare(plan: Plan, tell: Callable[[Compared], None], **rebuilt: str) -> li
     return compared
 
 
-def _bring(plan: Plan, place: Path, environment: Mapping[str, str]) -> None:
-    """Put the raw data of the version into a worktree, out of DVC's cache or remote."""
-    raw = Path(plan.raw.path)
+def _bring(raw: Path, value: str, commit: str, place: Path, environment: Mapping[str, str]) -> None:
+    """Put a place of raw data into a worktree, out of DVC's cache or remote; `value` is its hash, if that is known."""
     pointers = [path.with_name(f"{path.name}.dvc") for path in (raw, *raw.parents) if path.name]
     pointer = next((path for path in pointers if (place / path).is_file()), pointers[0])
     if not (place / pointer).is_file():  # it was never committed
-        if not plan.raw_hash:
-            raise UserError(f"{plan.commit[:12]} does not say which {raw}: {pointer} is not in the commit")
-        write_pointer(place / pointer, raw.name, plan.raw_hash)
+        if not value:
+            raise UserError(f"{commit[:12]} does not say which {raw}: {pointer} is not in the commit")
+        write_pointer(place / pointer, raw.name, value)
     try:
         dvc("checkout", str(pointer), root=place, **environment)
     except UserError:  # not in the cache

@@ -69,7 +69,7 @@ def dataset(raw: Sequence[Path], inputs: dict[str, Any]) -> dict[str, Any]:
 def dvc_hashes(raw: Sequence[Path]) -> dict[str, str]:
     """Return DVC's hashes of `raw`, `shards` and `split`, as far as DVC has written them down.
 
-    Of several places of raw data none is given: the commit's `.dvc` files hold theirs.
+    Those of several places of raw data are one text, separated by commas, in their order.
     """
     known: dict[str, str] = {}
     # Outs alone: while a stage runs, what the lock says of its deps is that of the run before.
@@ -81,7 +81,7 @@ def dvc_hashes(raw: Sequence[Path]) -> dict[str, str]:
     wanted = {"shards": SHARDS.as_posix(), "split": SPLIT.as_posix()}
     hashes = {name: known[path] for name, path in wanted.items() if path in known}
     places = [known[place.as_posix()] for place in raw if place.as_posix() in known]
-    return {"raw": places[0], **hashes} if len(places) == len(raw) == 1 else hashes
+    return {"raw": ",".join(places), **hashes} if len(places) == len(raw) else hashes
 
 
 def _collect(entries: list[dict[str, Any]], known: dict[str, str]) -> None:

@@ -76,12 +76,20 @@ def description(run: "Run", scores: Mapping[str, Any], test: Mapping[str, Any], 
         "",
         *_overrides(run),
         "",
-        *(f"- {what}: `{run.data.tags[tag][:40]}`" for what, tag in _ORIGIN.items() if tag in run.data.tags),
+        *(
+            f"- {what}: {_hashes(run.data.tags[tag])}"
+            for what, tag in _ORIGIN.items()
+            if tag in run.data.tags
+        ),
         "",
     ]
     if picture:
         lines.append(f"![Best, median and worst slices]({picture_address(run.info.run_id, picture)})")
     return "\n".join(lines)
+
+
+def _hashes(text: str) -> str:
+    return ", ".join(f"`{one[:40]}`" for one in text.split(","))
 
 
 def _overrides(run: "Run") -> list[str]:

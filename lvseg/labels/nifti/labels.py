@@ -1,36 +1,38 @@
 """Label maps in NIfTI volumes, held against the images that they were drawn on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lvseg.core.paths.archives import Item, SetAside, UnreadableError
+from lvseg.core.paths.archives import SetAside, UnreadableError
+from lvseg.labels.sources import structures
 from lvseg.labels.sources.label_map import LabelMap, Reading, composed
 from lvseg.labels.sources.structures import Region, Table, region_of
 from lvseg.nifti.frames import NOMINAL
+from lvseg.nifti.layouts import ACDC, MNMS, DrawnVolume, VolumeFiles
 from lvseg.nifti.volume import Volume, read_volume
 
 _LARGEST_LABEL = 65535
 
 
-@dataclass(frozen=True)
-class DrawnVolume:
-    """A volume of labels beside the volume of images that it was drawn on.
+# Where the layout says what values mean: two data sets number the same structures the other way round.
+_MEANINGS = {ACDC: structures.ACDC, MNMS: structures.MNMS}
 
-    Attributes:
-        labels: the file of labels.
-        image: the file of images, None where it is missing.
-        phase: from 1, of a volume that has one; None where the phases are those of the file.
-        names: of values, where the source gives some.
+
+def read_drawn(files: VolumeFiles, table: Table) -> Reading:
+    """Return all that was drawn on a patient's images, held against them.
+
+    Args:
+        files: of the patient.
+        table: the user's own words for labels.
     """
-
-    labels: Item
-    image: Item | None
-    phase: int | None = None
-    names: Mapping[int, str] = field(default_factory=dict)
+    reading = Reading()
+    meanings = _MEANINGS.get(files.layout) or _named_regions(files.names, table)
+    for drawn in files.drawn:
+        reading.add(read_labels(drawn, meanings, table))
+    return reading
 
 
 def read_labels(drawn: DrawnVolume, meanings: Mapping[int, Region], table: Table) -> Reading:
@@ -147,7 +149,7 @@ def _refuse_exchanged(masks: Mapping[Region, NDArray[np.bool_]]) -> None:
         )
 
 
-def named_regions(names: Mapping[int, str], table: Table) -> dict[int, Region]:
+def _named_regions(names: Mapping[int, str], table: Table) -> dict[int, Region]:
     """Return what the values of a label map cover, as far as their names or the user's table say it.
 
     Args:

@@ -3,15 +3,16 @@
 from pathlib import PurePosixPath
 
 from lvseg.core.paths.archives import SetAside, UnreadableError
-from lvseg.labels.nifti.layouts import NiftiPatient
+from lvseg.labels.nifti.labels import read_drawn
 from lvseg.labels.sources.contours import take_maps
 from lvseg.labels.sources.label_map import LabelMap
 from lvseg.labels.sources.structures import Table
 from lvseg.labels.study import Study, find_cycle, raise_flags
 from lvseg.nifti.frames import NOMINAL, VolumeCine, cine_of, grey_values
+from lvseg.nifti.layouts import VolumeFiles
 
 
-def read_nifti_study(files: NiftiPatient, table: Table, all_pixels: bool) -> Study:
+def read_nifti_study(files: VolumeFiles, table: Table, all_pixels: bool) -> Study:
     """Read one patient; whatever cannot be read is set aside, never raised.
 
     Args:
@@ -23,7 +24,7 @@ def read_nifti_study(files: NiftiPatient, table: Table, all_pixels: bool) -> Stu
     study.series, study.why = "NIfTI", f"files named as in {files.layout}"
     first = [*(file.item for file in files.images), *(drawn.labels for drawn in files.drawn)][0]
     study.source = str(PurePosixPath(first.label).parent)
-    reading = files.read(table)
+    reading = read_drawn(files, table)
     study.aside += reading.aside
     study.notes += reading.notes
     study.unmapped = dict(reading.unmapped)

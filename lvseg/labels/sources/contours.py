@@ -20,6 +20,7 @@ CONVENTION = (
 
 _LEAST_POINTS = 3
 _FARTHEST = 1e5  # pixels
+_BEYOND = 1.0  # pixels outside the middles of those at the border
 _SAME = 0.98  # of their pixels, which two lines share that are one
 
 
@@ -30,10 +31,17 @@ def filled(lines: Sequence[Contour], shape: tuple[int, int]) -> Truth:
     which are joined.
 
     Args:
-        lines: points (n, 2) in pixels.
+        lines: points (n, 2) in pixels, of one line at least.
         shape: H and W.
+
+    Raises:
+        UnreadableError: a line lies beyond the image, or all of them are smaller than a pixel.
     """
+    if any((line < -_BEYOND).any() or (line > np.array(shape[::-1]) - 1 + _BEYOND).any() for line in lines):
+        raise UnreadableError("a point lies beyond the image")
     masks = sorted((rasterise(line, shape).astype(bool) for line in lines), key=lambda mask: -int(mask.sum()))
+    if not masks[0].any():
+        raise UnreadableError("it encloses no pixel")
     region, before = np.zeros(shape, bool), list[Truth]()
     for mask in masks:
         if any((mask & other).sum() >= _SAME * (mask | other).sum() for other in before):

@@ -4,6 +4,7 @@ Nested entries `Hash:item` with a key hold them: ImageStates, the image's UID, C
 there Points (`Point:x`, `Point:y`) and SubpixelResolution, by which these are to be divided.
 """
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from xml.parsers import expat
 import numpy as np
 
 from lvseg.core.paths.archives import Item, UnreadableError
+from lvseg.imaging.types import Contour
 from lvseg.labels.sources.contours import checked, filled
 from lvseg.labels.sources.label_map import Reading
 from lvseg.labels.sources.matching import Drawings, Images
@@ -31,7 +33,21 @@ class _Line:
     image: str
     name: str
     points: list[list[float]] = field(default_factory=list)
-    resolution: float = 1.0
+    resolution: float = math.nan  # until the file says it
+
+    def contour(self) -> Contour:
+        """Return its points (n, 2) in pixels.
+
+        Raises:
+            UnreadableError: a number is none, or is missing.
+        """
+        if any(len(point) != 2 for point in self.points):
+            raise UnreadableError("a point has no two coordinates")
+        if not np.isfinite(np.array(self.points)).all():
+            raise UnreadableError("a coordinate is no number")
+        if not (math.isfinite(self.resolution) and self.resolution > 0):
+            raise UnreadableError("it does not say its SubpixelResolution")
+        return checked(np.array(self.points, float).reshape(-1, 2) / self.resolution)
 
 
 def read_cvi42(item: Item, images: Images, table: Table) -> Reading:
@@ -67,9 +83,7 @@ def _lay(
     for (uid, region), marked in drawn.items():
         try:
             image = images.drawn_on([(uid, [])], None)
-            points = [
-                checked(np.array(line.points, float).reshape(-1, 2) / line.resolution) for line in marked
-            ]
+            points = [line.contour() for line in marked]
             drawings.add(image, region, filled(points, (image.rows, image.columns)))
         except UnreadableError as error:
             drawings.faults[str(error)] += len(marked)
@@ -123,15 +137,9 @@ class _Workspace:
         place = self._place()
         if len(place) > 3 and place[1] == "Contours":
             if place[3] == "SubpixelResolution":
-                self.lines[-1].resolution = self._number() or 1.0
+                self.lines[-1].resolution = self._number()
             elif place[3] == "Points" and place[-1] in ("Point:x", "Point:y") and self.lines[-1].points:
                 self.lines[-1].points[-1].append(self._number())
-        elif (
-            len(place) == 3
-            and place[1] == "Contours"
-            and any(len(point) != 2 for point in self.lines[-1].points)
-        ):
-            raise UnreadableError(f"a point of {place[2]} has no two coordinates")
         self._keys.pop()
         self._text = ""
 
@@ -151,4 +159,4 @@ class _Workspace:
                 raise ValueError
             return float(self._text)
         except ValueError:
-            raise UnreadableError(f"{self._text[:20]!r} is no number") from None
+            return math.nan

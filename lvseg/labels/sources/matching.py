@@ -15,6 +15,8 @@ from lvseg.labels.sources.label_map import LabelMap, Reading, composed
 from lvseg.labels.sources.structures import Region
 
 Key = tuple[str, int | None]  # UID and frame, from 0; None in a file of one image
+_KEPT = 0.8  # of the area of a mask that is laid on another grid; else it is not all on the image
+_MANY = 20  # pixels, from which on a share of an area says something
 _SAME_GRID = 1e-2  # of a pixel, between the corners of two grids that are one
 
 
@@ -117,6 +119,9 @@ def onto(mask: Truth, affine: Affine | None, image: Image) -> Truth:
     inside = (column >= 0) & (row >= 0) & (column < mask.shape[1]) & (row < mask.shape[0])
     result = np.zeros((image.rows, image.columns), bool)
     result[inside] = mask[row[inside], column[inside]]
+    drawn = float(mask.sum()) / abs(np.linalg.det(to_mask[:2, :2]))  # in pixels of the image
+    if drawn >= _MANY and result.sum() < _KEPT * drawn:
+        raise UnreadableError("lies beyond the image that it names, or on pixels of another size")
     return result
 
 

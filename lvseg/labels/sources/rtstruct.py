@@ -40,16 +40,23 @@ def read_rtstruct(item: Item, images: Images, table: Table) -> Reading:
         names = {
             int(roi.ROINumber): str(roi.get("ROIName", "") or "") for roi in whole.StructureSetROISequence
         }
+        drawn = set[int]()
         for roi in whole.get("ROIContourSequence") or []:
             number = int(roi.ReferencedROINumber)
             name, contours = names.get(number, ""), list(roi.get("ContourSequence") or [])
             if len(contours) > _MOST_CONTOURS:
                 raise UnreadableError(f"{len(contours):,} contours of {name} are too many")
+            drawn |= {number} if contours else set()
             region = region_of(table, name, number)
             if region is None:
                 reading.refuse(name or f"without a name ({number})", len(contours), "contours", item.label)
             elif region is not Region.OTHER:
                 _add(drawings, region, contours, images)
+        reading.notes += [
+            f"the structure {name or 'without a name'} has no contour: nothing is known of it"
+            for number, name in names.items()
+            if number not in drawn
+        ]
         drawings.close(reading, item.label, "contours")
     return reading
 
@@ -67,8 +74,10 @@ def _add(drawings: Drawings, region: Region, contours: list[Dataset], images: Im
         except UnreadableError as error:
             drawings.faults[str(error)] += 1
     for key, image in marked.items():
-        if lines[key]:
+        try:
             drawings.add(image, region, filled(lines[key], (image.rows, image.columns)))
+        except UnreadableError as error:
+            drawings.faults[str(error)] += len(lines[key])
 
 
 def _points(contour: Dataset) -> np.ndarray:
@@ -76,15 +85,22 @@ def _points(contour: Dataset) -> np.ndarray:
     kind = str(contour.get("ContourGeometricType", ""))
     if kind not in _CLOSED:
         raise UnreadableError(f"{kind or 'without a type'}, not a closed line in a plane")
-    values = contour.get("ContourData")
-    numbers = np.array([] if values is None else [float(value) for value in np.atleast_1d(values)])
+    try:
+        values, said = contour.get("ContourData"), contour.get("NumberOfContourPoints")
+        numbers = np.array([] if values is None else [float(value) for value in np.atleast_1d(values)])
+        count = len(numbers) // 3 if said is None else int(said)
+    except Exception:  # damaged numbers may fail in any way
+        numbers, count = np.array([]), 0
     if not len(numbers) or len(numbers) % 3 or not np.isfinite(numbers).all():
         raise UnreadableError("its coordinates are not threes of numbers")
     points = numbers.reshape(-1, 3)
+    whole = len(points) == count
     if len(points) > 1 and (points[0] == points[-1]).all():
         points = points[:-1]
     if len(points) < 3:
         raise UnreadableError(f"{len(points)} point(s) enclose no area")
+    if not whole:
+        raise UnreadableError(f"it should have {count} points and has {len(numbers) // 3}")
     return points
 
 

@@ -2,13 +2,14 @@
 
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
 
 from lvseg.core.paths.archives import Item, UnreadableError
 from lvseg.dicom import content
@@ -19,6 +20,7 @@ from lvseg.labels.sources.matching import Drawings, Images, onto
 from lvseg.labels.sources.structures import Region, Table, region_of
 
 _KINDS = ("BINARY", "FRACTIONAL", "LABELMAP")
+_BITS = {"BINARY": (1, 8), "FRACTIONAL": (8,), "LABELMAP": (8, 16)}  # a pixel, by kind
 _LARGEST = 512 * 2**20  # pixels of one object, unpacked
 
 
@@ -40,8 +42,10 @@ def read_seg(item: Item, images: Images, table: Table, threshold: float = 0.5) -
         _check(whole)
         regions = _regions(whole, table, reading, item.label)
         pixels = _pixels(whole)
+        described = {int(segment.SegmentNumber) for segment in whole.SegmentSequence}
         for n in range(len(pixels)):
             try:
+                _check_segments(whole, n, pixels[n], described)
                 _add_frame(drawings, whole, n, pixels[n], regions, images, threshold)
             except UnreadableError as error:
                 drawings.faults[str(error)] += 1
@@ -92,12 +96,49 @@ def _codes(segment: Dataset) -> list[tuple[str, str]]:
 def _pixels(whole: Dataset) -> NDArray[Any]:
     """Return the pixels of all frames, (frames, rows, columns)."""
     count, rows, columns = int(whole.get("NumberOfFrames") or 1), int(whole.Rows), int(whole.Columns)
+    _check_format(whole, count * rows * columns)
     try:
-        return np.asarray(whole.pixel_array).reshape(count, rows, columns)
+        pixels = np.asarray(whole.pixel_array).reshape(count, rows, columns)
     except MemoryError:
         raise
     except Exception as error:  # decoders fail in any way on damaged bytes
         raise UnreadableError(f"its pixels cannot be decoded ({type(error).__name__})") from None
+    if whole.SegmentationType == "FRACTIONAL" and pixels.max(initial=0) > _maximum(whole):
+        raise UnreadableError(f"fractions up to {pixels.max()}, and the largest is to be {_maximum(whole)}")
+    return pixels
+
+
+def _check_format(whole: Dataset, count: int) -> None:
+    """Refuse pixels whose header contradicts itself: read by half of it, labels would move or vanish.
+
+    Args:
+        whole: the object.
+        count: of its pixels.
+    """
+    bits, kind = int(whole.BitsAllocated), whole.SegmentationType
+    if int(whole.get("PixelRepresentation") or 0) or bits not in _BITS[kind]:
+        raise UnreadableError(
+            f"{kind} with {bits} bits a pixel, or with signs: its header contradicts itself"
+        )
+    if kind == "FRACTIONAL" and not 0 < _maximum(whole) < 2**bits:
+        raise UnreadableError(f"fractions of {_maximum(whole)} in {bits} bits: its header contradicts itself")
+    compressed = whole.file_meta.get("TransferSyntaxUID", ExplicitVRLittleEndian).is_compressed
+    length, needed = len(whole.PixelData), (count * bits + 7) // 8
+    if not compressed and not needed <= length <= needed + 1:
+        raise UnreadableError(f"{length:,} bytes of pixels where its header declares {needed:,}")
+
+
+def _maximum(whole: Dataset) -> int:
+    """Return the value of a pixel that belongs to a FRACTIONAL segment as a whole."""
+    return int(whole.get("MaximumFractionalValue") or 255)
+
+
+def _check_segments(whole: Dataset, n: int, pixels: NDArray[Any], described: Set[int]) -> None:
+    """Refuse a frame of a segment that the object does not describe: what it shows nobody knows."""
+    kind = whole.SegmentationType
+    shown = {int(value) for value in np.unique(pixels)} - {0} if kind == "LABELMAP" else {_segment(whole, n)}
+    if strange := sorted(shown - described):
+        raise UnreadableError(f"of segment {strange[0]}, which the object does not describe")
 
 
 def _add_frame(
@@ -118,7 +159,7 @@ def _add_frame(
     affine = _affine(whole, n)
     image = images.drawn_on(_references(whole, n), affine)
     if kind == "FRACTIONAL":
-        pixels = pixels >= threshold * int(whole.get("MaximumFractionalValue") or 255)
+        pixels = pixels >= threshold * _maximum(whole)
     for number, region in drawn.items():
         mask = pixels == number if kind == "LABELMAP" else pixels.astype(bool)
         assert region is not None
@@ -155,6 +196,8 @@ def _affine(whole: Dataset, n: int) -> Affine | None:
     if place is None or turn is None or measures is None:
         return None
     row_mm, column_mm = (float(value) for value in measures.PixelSpacing)
+    if not (row_mm > 0 and column_mm > 0):
+        raise UnreadableError("its place or pixel size is none")
     direction = np.array([float(value) for value in turn.ImageOrientationPatient]).reshape(2, 3)
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1] = direction[0] * column_mm, direction[1] * row_mm

@@ -6,11 +6,14 @@ from dataclasses import replace
 from lvseg.core.paths.archives import SetAside
 from lvseg.dicom.image import Image
 from lvseg.dicom.stacks import short_axis, stacking
+from lvseg.dicom.stacks.cine import Cine
 from lvseg.inference.stack_of import stack_of_cine
 from lvseg.inference.stacks import segment
+from lvseg.nifti import stacking as volumes
+from lvseg.nifti.layouts import VolumeFiles
 from lvseg.studies.analysis.assessment import assess
 from lvseg.studies.analysis.augmentation import augmentation_disagreement
-from lvseg.studies.analysis.body import NOBODY, Body, body_of
+from lvseg.studies.analysis.body import NOBODY, Body, body_of, body_said
 from lvseg.studies.analysis.loaded_model import LoadedModel
 from lvseg.studies.analysis.measurements import measure
 from lvseg.studies.analysis.out_of_distribution import out_of_distribution
@@ -39,10 +42,44 @@ def analyse_study(
         UnreadableError: there is no short-axis cine that can be read, or no such series.
     """
     cine, unused = stacking.stacked(short_axis.choose(images, series))
+    body = body_of(cine.frames[0].image.item, stated_body)
+    return _analysed(name, cine, body, model, (*set_aside, *unused))
+
+
+def analyse_volumes(
+    name: str,
+    files: VolumeFiles,
+    set_aside: Sequence[SetAside],
+    series: str | None,
+    model: LoadedModel,
+    stated_body: Body = NOBODY,
+) -> StudyResult:
+    """Do the same with a study whose images are NIfTI volumes.
+
+    Args:
+        name: as above.
+        files: of the patient.
+        set_aside: as above.
+        series: number of a file among several, in the order of names, or a part of its name; None lets the program
+            choose.
+        model: as above.
+        stated_body: as above.
+
+    Raises:
+        UnreadableError: as above.
+    """
+    cine, volume, unused = volumes.stacked(files, series)
+    body = body_said(files.height_cm, files.weight_kg, files.sex, stated_body)
+    return replace(_analysed(name, cine, body, model, (*set_aside, *unused)), volume=volume)
+
+
+def _analysed(
+    name: str, cine: Cine, body: Body, model: LoadedModel, set_aside: tuple[SetAside, ...]
+) -> StudyResult:
     stack = stack_of_cine(cine)
     segmentation = segment(model.segmenter, stack)
     cine = replace(cine, notes=(*cine.notes, *map(_atrial, segmentation.atrial)))
-    measurements = measure(cine, segmentation.outlines, body_of(cine.frames[0].image.item, stated_body))
+    measurements = measure(cine, segmentation.outlines, body)
     disagreement = augmentation_disagreement(model.segmenter, stack, segmentation, measurements.ed_and_es)
     unlike = out_of_distribution(model, cine, segmentation, measurements)
     assessment = assess(cine, measurements, disagreement, unlike)
@@ -54,7 +91,7 @@ def analyse_study(
         measurements=measurements,
         assessment=assessment,
         model=model.facts,
-        set_aside=(*set_aside, *unused),
+        set_aside=set_aside,
     )
 
 

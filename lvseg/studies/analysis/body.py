@@ -80,10 +80,23 @@ def body_of(item: Item, stated_body: Body) -> Body:
         with tolerant():
             header = pydicom.dcmread(io.BytesIO(content.kept(item)), stop_before_pixels=True, force=True)
             sex = str(header.get("PatientSex") or "").strip().upper()
-            height = _within(header, "PatientSize", _CM_PER_M, _HEIGHTS_CM)
-            weight = _within(header, "PatientWeight", 1.0, _WEIGHTS_KG)
+            height = _within(header, "PatientSize", _CM_PER_M)
+            weight = _within(header, "PatientWeight", 1.0)
     except Exception:  # a damaged header may fail in any way, and a file of another kind has none
         return stated_body
+    return body_said(height, weight, sex, stated_body)
+
+
+def body_said(height_cm: float | None, weight_kg: float | None, sex: str, stated_body: Body) -> Body:
+    """Return size and sex of a patient as a file beside his images says them; what the user says goes before it.
+
+    Args:
+        height_cm: as the file has it, None where it says nothing.
+        weight_kg: in the same way.
+        sex: in the same way, empty where it says nothing.
+        stated_body: what the user says of him.
+    """
+    height, weight = _plausible(height_cm, _HEIGHTS_CM), _plausible(weight_kg, _WEIGHTS_KG)
     return Body(
         height if math.isnan(stated_body.height_cm) else stated_body.height_cm,
         weight if math.isnan(stated_body.weight_kg) else stated_body.weight_kg,
@@ -91,10 +104,14 @@ def body_of(item: Item, stated_body: Body) -> Body:
     )
 
 
-def _within(header: Dataset, name: str, scale: float, limits: tuple[float, float]) -> float:
-    """Return an element x scale; NaN where it is missing, no number or beyond what people are."""
+def _within(header: Dataset, name: str, scale: float) -> float | None:
+    """Return an element x scale; None where it is missing or no number."""
     try:
-        value = float(str(header.get(name))) * scale
+        return float(str(header.get(name))) * scale
     except ValueError:
-        return math.nan
-    return value if limits[0] <= value <= limits[1] else math.nan
+        return None
+
+
+def _plausible(value: float | None, limits: tuple[float, float]) -> float:
+    """Return a size, NaN where it is unknown or beyond what people are."""
+    return value if value is not None and limits[0] <= value <= limits[1] else math.nan

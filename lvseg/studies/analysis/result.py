@@ -10,6 +10,7 @@ from lvseg.core.paths.archives import SetAside
 from lvseg.dicom.image import Image
 from lvseg.dicom.stacks.cine import Cine
 from lvseg.inference.stacks import DrawnStack
+from lvseg.nifti.volume import Volume
 from lvseg.studies.analysis.assessment import Assessment
 from lvseg.studies.analysis.measurements import Measurements
 
@@ -114,6 +115,7 @@ class StudyResult(DrawnStack):
         assessment: verdict and reasons.
         model: that predicted the masks.
         set_aside: files that were not used, with the reason for each; their names may name the patient.
+        volume: of a NIfTI source, that says how its files lie; None where the frames are DICOM images.
     """
 
     name: str
@@ -122,6 +124,7 @@ class StudyResult(DrawnStack):
     assessment: Assessment
     model: ModelFacts
     set_aside: tuple[SetAside, ...] = ()
+    volume: Volume | None = None
 
     @property
     def frame_slices(self) -> NDArray[np.int64]:

@@ -1,8 +1,8 @@
-"""What lies behind a path: the images of one study, or of each study that a DICOMDIR lists."""
+"""What lies behind a path: the images of one study, of each study that a DICOMDIR lists, or NIfTI volumes."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from lvseg.core.errors import UserError
@@ -13,6 +13,8 @@ from lvseg.dicom.image import Image
 from lvseg.dicom.multiframe import read_images
 from lvseg.dicom.stacks.limits import LEAST_SLICES
 from lvseg.dicom.stacks.planes import stacks_of
+from lvseg.nifti.images import find_images, is_volume
+from lvseg.studies.cohort.study_files import StudyImages, StudyVolumes
 
 _DICOMDIR = "DICOMDIR"  # the name that the standard prescribes (PS3.10 8.6)
 _LIST_SUFFIX = ".txt"
@@ -32,23 +34,6 @@ class RefusedError(Exception):
         super().__init__(message)
         self.reason = reason or message
         self.folder = folder
-
-
-@dataclass(frozen=True)
-class StudyImages:
-    """The images of one study, and the files beside them that hold none.
-
-    Attributes:
-        patient: his id in the files.
-        uid: StudyInstanceUID; empty where the files have none.
-        images: headers of all images, whatever their series.
-        set_aside: files that cannot be used, with the reason for each.
-    """
-
-    patient: str
-    uid: str
-    images: list[Image]
-    set_aside: list[SetAside]
 
 
 def inputs(arguments: Sequence[Path]) -> list[Path]:
@@ -94,7 +79,8 @@ def files(*paths: Path) -> tuple[list[Item], list[SetAside]]:
 def studies(*paths: Path) -> list[StudyImages]:
     """Return the studies of an input: one of folders, archives and files, all of a DICOMDIR.
 
-    A folder or an archive may hold several studies of one patient.
+    A folder or an archive may hold several studies of one patient. Where no DICOM image is in it, its NIfTI volumes
+    are the studies: those of several patients, too, if they do not lie in a folder each.
 
     Args:
         paths: of the input; a DICOMDIR stands alone.
@@ -105,19 +91,43 @@ def studies(*paths: Path) -> list[StudyImages]:
     items, set_aside = files(*paths)
     if len(paths) == 1 and paths[0].is_file() and paths[0].name.upper() == _DICOMDIR:
         return _listed_studies(items[0])
-    images = _named(_mr_images(items, set_aside))
+    volumes = [item for item in items if is_volume(item)]
+    images = _named(_mr_images([item for item in items if not is_volume(item)], set_aside))
+    if volumes and not images:
+        return _of_volumes(paths, items, set_aside)
+    set_aside += [SetAside(item.label, "NIfTI beside DICOM images, which are used") for item in volumes]
     patients = sorted({image.patient_id for image in images})
     if len(patients) > 1:
         names = ", ".join(patients[:_NAMED_PATIENTS]) + (", ..." if len(patients) > _NAMED_PATIENTS else "")
         holds = f"{len({(image.patient_id, image.study_uid) for image in images})} studies of {len(patients)} patients"
         remedy = "name the folder of each, or their DICOMDIR"
-        apart = len(paths) == 1 and paths[0].is_dir() and _lie_apart(paths[0], images)
+        owners = [(image.item, image.patient_id) for image in images]
+        apart = len(paths) == 1 and paths[0].is_dir() and _lie_apart(paths[0], owners)
         raise RefusedError(
             f"{holds} ({names}): {remedy}", f"{holds}: {remedy}", folder=paths[0] if apart else None
         )
     if not images:
         raise RefusedError(f"no readable MR image among {len(items)} files{told(set_aside)}")
     return _by_study(images, set_aside)
+
+
+def _of_volumes(
+    paths: Sequence[Path], items: Sequence[Item], set_aside: Sequence[SetAside]
+) -> list[StudyImages]:
+    """Return the studies of an input whose images are NIfTI volumes."""
+    found = find_images(items)
+    used = {item.label for item in found.used}
+    unused = [*(entry for entry in set_aside if entry.file not in used), *found.aside]
+    if not found.patients:
+        raise RefusedError(f"no readable image among {len(items)} files{told(unused)}")
+    owners = [(files.images[0].item, files.id) for files in found.patients]
+    if len(owners) > 1 and len(paths) == 1 and paths[0].is_dir() and _lie_apart(paths[0], owners):
+        holds = f"NIfTI volumes of {len(owners)} patients"
+        raise RefusedError(f"{holds}: name the folder of each", folder=paths[0])
+    return [
+        StudyVolumes.of(files, [] if number else unused)
+        for number, files in enumerate(sorted(found.patients, key=lambda files: files.id))
+    ]
 
 
 def _named(images: Sequence[Image]) -> list[Image]:
@@ -129,13 +139,12 @@ def _named(images: Sequence[Image]) -> list[Image]:
     ]
 
 
-def _lie_apart(folder: Path, images: Sequence[Image]) -> bool:
-    """Return whether each file and folder in a folder holds the images of one patient."""
+def _lie_apart(folder: Path, owners: Sequence[tuple[Item, str]]) -> bool:
+    """Return whether each file and folder in a folder holds the images of one patient; `owners` say whose each is."""
     patients: dict[str, set[str]] = defaultdict(set)
-    for image in images:
-        item = image.item
+    for item, patient in owners:
         inside = Path(item.place if item.member >= 0 else Path(item.place, item.name)).relative_to(folder)
-        patients[inside.parts[0]].add(image.patient_id)
+        patients[inside.parts[0]].add(patient)
     return all(len(of_one) == 1 for of_one in patients.values())
 
 

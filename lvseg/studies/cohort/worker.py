@@ -20,6 +20,7 @@ from lvseg.studies.analysis.assessment import NO_FILE, OK, Verdict
 from lvseg.studies.cohort import inputs
 from lvseg.studies.cohort.journal import FOLDER, Journal, JournalEntry
 from lvseg.studies.cohort.order import Order
+from lvseg.studies.cohort.study_files import StudyImages
 from lvseg.studies.outputs import study_folder
 from lvseg.studies.outputs.study_record import StudyRecord, read_record, record_of_failure, write_record
 
@@ -98,18 +99,16 @@ class Worker:
         command = f"lvseg predict --out {shlex.quote(str(self._order.out))} {shlex.quote(str(folder))}/*"
         return f"; `{shown(command)}` takes one after the other"
 
-    def _study(self, path: Path, study: inputs.StudyImages) -> tuple[Outcome, list[SetAside]]:
+    def _study(self, path: Path, study: StudyImages) -> tuple[Outcome, list[SetAside]]:
         """Predict one study of an input and write its folder; return also the files that were not used."""
-        from lvseg.studies.analysis.analyse import analyse_study
-
         order = self._order
-        name = study_name(study.uid or study.images[0].sop_uid, study.patient if order.with_ids else "")
+        name = study_name(study.identity, study.patient if order.with_ids else "")
         other = self._journal.claim(name, path)
         if other:
             words = f"the same study as {other}: put the files of both into one folder"
             return failed(order, path, words, "another input holds the same study"), study.set_aside
         try:
-            result = analyse_study(name, study.images, study.set_aside, order.series, self._model, order.body)
+            result = study.analysed(name, order.series, self._model, order.body)
         except UnreadableError as error:
             record = record_of_failure(name, f"{error}.", study.set_aside, order.facts)
             result = None

@@ -15,8 +15,9 @@ _FIRST_PIXEL = 1  # coordinate of its centre, as in Sunnybrook's files
 def write(folder: Path, result: StudyResult) -> None:
     """Write `IM-0001-<image number>-icontour-auto.txt` for each frame that has an endocardium.
 
-    Where the model drew a wall, `...-ocontour-auto.txt` is its epicardium; the form has no name for the right
-    ventricle. `auto` instead of `manual` keeps a later training from taking them for an expert's.
+    Where the model drew a wall, `...-ocontour-auto.txt` is its epicardium, and `...-rcontour-auto.txt` the border of a
+    right ventricle, for which Sunnybrook's form has no name. `auto` instead of `manual` keeps a later training from
+    taking them for an expert's.
 
     Args:
         folder: to make; it is whole or absent.
@@ -24,12 +25,13 @@ def write(folder: Path, result: StudyResult) -> None:
     """
     with atomic_path(folder) as temporary:
         temporary.mkdir()
-        outer = result.outlines.get(Structure.MYOCARDIUM, (None,) * len(result.labels))
-        for frame, labels, inner_line, outer_line in zip(
-            result.cine.frames, result.labels, result.contours, outer, strict=True
-        ):
+        none: tuple[None, ...] = (None,) * len(result.labels)
+        outer = result.outlines.get(Structure.MYOCARDIUM, none)
+        right = result.outlines.get(Structure.RIGHT_VENTRICLE, none)
+        for n, (frame, labels) in enumerate(zip(result.cine.frames, result.labels, strict=True)):
             walled = bool((labels == Structure.MYOCARDIUM).any())
-            for kind, line in (("i", inner_line), ("o", outer_line if walled else None)):
+            lines = {"i": result.contours[n], "o": outer[n] if walled else None, "r": right[n]}
+            for kind, line in lines.items():
                 if line is not None:
                     name = f"IM-0001-{frame.number:04d}-{kind}contour-auto.txt"
                     (temporary / name).write_text(_text(line), encoding="ascii")

@@ -10,6 +10,7 @@ from scipy import ndimage
 from lvseg.core.paths.files import atomic_path
 from lvseg.imaging.structures import STRUCTURES, Structure
 from lvseg.imaging.types import Affine
+from lvseg.nifti.writing import packed
 from lvseg.studies.analysis.result import StudyResult
 
 _HALF = 0.5  # of a moved pixel's share in a mask
@@ -21,7 +22,8 @@ def write(path: Path, result: StudyResult) -> str | None:
 
     The numbers are those of `Structure`: 1 cavity, 2 myocardium, 3 right ventricle. NIfTI knows one grid for all. Where
     slices are missing, its step is the mean one, so that the first and the last slice lie right. Where slices are
-    turned, tilted or moved against the first, their maps are moved onto its grid.
+    turned, tilted or moved against the first, their maps are moved onto its grid. A source that is NIfTI itself gets
+    them on its own axes, with its own affine.
 
     Args:
         path: of the file, which ends in `.nii.gz`.
@@ -33,6 +35,12 @@ def write(path: Path, result: StudyResult) -> str | None:
     import nibabel
 
     cine = result.cine
+    if result.volume is not None:
+        shape = (cine.slices, cine.phases, *result.labels.shape[1:])
+        content = packed(result.volume, np.moveaxis(result.labels.reshape(shape), 1, 0))
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(content)
+        return None
     if not np.isfinite(cine.spacing_mm).all():
         return "the files do not say how large a pixel is"
     slices = range(1, cine.slices + 1)

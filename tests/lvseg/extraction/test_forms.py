@@ -11,6 +11,7 @@ from lvseg.data import shards
 from lvseg.data.drawn_frames import slice_distance
 from lvseg.extraction.run import Outs, extract
 from lvseg.imaging.structures import Structure
+from lvseg.labels.vendors import vendor_of
 from lvseg.params import load
 from tests.conftest import REPOSITORY
 from tests.lvseg.labels.sources import forms
@@ -91,6 +92,32 @@ def test_one_patient_under_two_names_and_in_two_forms_is_counted_once(tmp_path: 
     assert {
         (row["official_part"], row["vendor"], row["group"]) for row in rows if row["patient"] == "A0S9V9"
     } == {("training", "Siemens", "HCM")}
+
+
+def test_a_maker_has_one_name_however_headers_spell_it(tmp_path: Path, heart: Form) -> None:
+    forms.write("M&Ms", tmp_path / "mnms", heart)
+    forms.write("RTSTRUCT", tmp_path / "dicom", forms.heart(seed=6))
+    for path in (tmp_path / "dicom/images").iterdir():
+        image = forms.reread(path)
+        image.Manufacturer = "SIEMENS Healthineers"
+        forms.save(path, image)
+    _, rows = run(tmp_path / "out", tmp_path / "mnms", tmp_path / "dicom")
+    assert {(row["patient"], row["vendor"]) for row in rows} == {("A0S9V9", "Siemens"), ("101", "Siemens")}
+
+
+@pytest.mark.parametrize(
+    ("said", "maker"),
+    [
+        ("SIEMENS", "Siemens"),
+        ("Philips Medical Systems", "Philips"),
+        ("GE MEDICAL SYSTEMS", "GE"),
+        ("GEHC", "GEHC"),
+        (" Esaote ", "Esaote"),
+        ("", ""),
+    ],
+)
+def test_names_of_makers(said: str, maker: str) -> None:
+    assert vendor_of(said) == maker
 
 
 def test_two_patients_of_one_name_stay_two(tmp_path: Path, heart: Form) -> None:

@@ -15,10 +15,11 @@ import pytest
 from lvseg.cli.inspect import main as inspect
 from lvseg.dicom import bounds
 from lvseg.labels.find import find_all
-from lvseg.labels.nifti.layouts import find_nifti
+from lvseg.labels.nifti.labels import read_drawn
 from lvseg.labels.sources.cvi42 import read_cvi42
 from lvseg.labels.sources.rtstruct import read_rtstruct
 from lvseg.labels.sources.seg import read_seg
+from lvseg.nifti.layouts import find_volumes
 from tests.lvseg.extraction.test_forms import run
 from tests.lvseg.hostile.test_bombs import elements
 from tests.lvseg.hostile.test_texts import is_tame
@@ -84,9 +85,9 @@ def _reasons(folder: str) -> dict[str, list[str]]:
         for reader in (read_seg, read_rtstruct, read_cvi42):
             if item.name == reader.__name__:
                 found[item.name] = [entry.reason for entry in reader(item, images, {}).aside]
-    (patient,) = find_nifti(forms.items(root / "nifti"), {}).patients
-    found["labels"] = [entry.reason for entry in patient.read({}).aside]
-    (candidate,) = find_all([root / "nifti"], {})[0]
+    (patient,) = find_volumes(forms.items(root / "nifti")).patients
+    found["labels"] = [entry.reason for entry in read_drawn(patient, {}).aside]
+    (candidate,) = find_all([root / "nifti"])[0]
     found["images"] = [
         entry.reason for entry in candidate.read(1, {}, True).aside if "frame" not in entry.file
     ]
@@ -131,12 +132,12 @@ def test_tables_beside_volumes_hold_no_number_that_ends_the_search(tmp_path: Pat
         forms.write_acdc(tmp_path / "acdc", heart)
         (info,) = (tmp_path / "acdc").rglob("Info.cfg")
         info.write_text(f"ED: {number}\nES: {number}\n", encoding="utf-8")
-        (patient,) = find_nifti(forms.items(tmp_path / "acdc"), {}).patients
+        (patient,) = find_volumes(forms.items(tmp_path / "acdc")).patients
         assert patient.ed is None and patient.es is None
     forms.write_nnunet(tmp_path / "nnunet", heart)
     (dataset,) = (tmp_path / "nnunet").rglob("dataset.json")
     dataset.write_text('{"labels": {"a": 1e999}}')
-    (entry,) = find_nifti(forms.items(tmp_path / "nnunet"), {}).aside
+    (entry,) = find_volumes(forms.items(tmp_path / "nnunet")).aside
     assert "do not give each name one number" in entry.reason
 
 

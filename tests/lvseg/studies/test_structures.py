@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from lvseg.core.errors import UserError
 from lvseg.core.paths.archives import walk
 from lvseg.core.paths.places import ROOT
 from lvseg.dicom.multiframe import read_images
@@ -27,6 +29,7 @@ from lvseg.studies.cohort.order import model_facts
 from lvseg.studies.outputs import nifti
 from lvseg.studies.outputs.dicom import dicom_seg
 from lvseg.studies.outputs.page import study_page
+from lvseg.studies.outputs.study_folder import Outputs
 from tests.lvseg.studies.hearts import (
     BLOOD,
     RIGHT,
@@ -220,6 +223,16 @@ def test_the_page_has_a_legend_the_ends_and_the_errors(result: StudyResult, tmp_
         assert words in said, words
 
 
+def test_the_page_names_days_only_where_they_are_asked_for(result: StudyResult, tmp_path: Path) -> None:
+    days = ("2001-02-03", date.today().isoformat())
+    for asked in (False, True):
+        study_page.write(tmp_path / "p.html", result, dates=asked)
+        page = text((tmp_path / "p.html").read_text(encoding="utf-8"))
+        assert [day in page for day in days] == [asked, asked]
+    with pytest.raises(UserError, match="--dates and --deidentify"):
+        Outputs(True, False, False, deidentified=True, dates=True).checked()
+
+
 def test_a_stack_that_begins_at_the_apex_is_shown_from_the_base(result: StudyResult, tmp_path: Path) -> None:
     upside_down = replace(result.measurements, area_mm2=result.measurements.area_mm2[::-1])
     study_page.write(tmp_path / "r.html", replace(result, measurements=upside_down))
@@ -255,13 +268,31 @@ def test_the_command_writes_all_of_it(study: Path, three: Path, tmp_path: Path) 
     head, row = (tmp_path / "out/measurements.csv").read_text().splitlines()
     assert float(dict(zip(head.split(","), row.split(","), strict=False))["mass_g"]) == record["mass_g"]
     kinds = {path.name.split("-")[3] for path in (folder / "contours").iterdir()}
-    assert kinds == {"icontour", "ocontour"}
+    assert kinds == {"icontour", "ocontour", "rcontour"}
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "women 61 ± 5, men 58 ± 5" in text(page), "of whom it is, a page without identity does not say"
     refused = run("--model", str(three), "--height", "1.8", str(study))
     assert refused.returncode == 1 and "--height 1.8: give cm" in refused.stderr
     several = run("--model", str(three), "--height", "180", str(study), str(tmp_path))
     assert several.returncode == 1 and "are of one patient" in several.stderr
+
+
+@pytest.mark.parametrize(
+    ("named", "reason"),
+    [
+        (["cavity", "atrium"], "draws atrium, which this version of lvseg does not know"),
+        (["cavity"], "does not draw the 1 structures that run.json names"),
+    ],
+)
+def test_a_model_of_structures_that_nobody_knows_is_refused(
+    three: Path, tmp_path: Path, named: list[str], reason: str
+) -> None:
+    folder = shutil.copytree(three, tmp_path / "model")
+    run = json.loads((folder / "run.json").read_text())
+    run["prediction"]["structures"] = named
+    (folder / "run.json").write_text(json.dumps(run))
+    with pytest.raises(UserError, match=reason):
+        load_model(folder, model_facts(folder))
 
 
 def _surroundings() -> dict[str, str]:

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from mlflow.entities.model_registry import ModelVersion
 
 from lvseg.core.errors import UserError
@@ -13,6 +14,7 @@ from tests.tracking.conftest import EXPERIMENT, all_runs
 from tracking.model import package
 from tracking.provenance.chain import _weights, chain
 from tracking.provenance.dvc_command import dvc
+from tracking.provenance.training_origin import dvc_hashes
 from tracking.registry.versions import MODEL
 from tracking.runs.store import Store, open_store
 
@@ -119,6 +121,32 @@ def test_data_must_be_whole_in_the_cache_or_the_remote(store: Store, repository:
     assert list(missing(store, repository)) == ["shards", "split"]
     shutil.rmtree(repository.parent / "store")
     assert "`dvc add`" in missing(store, repository)["raw"]
+
+
+@pytest.mark.usefixtures("version")
+def test_each_of_several_places_is_looked_for(store: Store, repository: Path) -> None:
+    (repository / "data/more").mkdir()
+    (repository / "data/more/3").write_text("three\n")
+    dvc("add", "--quiet", "data/more", root=repository)
+    places = ["data/raw", "data/more"]
+    (repository / "params.yaml").write_text(yaml.safe_dump({"data": {"raw": places, "ids_public": False}}))
+    pipeline.git(repository, "commit", "--quiet", "--all", "-m", "two places")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(repository)
+        hashes = dvc_hashes([Path(place) for place in places])["raw"]
+    first, second = hashes.split(",")
+    assert first == pipeline.tags(repository)["dvc.raw"]
+    commit = pipeline.git(repository, "rev-parse", "HEAD")
+    for name, value in {"dvc.raw": hashes, "git_commit": commit}.items():
+        store.client.set_model_version_tag(MODEL, "1", f"lvseg.{name}", value)
+
+    def found() -> dict[str, tuple[str, str]]:
+        links = chain(store, store.client.get_model_version(MODEL, "1"), repository)
+        return {link.name: (link.state, link.value) for link in links if link.name.startswith("raw")}
+
+    assert found() == {"raw[0]": ("ok", first), "raw[1]": ("ok", second)}
+    (repository / ".dvc/cache/files/md5" / second[:2] / second[2:]).unlink()
+    assert found() == {"raw[0]": ("ok", first), "raw[1]": ("MISSING", second)}
 
 
 @pytest.mark.usefixtures("version")

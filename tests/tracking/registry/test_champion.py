@@ -12,11 +12,13 @@ from mlflow.entities import Run
 from lvseg import params
 from lvseg.core.errors import UserError
 from lvseg.core.paths.places import state_home
+from lvseg.studies.analysis.result import KnownError
 from tests.tracking.registry.test_promotion import never
 from tracking.registry import champion
 from tracking.registry.promotion import promote
 from tracking.registry.versions import CHAMPION, MODEL, version_of
 from tracking.runs.store import Store
+from tracking.scores.evaluation import _flat
 
 NETWORK = "model.keras"
 
@@ -56,6 +58,21 @@ def test_the_champion_is_fetched_once(store: Store, promoted: Callable[[], Run])
     (first.folder / "run.json").write_text(json.dumps({"model": "unet", "weights_hash": "ef" * 32}))
     with pytest.raises(UserError, match="holds another model"):
         champion.fetched()
+
+
+def test_its_tested_errors_come_with_it(store: Store, promoted: Callable[[], Run]) -> None:
+    """As an evaluation logs them; a measure of which it says nothing has none."""
+    run, scores = promoted(), {"mae": 8.25, "patients": 4}
+    structures = {
+        "myocardium": {"volumes": {"mass_g": scores}},
+        "right_ventricle": {"volumes": {"edv_ml": scores}},
+    }
+    for name, value in _flat({"cine": {"ef_percent": scores}, "structures": structures}).items():
+        store.client.log_metric(run.info.run_id, name, value)
+    errors = {error.measure: error for error in champion.fetched().errors}
+    assert errors == {
+        name: KnownError(name, 8.25, 4) for name in ("ef_percent", "mass_g", "rv_edv_ml")
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["../../victim", "/victim", "", "AB" * 32, "ab" * 32 + "\n"])

@@ -15,7 +15,7 @@ _FORMS = {
     "stage": _WORD,
     "model": _WORD,
     "model_uri": r"models:/m-[0-9a-f]{32}",
-    "dvc.raw": _DVC,
+    "dvc.raw": rf"{_DVC}(,{_DVC})*",  # of each place
     "dvc.shards": _DVC,
     "dvc.split": _DVC,
 }

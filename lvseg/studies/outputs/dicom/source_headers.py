@@ -5,6 +5,7 @@ stranger's header lacks or breaks is repaired where the standard allows it: elem
 that are none are none, names of any character set become UTF-8, and every frame of an object is an image of its own.
 """
 
+import datetime
 import io
 from collections.abc import Callable, Mapping, Sequence
 
@@ -17,6 +18,7 @@ from lvseg.core.paths.archives import Item
 from lvseg.dicom import content
 from lvseg.dicom.bounds import bounded
 from lvseg.dicom.image import Image
+from lvseg.dicom.tolerance import tolerant
 from lvseg.studies.outputs.dicom.deidentification import deidentified_header
 
 _TEXTS = ("PatientID", "PatientName", "PatientSex", "StudyID")
@@ -58,6 +60,15 @@ def source_headers(
 def storage_class(item: Item) -> str:
     """Return the kind of object that a file holds, by its UID; MR image where it does not say."""
     return str(_parsed(item).get("SOPClassUID") or MRImageStorage)
+
+
+def study_date(item: Item) -> datetime.date | None:
+    """Return the day of the examination that a file is of; None where it does not say it, or is no DICOM file."""
+    try:
+        with tolerant():
+            return DA(_text(_parsed(item), "StudyDate")) or None
+    except Exception:  # a damaged header may fail in any way, and a file of another kind has none
+        return None
 
 
 @bounded()

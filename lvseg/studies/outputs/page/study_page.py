@@ -3,6 +3,7 @@
 import base64
 import math
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from lvseg.imaging.structures import Structure
 from lvseg.studies.analysis.assessment import FAILED, LOOK, OK
 from lvseg.studies.analysis.healthy import SOURCE, healthy
 from lvseg.studies.analysis.result import StudyResult
+from lvseg.studies.outputs.dicom.source_headers import study_date
 from lvseg.studies.outputs.page import montage, movie, tiles
 from lvseg.studies.outputs.page.volume_curve import HEIGHT, WIDTH, volume_curve
 
@@ -73,13 +75,14 @@ class Row:
     healthy: str
 
 
-def write(path: Path, result: StudyResult, film: bytes | None = None) -> None:
+def write(path: Path, result: StudyResult, film: bytes | None = None, dates: bool = False) -> None:
     """Write the page; what is unknown is a dash.
 
     Args:
         path: of the HTML file.
         result: the study.
         film: the beating heart as an animated WebP, to stand in the page.
+        dates: the page says when the patient was examined, and when it was made.
     """
     from lvseg.pages.environment import environment
 
@@ -94,7 +97,7 @@ def write(path: Path, result: StudyResult, film: bytes | None = None) -> None:
         verdict=verdict,
         meaning=meaning,
         volumes=_volumes(result),
-        facts=_facts(result),
+        facts=_facts(result) | (_dates(result) if dates else {}),
         quality=[_quality(name, value) for name, value in result.assessment.quality.items()],
         curve=volume_curve(result.measurements),
         field={"width": WIDTH, "height": HEIGHT},
@@ -197,6 +200,12 @@ def _facts(result: StudyResult) -> dict[str, str]:
         "pixel spacing": f"{_figure(high, decimals=2)} × {_figure(wide, ' mm', 2)}" if high > 0 else _UNKNOWN,
         "matrix": f"{rows} × {columns}",
     }
+
+
+def _dates(result: StudyResult) -> dict[str, str]:
+    """Return the days of the examination and of this analysis, by the words of the page."""
+    examined = study_date(result.cine.frames[0].image.item)
+    return {"examined": examined.isoformat() if examined else _UNKNOWN, "analysed": date.today().isoformat()}
 
 
 def _phase(phase: int | None, time_ms: NDArray[np.float64]) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lvseg.labels.inspection import inspect
-from lvseg.labels.patient_summary import describe
+from lvseg.labels.patient_summary import describe, shared_notes, totals
 from tests.lvseg.labels.scd import Cine, write_layout, zip_folder
 from tests.lvseg.labels.sources import forms
 from tests.lvseg.labels.sources.forms import SLICES
@@ -27,7 +27,9 @@ def test_nifti_and_dicom_side_by_side_in_an_archive_and_a_folder(tmp_path: Path)
     assert (acdc["frames"], mnms["frames"], acdc["group"]) == (2 * SLICES, 9 * SLICES, "DCM")
     assert (nnunet["phases_drawn"], list(nnunet["unmapped"])) == ([], ["1 (Kammer)"])
     assert "unmapped    label 1 (Kammer), " in describe(nnunet)
-    assert "`data: labels: {1: ...}` in params.yaml, with cavity, myocardium" in describe(nnunet)
+    *_, unmapped = totals(found["patients"])
+    assert unmapped.startswith("unmapped: label 1 (Kammer), ") and "of 1 patient" in unmapped
+    assert "`--label 1=STRUCTURE`" in unmapped and "`data: labels: {1: STRUCTURE}`" in unmapped
     assert "Siemens" in describe(mnms)
     assert [entry["reason"].partition(":")[0][-22:] for entry in found["set_aside"]] == [
         "mapped to no structure"
@@ -43,4 +45,7 @@ def test_the_patients_of_acdc(real_data: Path) -> None:
         assert facts["phases_drawn"] == [facts["ed_phase"], facts["es_phase"]]
         assert facts["structures"] == dict.fromkeys(facts["structures"], facts["frames"])
         assert any("says nothing of the patient" in note for note in facts["notes"])
+    (note,) = shared_notes(found["patients"])["acdc-60-patients"]
+    assert note not in describe(found["patients"][0], [note])
+    assert sum(note in line for line in totals(found["patients"])) == 1
     assert sorted({facts["group"] for facts in found["patients"]}) == ["DCM", "HCM", "MINF", "NOR", "RV"]

@@ -16,12 +16,13 @@ from pydicom.sr.coding import Code
 
 from lvseg.core.errors import UserError
 from lvseg.imaging.structures import Structure
-from lvseg.labels.nifti.layouts import find_nifti
+from lvseg.labels.nifti.labels import read_drawn
 from lvseg.labels.sources.cvi42 import read_cvi42
 from lvseg.labels.sources.label_map import Reading
 from lvseg.labels.sources.rtstruct import read_rtstruct
 from lvseg.labels.sources.seg import read_seg
 from lvseg.labels.sources.structures import Region, Table, region_of, table_of
+from lvseg.nifti.layouts import find_volumes
 from tests.lvseg.labels.sources import forms
 from tests.lvseg.labels.sources.forms import SIZE, SLICES, Form
 
@@ -44,8 +45,8 @@ def reading(root: Path, files: dict[str, bytes], table: Table | None = None) -> 
     for name, content in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(content)
-    (patient,) = find_nifti(forms.items(root), table or {}).patients
-    return patient.read(table or {})
+    (patient,) = find_volumes(forms.items(root)).patients
+    return read_drawn(patient, table or {})
 
 
 def changed(content: bytes, at: int, new: bytes) -> bytes:
@@ -152,8 +153,8 @@ def test_an_unknown_label_is_counted_and_refused_until_the_user_maps_it(tmp_path
 
 def test_undrawn_phases_of_a_cine_are_unknown_not_empty(tmp_path: Path, heart: Form) -> None:
     forms.write_mnms(tmp_path, heart)
-    (patient,) = find_nifti(forms.items(tmp_path), {}).patients
-    assert {frame.phase for frame in patient.read({}).maps} == {3, 7} == {patient.ed, patient.es}
+    (patient,) = find_volumes(forms.items(tmp_path)).patients
+    assert {frame.phase for frame in read_drawn(patient, {}).maps} == {3, 7} == {patient.ed, patient.es}
     assert (patient.vendor, patient.group) == ("Siemens", "HCM")
 
 

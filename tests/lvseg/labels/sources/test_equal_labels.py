@@ -7,11 +7,12 @@ import pytest
 import shapely
 
 from lvseg.imaging.structures import Structure
-from lvseg.labels.nifti.layouts import find_nifti
+from lvseg.labels.nifti.labels import read_drawn
 from lvseg.labels.sources.cvi42 import read_cvi42
 from lvseg.labels.sources.label_map import LabelMap, Reading
 from lvseg.labels.sources.rtstruct import read_rtstruct
 from lvseg.labels.sources.seg import read_seg
+from lvseg.nifti.layouts import find_volumes
 from tests.lvseg.labels.sources import forms
 from tests.lvseg.labels.sources.forms import Form, Frame
 
@@ -24,8 +25,8 @@ def heart() -> Form:
 
 
 def from_nifti(root: Path) -> Reading:
-    (patient,) = find_nifti(forms.items(root), {}).patients
-    return patient.read({})
+    (patient,) = find_volumes(forms.items(root)).patients
+    return read_drawn(patient, {})
 
 
 def read(form: str, root: Path, heart: Form) -> Reading:

@@ -1,0 +1,76 @@
+"""What small files beside NIfTI volumes say: ACDC's Info.cfg, the table of M&Ms, nnU-Net's dataset.json."""
+
+import csv
+import io
+import json
+import re
+
+from lvseg.core.paths.archives import Item, UnreadableError
+
+_LARGEST_TEXT = 4 * 2**20  # bytes
+_NUMBER = re.compile(r"[0-9]{1,6}")  # of a phase
+
+
+def info(item: Item) -> dict[str, str]:
+    """Return the `key: value` lines of an Info.cfg, keys in small letters.
+
+    Raises:
+        UnreadableError: the file cannot be read.
+    """
+    lines = [line.partition(":") for line in _text(item).splitlines()]
+    return {key.strip().lower(): value.strip() for key, _, value in lines}
+
+
+def sheet(item: Item) -> dict[str, dict[str, str]] | None:
+    """Return the rows of M&Ms' table by patient, in capitals; columns are without blanks, in small letters.
+
+    Returns:
+        None for a table without a column `External code`, which is somebody else's, and for what is no table.
+    """
+    try:
+        rows = [
+            {_plain(key): str(value or "").strip() for key, value in row.items()}
+            for row in csv.DictReader(io.StringIO(_text(item), newline=""))
+        ]
+    except (UnreadableError, csv.Error):
+        return None
+    if not rows or "externalcode" not in rows[0]:
+        return None
+    return {row["externalcode"].upper(): row for row in rows if row["externalcode"]}
+
+
+def label_names(item: Item) -> dict[int, str]:
+    """Return the names in a dataset.json by value, from the form of nnU-Net 2 (name: value) or 1 (value: name).
+
+    Raises:
+        UnreadableError: it cannot be read, or its labels do not give each name one number.
+    """
+    try:
+        stated = json.loads(_text(item))["labels"]
+        pairs = [(value, name) if str(name).isdigit() else (name, value) for name, value in stated.items()]
+        return {int(value): str(name) for name, value in pairs}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
+        raise UnreadableError("its `labels` do not give each name one number") from None
+
+
+def phase(text: str | None, first: int = 1) -> int | None:
+    """Return a phase from 1, None where the text is no number; `first` is the number that the source begins with."""
+    return int(text) + 1 - first if text and _NUMBER.fullmatch(text.strip()) else None
+
+
+def number(text: str | None) -> float | None:
+    """Return a number with a point or a comma, None where the text is none."""
+    try:
+        return float((text or "").replace(",", "."))
+    except ValueError:
+        return None
+
+
+def _plain(key: object) -> str:
+    return re.sub("[^a-z]", "", str(key).lower())
+
+
+def _text(item: Item) -> str:
+    if item.size > _LARGEST_TEXT:
+        raise UnreadableError(f"{item.size:,} bytes are too many")
+    return item.read().decode("utf-8-sig", errors="replace")

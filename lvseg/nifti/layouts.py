@@ -1,0 +1,219 @@
+"""Which NIfTI files belong to which patient: the layouts of ACDC, of M&Ms and of nnU-Net's raw data."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from lvseg.core.paths.archives import Item, SetAside, UnreadableError
+from lvseg.nifti import facts
+from lvseg.nifti.frames import ImageVolume
+
+ACDC, MNMS, NNUNET = "ACDC", "M&Ms", "nnU-Net"  # layouts
+NIFTI = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
+CHANNEL = re.compile(r"_(\d{4})$")  # of nnU-Net's images, behind the name of a case
+# Which phase of its patient a case is, by its name.
+MOMENT = re.compile(r"[-_](frame|phase)_?(\d+)$|[-_](ED|ES)$", re.IGNORECASE)
+_ACDC = re.compile(r"(?P<id>.+?)_(frame(?P<frame>\d+)(?P<labels>_gt)?|4d)\.nii(\.gz)?$", re.IGNORECASE)
+_MNMS = re.compile(r"(?P<id>.+?)_sa(?P<labels>_gt)?\.nii(\.gz)?$", re.IGNORECASE)
+_PARTS = ("training", "validation", "testing")  # folders of ACDC and M&Ms
+_INFO, _DATASET = "info.cfg", "dataset.json"
+
+
+@dataclass(frozen=True)
+class DrawnVolume:
+    """A volume of labels beside the volume of images that it was drawn on.
+
+    Attributes:
+        labels: the file of labels.
+        image: the file of images, None where it is missing.
+        phase: from 1, of a volume that has one; None where the phases are those of the file.
+        names: of values, where the source gives some.
+    """
+
+    labels: Item
+    image: Item | None
+    phase: int | None = None
+    names: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass
+class VolumeFiles:
+    """The NIfTI files of one patient.
+
+    Attributes:
+        id: as the files name the patient.
+        layout: ACDC, M&Ms or nnU-Net; empty for files of other names.
+        group: of diseases, where a file says it.
+        vendor: of the scanner, where a table says it.
+        official_part: training, validation or testing, where a folder says it.
+        ed: phase of end-diastole from 1, None where nothing says it.
+        es: phase of end-systole.
+        height_cm: of the patient, None where nothing says it.
+        weight_kg: of the patient, in the same way.
+        sex: F or M of the patient, as a table has it; empty where nothing says it.
+        names: of the values of labels, where the source gives some.
+        drawn: the volumes of labels with their images.
+        images: files of images, those with labels among them.
+    """
+
+    id: str
+    layout: str = ""
+    group: str = ""
+    vendor: str = ""
+    official_part: str = ""
+    ed: int | None = None
+    es: int | None = None
+    height_cm: float | None = None
+    weight_kg: float | None = None
+    sex: str = ""
+    names: Mapping[int, str] = field(default_factory=dict)
+    drawn: list[DrawnVolume] = field(default_factory=list)
+    images: list[ImageVolume] = field(default_factory=list)
+
+
+@dataclass
+class Found:
+    """The patients, the files that belong to them, and what was set aside."""
+
+    patients: list[VolumeFiles] = field(default_factory=list)
+    used: list[Item] = field(default_factory=list)
+    aside: list[SetAside] = field(default_factory=list)
+
+
+def find_volumes(items: Iterable[Item]) -> Found:
+    """Return the patients whose images and labels are NIfTI files, sorted by folder and id.
+
+    Args:
+        items: all files, of which others than NIfTI and its tables are left alone.
+    """
+    found, folders = Found(), dict[tuple[str, ...], list[Item]]()
+    rows: dict[str, dict[str, str]] = {}
+    for item in items:
+        folders.setdefault(item.parts[:-1], []).append(item)
+        if PurePosixPath(item.name).suffix.lower() == ".csv":
+            own = facts.sheet(item)
+            rows |= own or {}
+            found.used += [item] if own is not None else []
+    datasets = {
+        folder: item
+        for folder, files in folders.items()
+        for item in files
+        if item.parts[-1].lower() == _DATASET
+    }
+    for folder, dataset in sorted(datasets.items()):
+        _nnunet(dataset, folders, (*folder, "imagesTr"), (*folder, "labelsTr"), found)
+    for folder, files in sorted(folders.items()):
+        if folder[:-1] in datasets and folder[-1] in ("imagesTr", "labelsTr", "imagesTs"):
+            continue
+        found.patients += _acdc(files, found) + _mnms(files, rows, found)
+    return found
+
+
+def _acdc(files: list[Item], found: Found) -> list[VolumeFiles]:
+    patients: dict[str, VolumeFiles] = {}
+    images: dict[tuple[str, int | None], Item] = {}
+    labels: dict[tuple[str, int], Item] = {}
+    for item in files:
+        match = _ACDC.match(item.parts[-1])
+        if match is None:
+            continue
+        patients.setdefault(match["id"], VolumeFiles(match["id"], ACDC))
+        found.used.append(item)
+        if match["labels"]:
+            labels[match["id"], int(match["frame"])] = item
+        else:
+            images[match["id"], int(match["frame"]) if match["frame"] else None] = item
+    for (name, phase), item in images.items():
+        patients[name].images.append(ImageVolume(item, phase))
+    for (name, frame), item in labels.items():
+        image = images.get((name, frame)) or images.get((name, None))
+        patients[name].drawn.append(DrawnVolume(item, image, frame))
+    info = next((item for item in files if item.parts[-1].lower() == _INFO), None)
+    if info is not None and patients:
+        found.used.append(info)
+        said = _said(info, found)
+        for patient in patients.values():
+            patient.group = said.get("group", "")
+            patient.ed, patient.es = facts.phase(said.get("ed")), facts.phase(said.get("es"))
+            _take_size(patient, said)
+    return [_in_part(patient, files) for patient in patients.values()]
+
+
+def _said(info: Item, found: Found) -> dict[str, str]:
+    """Return what an Info.cfg says; nothing where it cannot be read."""
+    try:
+        return facts.info(info)
+    except UnreadableError as error:
+        found.aside.append(SetAside(info.label, str(error)))
+        return {}
+
+
+def _take_size(patient: VolumeFiles, said: Mapping[str, str]) -> None:
+    patient.height_cm, patient.weight_kg = facts.number(said.get("height")), facts.number(said.get("weight"))
+    patient.sex = said.get("sex", "").upper()
+
+
+def _in_part(patient: VolumeFiles, files: list[Item]) -> VolumeFiles:
+    """Name the official part of a patient by the nearest folder that bears one's name: training, testing, ..."""
+    place, name = PurePosixPath(files[0].place), PurePosixPath(files[0].name)
+    folders = (folder.lower() for folder in (*reversed(name.parts[:-1]), place.name.removesuffix(".zip")))
+    patient.official_part = next((folder for folder in folders if folder in _PARTS), "")
+    return patient
+
+
+def _mnms(files: list[Item], rows: Mapping[str, Mapping[str, str]], found: Found) -> list[VolumeFiles]:
+    matches = [(match, item) for item in files if (match := _MNMS.match(item.parts[-1]))]
+    images = {match["id"]: item for match, item in matches if not match["labels"]}
+    patients = {name: VolumeFiles(name, MNMS) for name in dict.fromkeys(match["id"] for match, _ in matches)}
+    for match, item in matches:
+        found.used.append(item)
+        if match["labels"]:
+            patients[match["id"]].drawn.append(DrawnVolume(item, images.get(match["id"])))
+        else:
+            patients[match["id"]].images.append(ImageVolume(item))
+    for name, patient in patients.items():
+        row = rows.get(name.upper(), {})
+        patient.ed, patient.es = facts.phase(row.get("ed"), first=0), facts.phase(row.get("es"), first=0)
+        patient.group = row.get("pathology", "")
+        patient.vendor = row.get("vendorname") or row.get("vendor", "")
+        _take_size(patient, row)
+    return [_in_part(patient, files) for patient in patients.values()]
+
+
+def _nnunet(
+    dataset: Item,
+    folders: Mapping[tuple[str, ...], list[Item]],
+    images: tuple[str, ...],
+    labels: tuple[str, ...],
+    found: Found,
+) -> None:
+    """Add the patients of a data set of nnU-Net's; a case is a patient's volume at one phase."""
+    try:
+        names = facts.label_names(dataset)
+    except UnreadableError as error:
+        found.aside.append(SetAside(dataset.label, str(error)))
+        return
+    found.used.append(dataset)
+    pictures = {
+        CHANNEL.sub("", NIFTI.sub("", item.parts[-1])): item
+        for item in folders.get(images, [])
+        if NIFTI.search(item.name)
+    }
+    found.used += pictures.values()
+    patients: dict[str, VolumeFiles] = {}
+    for item in folders.get(labels, []):
+        if not NIFTI.search(item.name):
+            continue
+        case = NIFTI.sub("", item.parts[-1])
+        moment = MOMENT.search(case)
+        name = MOMENT.sub("", case)
+        patient = patients.setdefault(name, VolumeFiles(name, NNUNET, names=names))
+        phase = int(moment[2]) if moment and moment[2] else len(patient.drawn) + 1
+        if moment and moment[3]:
+            setattr(patient, moment[3].lower(), phase)
+        patient.drawn.append(DrawnVolume(item, pictures.get(case), phase, names))
+        if case in pictures:
+            patient.images.append(ImageVolume(pictures[case], phase))
+        found.used.append(item)
+    found.patients += patients.values()
