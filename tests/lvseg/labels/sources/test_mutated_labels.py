@@ -93,9 +93,9 @@ def drawn(study: Study, heart: Form) -> dict[tuple[Frame, Structure], int]:
             apart = (found.labels == structure) != (heart.truth[at] == structure)
             lines = heart.lines.get(at, {}).values()
             border = shapely.MultiLineString([np.vstack([line, line[:1]]) for line in lines])
-            places = shapely.points(np.argwhere(apart)[:, ::-1].astype(float))
-            far = shapely.distance(border, places) > HALF_PIXEL if lines else np.ones(len(places), bool)
-            wrong[at, structure] = int(far.sum())
+            places = np.asarray(shapely.points(np.argwhere(apart)[:, ::-1].astype(float)))
+            far = (shapely.distance(border, places) > HALF_PIXEL).sum() if lines else len(places)
+            wrong[at, structure] = int(far)
     return wrong
 
 
