@@ -93,8 +93,8 @@ def drawn(study: Study, heart: Form) -> dict[tuple[Frame, Structure], int]:
             apart = (found.labels == structure) != (heart.truth[at] == structure)
             lines = heart.lines.get(at, {}).values()
             border = shapely.MultiLineString([np.vstack([line, line[:1]]) for line in lines])
-            places = shapely.points(np.argwhere(apart)[:, ::-1].astype(float))
-            far = shapely.distance(border, places) > HALF_PIXEL if lines else np.ones(len(places), bool)
+            places = np.asarray(shapely.points(np.argwhere(apart)[:, ::-1].astype(float)))
+            far = shapely.distance(border, places) > HALF_PIXEL if lines else np.ones(places.shape, np.bool_)
             wrong[at, structure] = int(far.sum())
     return wrong
 
