@@ -28,7 +28,8 @@ def main(
 
     data = params.load(ROOT / "params.yaml").data
     first = data.first_pixel if first_pixel is None else first_pixel
-    inspect.run(paths, json, first, {**data.labels, **inspect.named(label)}, workers)
+    labels = {str(name): word for name, word in data.labels.items()} | inspect.named(label)
+    inspect.run(paths, json, first, labels, workers)
 
 
 if __name__ == "__main__":

@@ -50,9 +50,7 @@ def named(labels: Sequence[str] | None) -> dict[str | int, str]:
     return {label.strip(): structure.strip() for label, _, structure in pairs}
 
 
-def run(
-    paths: Sequence[Path], json: bool, first_pixel: int, labels: Mapping[str | int, str], workers: int
-) -> None:
+def run(paths: Sequence[Path], json: bool, first_pixel: int, labels: Mapping[str, str], workers: int) -> None:
     """Print what folders or archives hold.
 
     Args:

@@ -89,13 +89,12 @@ def phases_of(root: Path, name: str) -> Path:
     return root
 
 
-def _four_dimensions(root: Path, how: str) -> Path:
-    """Write the cine as one file with other axes."""
+def whole(root: Path, how: str) -> Path:
     return write(root / "cine.nii", cine(), how=how)
 
 
 FORMS: dict[str, Callable[[Path], Path]] = {
-    **{f"4D, {how}": partial(_four_dimensions, how=how) for how in AXES},
+    **{f"4D, {how}": partial(whole, how=how) for how in AXES},
     "folder of 3D phases": lambda root: phases_of(root, "t{}.nii.gz"),
     "ACDC": acdc,
     "M&Ms": mnms,
@@ -140,8 +139,7 @@ def test_masks_lie_on_the_voxels_of_the_source(
     (outcome,) = Worker(order).predict(source)
     assert outcome.complete and outcome.verdict == "ok", "no DICOM object is promised"
     (folder,) = [path.parent for path in (tmp_path / "out").glob("*/report.html")]
-    written = nibabel.Nifti1Image.from_filename(folder / "segmentation.nii.gz")
-    image = nibabel.Nifti1Image.from_filename(source)
+    written, image = map(nibabel.Nifti1Image.from_filename, (folder / "segmentation.nii.gz", source))
     assert (written.shape, written.header.get_zooms()) == (image.shape, image.header.get_zooms())
     np.testing.assert_array_equal(written.affine, image.affine)
     np.testing.assert_array_equal(np.asarray(written.dataobj) == 1, np.asarray(image.dataobj) > 500)
@@ -207,8 +205,8 @@ def test_many_patients_are_one_input_each_or_a_study_each(tmp_path: Path) -> Non
 
 
 def test_a_bad_volume_is_one_line_and_the_others_are_measured(tmp_path: Path, model: LoadedModel) -> None:
-    whole = write(tmp_path / "a.nii.gz", cine()).read_bytes()
-    (tmp_path / "a.nii.gz").write_bytes(whole[: len(whole) // 2])
+    packed = write(tmp_path / "a.nii.gz", cine()).read_bytes()
+    (tmp_path / "a.nii.gz").write_bytes(packed[: len(packed) // 2])
     with pytest.raises(lvseg.UserError, match=r"a\.nii\.gz: .*truncated or damaged"):
         lvseg.predict(tmp_path / "a.nii.gz", model)
     phases = phases_of(tmp_path / "phases", "t{}.nii.gz")

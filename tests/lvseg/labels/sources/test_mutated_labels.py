@@ -94,8 +94,8 @@ def drawn(study: Study, heart: Form) -> dict[tuple[Frame, Structure], int]:
             lines = heart.lines.get(at, {}).values()
             border = shapely.MultiLineString([np.vstack([line, line[:1]]) for line in lines])
             places = np.asarray(shapely.points(np.argwhere(apart)[:, ::-1].astype(float)))
-            far = (shapely.distance(border, places) > HALF_PIXEL).sum() if lines else len(places)
-            wrong[at, structure] = int(far)
+            far = shapely.distance(border, places) > HALF_PIXEL if lines else np.ones(places.shape, np.bool_)
+            wrong[at, structure] = int(far.sum())
     return wrong
 
 
