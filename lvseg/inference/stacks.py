@@ -22,6 +22,9 @@ from lvseg.inference.segmenter import VIEWS, Drawn, Prediction, Segmenter
 AT_ONCE = 16  # frames that the network is shown at once: more are no faster on a CPU
 _FEWEST_SLICES = 3  # that must be left to tell the ventricle's beat from
 _END_SLICES = 2  # at either end, whose areas tell which end is the wide one
+# Of the area at end-diastole: an atrium fills by more, a wall that hardly moves by less.
+_FILLS = 1.2
+_MOST_ATRIAL = 2  # slices: a stack seldom goes on for more beyond the base
 
 
 @dataclass(frozen=True)
@@ -154,13 +157,14 @@ def _on_first(segmenter: Segmenter, stack: Stack) -> list[OnFirst] | None:
 def _without_atrium(stack: Stack, segmentation: Segmentation) -> Segmentation:
     """Take the left ventricle away from slices that show the left atrium, which a network takes for it at times.
 
-    The atrium fills while the ventricle empties. So a slice at the wide end of the stack whose area is larger at
-    end-systole than at end-diastole is no ventricle. At the other end the same is a sign of an aneurysm, and is kept.
+    The atrium fills while the ventricle empties. So a slice at the wide end of the stack whose area is clearly larger at
+    end-systole than at end-diastole is no ventricle. At the other end the same is a sign of an aneurysm, and is kept;
+    the apex may be the wide end then, so what hardly fills is kept too.
     """
     areas = np.array([0.0 if line is None else abs(area(line)) for line in segmentation.contours])
     by_slice = np.where(stack.at >= 0, areas[stack.at], np.nan)
     atrial: list[int] = []
-    while (slice_ := _atrial_slice(by_slice)) is not None:
+    while len(atrial) < _MOST_ATRIAL and (slice_ := _atrial_slice(by_slice)) is not None:
         atrial.append(slice_)
         by_slice[slice_ - 1] = 0
     if not atrial:
@@ -186,4 +190,4 @@ def _atrial_slice(areas: NDArray[np.float64]) -> int | None:
     ed, es = areas[:, curve.argmax()], areas[:, curve.argmin()]
     first, last = np.nansum(ed[segmented[:_END_SLICES]]), np.nansum(ed[segmented[-_END_SLICES:]])
     end = int(segmented[-1] if last > first else segmented[0])
-    return end + 1 if es[end] > ed[end] else None
+    return end + 1 if es[end] > _FILLS * ed[end] else None

@@ -122,6 +122,20 @@ def test_a_slice_that_fills_while_the_ventricle_empties_is_the_atrium(
     assert result.measurements.edv_ml == pytest.approx(HEART.volume(0), rel=0.05)
 
 
+def test_an_aneurysm_at_the_wide_end_is_kept(tmp_path: Path, model: LoadedModel) -> None:
+    """Its wall does not move, or bulges a little while the rest empties."""
+
+    def aneurysm(ds: Dataset, slice_: int, phase: int) -> None:
+        if slice_ < 3:
+            y, x = np.mgrid[:64, :64]
+            radius = 14 + 0.4 * np.sin(np.pi * phase / 9)
+            ds.PixelData = (100 + 800 * (np.hypot(y - 30, x - 34) < radius)).astype(np.uint16).tobytes()
+
+    result = predicted(classic(tmp_path / "s", HEART, aneurysm), model)
+    assert not any("atrium" in note for note in result.cine.notes)
+    assert (result.measurements.area_mm2[:3] > 0).all()
+
+
 def test_another_bright_body_is_not_the_ventricle(tmp_path: Path, model: LoadedModel) -> None:
     """Larger than the cavity, but in one slice only; and a spot that comes and goes."""
 
