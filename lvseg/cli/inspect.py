@@ -37,7 +37,7 @@ def main(
     run(paths, json, first_pixel, named(label), workers)
 
 
-def named(labels: Sequence[str] | None) -> dict[str | int, str]:
+def named(labels: Sequence[str] | None) -> dict[str, str]:
     """Return the meanings that a user gives to labels, from texts such as `3=cavity`.
 
     Raises:

@@ -157,9 +157,9 @@ def _on_first(segmenter: Segmenter, stack: Stack) -> list[OnFirst] | None:
 def _without_atrium(stack: Stack, segmentation: Segmentation) -> Segmentation:
     """Take the left ventricle away from slices that show the left atrium, which a network takes for it at times.
 
-    The atrium fills while the ventricle empties. So a slice at the wide end of the stack whose area is clearly larger at
-    end-systole than at end-diastole is no ventricle. At the other end the same is a sign of an aneurysm, and is kept;
-    the apex may be the wide end then, so what hardly fills is kept too.
+    The atrium fills while the ventricle empties. So a slice at the wide end of the stack whose area is clearly larger
+    at end-systole than at end-diastole is no ventricle. At the other end the same is a sign of an aneurysm, and is
+    kept; the apex may be the wide end then, so what hardly fills is kept too.
     """
     areas = np.array([0.0 if line is None else abs(area(line)) for line in segmentation.contours])
     by_slice = np.where(stack.at >= 0, areas[stack.at], np.nan)
