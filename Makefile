@@ -96,7 +96,7 @@ lock: $(READY) ## renew the lock files to the newest versions that pyproject.tom
 bench: $(READY) ## speed of extraction against the obvious loop and against reading alone
 	@$(PYTHON_OF_VENV) -m bench
 
-bench-train: $(READY) ## the U-Net against MONAI's on PyTorch, in equal time; needs data/ (make repro)
+bench-train: $(READY) ## the U-Net against MONAI's and nnU-Net, in equal time; needs data/ (make repro)
 	@$(PYTHON_OF_VENV) -m bench.models.training $(ARGS)
 
 bench-predict: $(READY) ## a study to its ejection fraction, against a MONAI script and the bare network; needs make repro
