@@ -1,7 +1,7 @@
 """Lines that a program of ours prints on purpose, told apart from whatever else its process prints.
 
 What a command says may go to a page that others read, and a library may print what it has read: a line that begins
-with `error: ` need not be ours. So whoever forwards lines hands the command a mark that nobody can guess, in its
+with `error:` need not be ours. So whoever forwards lines hands the command a mark that nobody can guess, in its
 environment, and forwards the lines behind that mark.
 """
 
