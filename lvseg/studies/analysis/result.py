@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from lvseg.core.paths.archives import SetAside
 from lvseg.dicom.image import Image
 from lvseg.dicom.stacks.cine import Cine
-from lvseg.inference.stacks import DrawnStack
+from lvseg.imaging.drawn_stack import DrawnStack
 from lvseg.nifti.volume import Volume
 from lvseg.studies.analysis.assessment import Assessment
 from lvseg.studies.analysis.measurements import Measurements
