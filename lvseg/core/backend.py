@@ -177,7 +177,7 @@ def _keep_freed_memory() -> None:
     """Let glibc keep what is freed for the next step instead of handing it back to the system.
 
     Each step of a training frees some hundred MiB and asks for them again. Got anew from the system they are cleared
-    page by page, which took more than half of a step's time on two cores (docs/unet.md). Other libraries of C, which
+    page by page, which took a third of a step's time on two cores (docs/unet.md). Other libraries of C, which
     have no `mallopt`, stay as they are.
     """
     if hasattr(libc := ctypes.CDLL(None), "mallopt"):
