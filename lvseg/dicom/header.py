@@ -4,30 +4,28 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
-from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_partial
-from pydicom.tag import Tag
 from pydicom.uid import AllTransferSyntaxes
 
 from lvseg.core.paths.archives import Item, UnreadableError
 from lvseg.dicom import content
 from lvseg.dicom.bounds import TOO_MUCH, bounded
+from lvseg.dicom.elements import (
+    IMPLICIT,
+    TAGS,
+    number,
+    numbers,
+    pixel_spacing,
+    short,
+    stored_bytes,
+    stored_class,
+    text,
+    transfer_syntax,
+)
 from lvseg.dicom.image import Image
 
 _HEAD = 16 * 1024  # bytes; holds the header of nearly every classic image
-_KEYWORDS = [
-    "SOPClassUID", "SOPInstanceUID", "ImageType", "SeriesDescription", "PatientID", "SliceThickness",
-    "SpacingBetweenSlices", "TriggerTime", "CardiacNumberOfImages", "SeriesInstanceUID", "SeriesNumber",
-    "InstanceNumber", "ImagePositionPatient", "ImageOrientationPatient", "SamplesPerPixel",
-    "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "PixelSpacing", "BitsAllocated",
-    "BitsStored", "HighBit", "PixelRepresentation", "SliceLocation", "FrameOfReferenceUID", "ModalityLUTSequence",
-    "StudyInstanceUID", "Modality", "ProtocolName", "RescaleSlope",
-    "RescaleIntercept", "NominalInterval", "AcquisitionNumber", "AcquisitionTime", "InversionTime",
-    "Manufacturer", "ManufacturerModelName", "BurnedInAnnotation", "TemporalPositionIdentifier", "ContentTime",
-    "PixelPaddingValue", "PixelPaddingRangeLimit",
-]  # fmt: skip
-_TAGS = {keyword: Tag(keyword) for keyword in _KEYWORDS}
 PHANTOM = "LVSEG", "PHANTOM"  # manufacturer and model that the stage `phantom` writes
 _FLOAT_TAGS = {0x7FE00008: 32, 0x7FE00009: 64}  # Float and Double Float Pixel Data, and their bits
 _PIXEL_TAGS = {*_FLOAT_TAGS, 0x7FE00010}
@@ -36,8 +34,7 @@ _UNDEFINED_LENGTH = 0xFFFFFFFF
 # The standard's own: of a private one nobody knows in which order it has bytes.
 _COMPRESSED = {str(uid) for uid in AllTransferSyntaxes if uid.is_encapsulated}
 _WITHOUT_CLASS = {"", "1.2.840.10008.1.3.10"}  # a DICOMDIR has none in its data set
-_IMPLICIT = "1.2.840.10008.1.2"
-_LITTLE_ENDIAN = {_IMPLICIT, "1.2.840.10008.1.2.1"}
+_LITTLE_ENDIAN = {IMPLICIT, "1.2.840.10008.1.2.1"}
 # Enhanced and legacy converted enhanced MR: where a frame lies stands in its functional groups, even of one frame.
 _ENHANCED = {"1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4"}
 
@@ -94,7 +91,7 @@ def locate(item: Item) -> tuple[Dataset, PixelData]:
     if header is None or not (named or "Rows" in header):
         raise UnreadableError("not a DICOM file")
     if "Rows" not in header and pixel_data is None and "SOPClassUID" not in header:
-        if _stored_class(header) in _WITHOUT_CLASS:
+        if stored_class(header) in _WITHOUT_CLASS:
             raise UnreadableError("DICOM file without an image (DICOMDIR or the like)")
         raise UnreadableError(
             "its header is damaged, or in another encoding than it says (Transfer Syntax UID)"
@@ -120,7 +117,7 @@ def _parse(beginning: bytes) -> tuple[Dataset | None, PixelData | None]:
         return True
 
     try:
-        header = read_partial(stream, at_pixels, force=True, specific_tags=list(_TAGS.values()))
+        header = read_partial(stream, at_pixels, force=True, specific_tags=list(TAGS.values()))
     except MemoryError:
         raise UnreadableError(TOO_MUCH) from None
     except Exception:  # a parser may fail in any way on bytes that are not DICOM
@@ -130,76 +127,60 @@ def _parse(beginning: bytes) -> tuple[Dataset | None, PixelData | None]:
     return header, pixel_data[0] if pixel_data else None
 
 
-def _syntax(header: Dataset) -> str:
-    """Return the transfer syntax; implicit little endian where none is said (PS3.5 10.1)."""
-    try:
-        return str(header.file_meta.get("TransferSyntaxUID", _IMPLICIT))
-    except Exception:  # as in `_bytes`: a damaged element may fail in any way
-        return ""
-
-
-def _stored_class(header: Dataset) -> str:
-    """Return the SOP class that the file meta information names; nothing where it names none."""
-    try:
-        return str(header.file_meta.get("MediaStorageSOPClassUID", ""))
-    except Exception:  # as in `_syntax`
-        return ""
-
-
 def _image(item: Item, header: Dataset, pixel_data: PixelData) -> Image:
-    rows, columns = _short(header, "Rows"), _short(header, "Columns")
+    rows, columns = short(header, "Rows"), short(header, "Columns")
     if not rows or not columns:
         raise UnreadableError("no image size in its header")
-    if (_number(header, "NumberOfFrames") or 1) > 1 or _text(header, "SOPClassUID") in _ENHANCED:
+    if (number(header, "NumberOfFrames") or 1) > 1 or text(header, "SOPClassUID") in _ENHANCED:
         raise MultiFrameError("multi-frame object: only single-frame images are read")
     dtype, low_bit, bits = stored_pixels(header, pixel_data)
     if dtype:
         check_length(pixel_data.length, (1, rows, columns), np.dtype(dtype).itemsize)
-    number, series = _number(header, "InstanceNumber"), _number(header, "SeriesNumber")
+    instance, series = number(header, "InstanceNumber"), number(header, "SeriesNumber")
     acquisition, temporal = (
-        _number(header, "AcquisitionNumber"),
-        _number(header, "TemporalPositionIdentifier"),
+        number(header, "AcquisitionNumber"),
+        number(header, "TemporalPositionIdentifier"),
     )
     return Image(
         item=item,
         rows=rows,
         columns=columns,
-        number=None if number is None else int(number),
-        patient_id=_text(header, "PatientID"),
-        sop_uid=_text(header, "SOPInstanceUID"),
-        series_uid=_text(header, "SeriesInstanceUID"),
+        number=None if instance is None else int(instance),
+        patient_id=text(header, "PatientID"),
+        sop_uid=text(header, "SOPInstanceUID"),
+        series_uid=text(header, "SeriesInstanceUID"),
         series_number=None if series is None else int(series),
-        description=_text(header, "SeriesDescription"),
-        image_type=tuple(_text(header, "ImageType").upper().split("\\")),
-        orientation=_numbers(header, "ImageOrientationPatient", 6),
-        position=_numbers(header, "ImagePositionPatient", 3),
-        spacing=_spacing(header),
-        thickness=_number(header, "SliceThickness"),
-        slice_spacing=_number(header, "SpacingBetweenSlices"),
-        trigger_time=_number(header, "TriggerTime"),
-        phases=int(_number(header, "CardiacNumberOfImages") or 0) or None,
-        inverted=_text(header, "PhotometricInterpretation") == "MONOCHROME1",
+        description=text(header, "SeriesDescription"),
+        image_type=tuple(text(header, "ImageType").upper().split("\\")),
+        orientation=numbers(header, "ImageOrientationPatient", 6),
+        position=numbers(header, "ImagePositionPatient", 3),
+        spacing=pixel_spacing(header),
+        thickness=number(header, "SliceThickness"),
+        slice_spacing=number(header, "SpacingBetweenSlices"),
+        trigger_time=number(header, "TriggerTime"),
+        phases=int(number(header, "CardiacNumberOfImages") or 0) or None,
+        inverted=text(header, "PhotometricInterpretation") == "MONOCHROME1",
         dtype=dtype,
         offset=pixel_data.offset,
         bits=bits,
         low_bit=low_bit,
-        location=_number(header, "SliceLocation"),
-        reference_uid=_text(header, "FrameOfReferenceUID"),
-        study_uid=_text(header, "StudyInstanceUID"),
-        modality=_text(header, "Modality"),
-        protocol=_text(header, "ProtocolName"),
-        slope=_number(header, "RescaleSlope") or 1.0,
-        intercept=_number(header, "RescaleIntercept") or 0.0,
-        beat_ms=_number(header, "NominalInterval") or None,
-        inversion_time=_number(header, "InversionTime"),
+        location=number(header, "SliceLocation"),
+        reference_uid=text(header, "FrameOfReferenceUID"),
+        study_uid=text(header, "StudyInstanceUID"),
+        modality=text(header, "Modality"),
+        protocol=text(header, "ProtocolName"),
+        slope=number(header, "RescaleSlope") or 1.0,
+        intercept=number(header, "RescaleIntercept") or 0.0,
+        beat_ms=number(header, "NominalInterval") or None,
+        inversion_time=number(header, "InversionTime"),
         acquisition=None if acquisition is None else int(acquisition),
-        acquired=_text(header, "AcquisitionTime"),
+        acquired=text(header, "AcquisitionTime"),
         temporal=None if temporal is None else int(temporal),
-        created=_text(header, "ContentTime"),
-        drawn_into=_text(header, "BurnedInAnnotation").upper() == "YES",
+        created=text(header, "ContentTime"),
+        drawn_into=text(header, "BurnedInAnnotation").upper() == "YES",
         padding=stored_padding(header),
-        synthetic=(_text(header, "Manufacturer"), _text(header, "ManufacturerModelName")) == PHANTOM,
-        manufacturer=_text(header, "Manufacturer"),
+        synthetic=(text(header, "Manufacturer"), text(header, "ManufacturerModelName")) == PHANTOM,
+        manufacturer=text(header, "Manufacturer"),
     )
 
 
@@ -213,24 +194,24 @@ def stored_pixels(header: Dataset, pixel_data: PixelData) -> tuple[str | None, i
     Raises:
         UnreadableError: they are colours, or the header contradicts itself.
     """
-    kind = _text(header, "PhotometricInterpretation")
-    if _short(header, "SamplesPerPixel") > 1 or kind.startswith(("RGB", "YBR", "PALETTE")):
+    kind = text(header, "PhotometricInterpretation")
+    if short(header, "SamplesPerPixel") > 1 or kind.startswith(("RGB", "YBR", "PALETTE")):
         raise UnreadableError("colour picture, not a measured image")
     if "ModalityLUTSequence" in header:
         raise UnreadableError("its values need a look-up table (Modality LUT), which is not read")
-    native = _syntax(header) in _LITTLE_ENDIAN
+    native = transfer_syntax(header) in _LITTLE_ENDIAN
     if native and pixel_data.length == _UNDEFINED_LENGTH:
         raise UnreadableError(
             "its pixels are compressed, and its header does not say how (Transfer Syntax UID)"
         )
     # Of compressed pixels no length is stated (PS3.5 A.4): these are not, whatever is said.
-    native = native or (_syntax(header) in _COMPRESSED and pixel_data.length == _size(header))
+    native = native or (transfer_syntax(header) in _COMPRESSED and pixel_data.length == _size(header))
     plain = native and header.original_encoding[1] is not False
     if pixel_data.floating:
         return (f"<f{pixel_data.floating // 8}" if plain else None), 0, None
-    allocated, sign = _short(header, "BitsAllocated"), _short(header, "PixelRepresentation")
-    stored = _short(header, "BitsStored") or allocated
-    high = _short(header, "HighBit") if _bytes(header, "HighBit") else stored - 1
+    allocated, sign = short(header, "BitsAllocated"), short(header, "PixelRepresentation")
+    stored = short(header, "BitsStored") or allocated
+    high = short(header, "HighBit") if stored_bytes(header, "HighBit") else stored - 1
     if sign > 1:
         raise UnreadableError(
             f"its header says that pixels are signed and unsigned (PixelRepresentation {sign})"
@@ -245,8 +226,8 @@ def stored_pixels(header: Dataset, pixel_data: PixelData) -> tuple[str | None, i
 
 def _size(header: Dataset) -> int:
     """Return how many bytes the pixels of a file take that are not compressed, an even number."""
-    size = _short(header, "Rows") * _short(header, "Columns") * (_short(header, "BitsAllocated") // 8)
-    size *= int(_number(header, "NumberOfFrames") or 1)
+    size = short(header, "Rows") * short(header, "Columns") * (short(header, "BitsAllocated") // 8)
+    size *= int(number(header, "NumberOfFrames") or 1)
     return size + size % 2
 
 
@@ -255,9 +236,9 @@ def stored_padding(header: Dataset) -> tuple[int, int] | None:
 
     None where the header names none.
     """
-    signed = _short(header, "PixelRepresentation") == 1
+    signed = short(header, "PixelRepresentation") == 1
     little = "little" if header.original_encoding[1] is not False else "big"
-    values = [_bytes(header, name) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
+    values = [stored_bytes(header, name) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
     known = [int.from_bytes(value, little, signed=signed) for value in values if len(value) == 2]  # type: ignore[arg-type]
     return (min(known), max(known)) if len(values[0]) == 2 else None
 
@@ -282,44 +263,3 @@ def check_length(length: int, shape: tuple[int, int, int], itemsize: int) -> Non
         raise UnreadableError(f"truncated: {pixels}")
     if length >= size + columns * itemsize:
         raise UnreadableError(f"its header contradicts itself: {pixels}")
-
-
-def _bytes(header: Dataset, keyword: str) -> bytes:
-    """Return the value of an element as it stands in the file: conversion by pydicom costs ten times as much."""
-    try:
-        element = header.get_item(_TAGS[keyword])
-    except Exception:  # missing, or damaged in whatever way: it counts as missing
-        return b""
-    value = element.value if isinstance(element, RawDataElement) else None
-    return value if isinstance(value, bytes) else b""
-
-
-def _text(header: Dataset, keyword: str) -> str:
-    return _bytes(header, keyword).decode("latin-1").strip("\0 ")
-
-
-def _number(header: Dataset, keyword: str) -> float | None:
-    """Return a decimal or integer string as a number; None where it is not one."""
-    numbers = _numbers(header, keyword, 1)
-    return None if numbers is None else numbers[0]
-
-
-def _numbers(header: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
-    """Return exactly `count` finite numbers, or None; a decimal comma, as some exporters write, is one."""
-    try:
-        numbers = tuple(float(part.replace(",", ".")) for part in _text(header, keyword).split("\\"))
-    except ValueError:
-        return None
-    plausible = len(numbers) == count and all(abs(number) < 1e9 for number in numbers)  # False for NaN
-    return numbers if plausible else None
-
-
-def _short(header: Dataset, keyword: str) -> int:
-    """Return an unsigned short (US), 0 where it is missing or damaged."""
-    value = _bytes(header, keyword)
-    return int.from_bytes(value, "little" if header.original_encoding[1] else "big") if len(value) == 2 else 0
-
-
-def _spacing(header: Dataset) -> tuple[float, float] | None:
-    spacing = _numbers(header, "PixelSpacing", 2)
-    return (spacing[0], spacing[1]) if spacing and min(spacing) > 0 else None
