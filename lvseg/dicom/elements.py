@@ -50,6 +50,17 @@ def numbers(header: Dataset, keyword: str, count: int) -> tuple[float, ...] | No
     return values if plausible else None
 
 
+def rescale(header: Dataset) -> tuple[float, float, bool]:
+    """Return slope and intercept (1 and 0 where not stated), and whether the header states a pair that cannot be."""
+    slope, intercept = number(header, "RescaleSlope"), number(header, "RescaleIntercept")
+    unread = (slope is None and text(header, "RescaleSlope")) or (
+        intercept is None and text(header, "RescaleIntercept")
+    )
+    if unread or slope == 0:
+        return 1.0, 0.0, True
+    return 1.0 if slope is None else slope, intercept or 0.0, False
+
+
 def short(header: Dataset, keyword: str) -> int:
     """Return an unsigned short (US), 0 where it is missing or damaged."""
     value = stored_bytes(header, keyword)

@@ -17,6 +17,7 @@ from lvseg.dicom.elements import (
     number,
     numbers,
     pixel_spacing,
+    rescale,
     short,
     stored_bytes,
     stored_class,
@@ -141,6 +142,7 @@ def _image(item: Item, header: Dataset, pixel_data: PixelData) -> Image:
         number(header, "AcquisitionNumber"),
         number(header, "TemporalPositionIdentifier"),
     )
+    slope, intercept, unscaled = rescale(header)
     return Image(
         item=item,
         rows=rows,
@@ -169,8 +171,9 @@ def _image(item: Item, header: Dataset, pixel_data: PixelData) -> Image:
         study_uid=text(header, "StudyInstanceUID"),
         modality=text(header, "Modality"),
         protocol=text(header, "ProtocolName"),
-        slope=number(header, "RescaleSlope") or 1.0,
-        intercept=number(header, "RescaleIntercept") or 0.0,
+        slope=slope,
+        intercept=intercept,
+        unscaled=unscaled,
         beat_ms=number(header, "NominalInterval") or None,
         inversion_time=number(header, "InversionTime"),
         acquisition=None if acquisition is None else int(acquisition),

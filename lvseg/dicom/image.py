@@ -22,6 +22,7 @@ class Image:
     day. The scanner's value of a pixel is `slope` x what is stored + `intercept`. What is stored are `bits` bits from
     `low_bit` on (None: all), the rest is something else, such as an overlay; from the first to the second value of
     `padding` nothing was measured. `frame` counts from 0 in a file of functional groups and is None in others.
+    `unscaled`: the header states a slope and an intercept that cannot be, such as a slope of 0, and they are left out.
     `drawn_into`: the header says that its pixels hold text, perhaps of the patient (Burned In Annotation). `synthetic`:
     our own phantom made it, no scanner. Texts are without the characters that cannot be printed, which would move a
     terminal's cursor.
@@ -65,6 +66,7 @@ class Image:
     low_bit: int = 0
     padding: tuple[int, int] | None = None
     synthetic: bool = False
+    unscaled: bool = False
     drawn_into: bool = False
     manufacturer: str = ""
 

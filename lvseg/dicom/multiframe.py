@@ -126,6 +126,7 @@ def _of_one_frame(whole: Dataset, shared: Dataset, group: Dataset, alone: bool) 
     kind = part("MRImageFrameTypeSequence")
     spacing = _numbers(said(measures, "PixelSpacing"), "PixelSpacing", 2)
     place = part("PlanePositionSequence")
+    slope = _number(said(scale, "RescaleSlope"), "RescaleSlope")
     acquisition = _whole_number(content, "FrameAcquisitionNumber")
     times = (_number(heart, name) for name in _TIMES)
     return {
@@ -143,8 +144,11 @@ def _of_one_frame(whole: Dataset, shared: Dataset, group: Dataset, alone: bool) 
         "thickness": _number(said(measures, "SliceThickness"), "SliceThickness"),
         "slice_spacing": _number(said(measures, "SpacingBetweenSlices"), "SpacingBetweenSlices"),
         "trigger_time": next((time for time in times if time is not None), None),
-        "slope": _number(said(scale, "RescaleSlope"), "RescaleSlope") or 1.0,
-        "intercept": _number(said(scale, "RescaleIntercept"), "RescaleIntercept") or 0.0,
+        "slope": slope or 1.0,
+        "intercept": 0.0
+        if slope == 0
+        else _number(said(scale, "RescaleIntercept"), "RescaleIntercept") or 0.0,
+        "unscaled": slope == 0,
         "beat_ms": _number(heart, "RRIntervalTimeNominal") or None,
         "inversion_time": _number(part("MRModifierSequence"), "InversionTimes"),
         "acquisition": acquisition,

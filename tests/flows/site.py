@@ -149,9 +149,11 @@ class FlowRun:
 
     def ended(self) -> dict[str, Any]:
         """Wait for the end and return the state."""
-        final = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-        wait_for(lambda: self.state["type"] in final, f"flow run {self.id} to end", pause=0.5)
+        wait_for(self.is_over, f"flow run {self.id} to end", pause=0.5)
         return self.state
+
+    def is_over(self) -> bool:
+        return self.state["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
     def tasks(self) -> dict[str, dict[str, Any]]:
         """The task runs, by name."""

@@ -84,6 +84,10 @@ def of_one_geometry(images: Sequence[Image], notes: list[str]) -> tuple[list[Ima
     if others:
         notes.append(f"{_counted(len(others))} of another matrix or pixel size left out.")
     kept = [image for image in images if alike(image)]
+    if unscaled := sum(image.unscaled for image in kept):
+        notes.append(
+            f"{_counted(unscaled)} with a rescale slope of 0 or a damaged one: pixels are read as they are stored."
+        )
     if told := sum(image.drawn_into for image in kept):
         notes.append(
             f"{_counted(told)} with text in their pixels (Burned In Annotation): it may name the patient."

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_file_meta_info
+from pydicom.tag import Tag
 from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -103,6 +105,19 @@ def test_what_tells_how_long_a_beat_takes_is_said(
     cine = as_predicted(classic(tmp_path / "s", HEART, tags(NominalInterval=interval)))
     assert cine.beat_ms == 800 and len(cine.notes) == len(said)
     assert all(words in note for words, note in zip(said, cine.notes, strict=True))
+
+
+@pytest.mark.parametrize("name", ["RescaleSlope", "RescaleIntercept"])
+def test_a_scale_that_cannot_be_is_left_out_and_said(name: str, tmp_path: Path, decoder: Decoder) -> None:
+    def damaged(ds: Dataset, slice_: int, phase: int) -> None:
+        ds.RescaleSlope, ds.RescaleIntercept = "0", "-1024"
+        if name == "RescaleIntercept":
+            ds.RescaleSlope = "2"
+            ds[Tag(name)] = RawDataElement(Tag(name), "DS", 4, b"none", 0, False, True)
+
+    cine, study = all_see_the_same(classic(tmp_path / "PAT-1", HEART, damaged), decoder)
+    for notes in (cine.notes, study.notes):
+        assert any("30 images with a rescale slope of 0 or a damaged one" in note for note in notes), notes
 
 
 def test_inspection_sees_the_same(tmp_path: Path) -> None:
@@ -261,3 +276,12 @@ def test_frames_of_one_object_are_read_likewise(
     cine, study = all_see_the_same(path.parent, decoder)
     assert cine.frames[0].image.frame == study.frames[0].image.frame == 0
     assert cine.spacing_mm == HEART.spacing and np.isfinite(cine.times_ms).all()
+
+
+def test_frames_of_one_object_without_a_possible_scale_say_so(tmp_path: Path, decoder: Decoder) -> None:
+    path = enhanced(tmp_path / "PAT-1", HEART) / "x.dcm"
+    ds = pydicom.dcmread(path)
+    ds.RescaleSlope, ds.RescaleIntercept = "0", "-1024"
+    ds.save_as(path)
+    cine, _ = all_see_the_same(path.parent, decoder)
+    assert any("30 images with a rescale slope of 0" in note for note in cine.notes), cine.notes
