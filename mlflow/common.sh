@@ -21,8 +21,9 @@ case "$git" in
   */.git) home=$(dirname "$git")/mlflow ;;
   *) home=$here/mlflow ;;
 esac
-# Nothing is sent anywhere, and no helper processes for language-model features start.
-export MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
+# Nothing is sent anywhere, no helper processes for language-model features start, and no gateway to such models.
+export MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true
+export MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_ENABLE_AI_GATEWAY=false
 unset MLFLOW_TRACKING_URI
 # No proxy stands before servers of this machine (HTTP_PROXY); both spellings, as lvseg.core.environment has it.
 no_proxy=${no_proxy:+$no_proxy,}${NO_PROXY:+$NO_PROXY,}localhost,127.0.0.1,::1

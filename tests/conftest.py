@@ -35,7 +35,11 @@ SHARED = {
         "tests/flows/test_proxy.py",
     ),
     "trained": ("tests/test_pipeline.py", "tests/test_closure.py", "tests/test_reproduce.py"),
-    "server": ("tests/tracking/runs/test_training.py", "tests/tracking/scores/test_evaluation.py"),
+    "server": (
+        "tests/tracking/runs/test_training.py",
+        "tests/tracking/scores/test_evaluation.py",
+        "tests/tracking/server/test_application.py",
+    ),
 }
 
 

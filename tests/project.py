@@ -25,6 +25,11 @@ TINY: dict[str, dict[str, Any]] = {
 }
 
 
+PATIENCE = (
+    1800.0  # seconds for a command; one that never ends, such as a server that should refuse to start, fails
+)
+
+
 @dataclass(frozen=True)
 class Project:
     """A clone, and the surroundings that its commands run in: an empty HOME, no git identity."""
@@ -51,7 +56,14 @@ class Project:
         """Run a command, check how it ended, and return what it said."""
         surroundings = self.environment(**extra)
         done = subprocess.run(
-            command, cwd=self.root, env=surroundings, capture_output=True, text=True, input=input, umask=0o022
+            command,
+            cwd=self.root,
+            env=surroundings,
+            capture_output=True,
+            text=True,
+            input=input,
+            umask=0o022,
+            timeout=PATIENCE,
         )
         said = done.stdout + done.stderr
         assert (done.returncode != 0) == fails, f"{' '.join(command)}\n{said[-6000:]}"

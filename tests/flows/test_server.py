@@ -99,9 +99,8 @@ def test_a_run_brings_no_command_and_no_environment(site: Site, tmp_path: Path) 
     except urllib.error.HTTPError as error:
         error.close()  # Prefect may as well refuse what the pool does not take
     else:
-        made = FlowRun(
-            site, run["id"]
-        )  # of which nothing more is heard where the command takes the place of ours
+        # Nothing more is heard of a run whose command took the place of ours.
+        made = FlowRun(site, run["id"])
         wait_for(lambda: made.is_over() or any(tmp_path.iterdir()), "the run to end or to execute", pause=0.5)
     assert not list(tmp_path.iterdir())
 

@@ -120,6 +120,8 @@ def test_a_team_works_with_passwords_and_its_backup_brings_everything_back(
         assert status(search) == 401 and status(f"{address}/") == 401
         assert status(search, (ADMIN[0], "password1234")) == 401
         assert status(search, ADMIN) == 200
+        assistant = f"{address}/ajax-api/3.0/mlflow/assistant/config"
+        assert status(assistant, ADMIN) == 404, "it executes what a language model says"
         assert status(search, ADMIN, Host="elsewhere:5000") == 403
         own, foreign = (
             status(search, ADMIN, {"max_results": 1}, Origin=origin)
