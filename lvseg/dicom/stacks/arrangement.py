@@ -14,7 +14,7 @@ import numpy as np
 from lvseg.core.paths.archives import SetAside
 from lvseg.dicom.image import Image
 from lvseg.dicom.numbering import number_in_name
-from lvseg.dicom.stacks import limits, scans
+from lvseg.dicom.stacks import chronology, limits, scans
 from lvseg.dicom.stacks.slices import Slices, by_geometry, distance_mm
 
 _USUAL_PHASES = 20  # of the Sunnybrook protocol; where neither tags nor images tell
@@ -67,7 +67,7 @@ def arranged(
     kept = {identity for identity, number in of_image.items() if number in drawn}
     divided = by_geometry(images) or _by_number(images, of_image)
     divided, set_aside = _scanned_once(divided, kept)
-    ordered = [scans.by_time(slice_images) for slice_images in divided.images]
+    ordered, moved, doubtful = chronology.ordered(divided.images)
     if not of_image:
         of_image = _numbered([image for slice_images in ordered for image in slice_images])
     phases, first = _rhythm(ordered, of_image) or (max(map(len, ordered)), None)
@@ -85,8 +85,8 @@ def arranged(
         depths_mm=tuple(divided.depths_mm or [0.0] * len(ordered)),
         distance_mm=distance_mm(divided),
         set_aside=tuple(set_aside),
-        notes=(*divided.notes, *divided.doubts),
-        doubts=tuple(divided.doubts),
+        notes=(*divided.notes, *moved, *divided.doubts, *doubtful),
+        doubts=(*divided.doubts, *doubtful),
     )
 
 

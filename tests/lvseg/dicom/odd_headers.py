@@ -145,6 +145,8 @@ HEADERS: Mapping[str, Change] = {
         ImageOrientationPatient=lambda slice_, _: [*np.round(ACROSS, 6 + slice_ % 2), *np.round(DOWN, 6)]
     ),
     "times that drift": tags(TriggerTime=lambda slice_, phase: 160.0 * phase * (1 + 0.03 * slice_)),
+    "one time before the beat": tags(TriggerTime=lambda *at: -1.0 if at == (2, 1) else 160.0 * at[1]),
+    "one time after the beat": tags(TriggerTime=lambda *at: 5000.0 if at == (2, 1) else 160.0 * at[1]),
     "two phases of one time": tags(TriggerTime=lambda _, phase: 160.0 * max(phase, 1)),
     "no times": tags(TriggerTime=None),
     "times in microseconds": tags(TriggerTime=lambda _, phase: 160_000.0 * phase, NominalInterval=None),

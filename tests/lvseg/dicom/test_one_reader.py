@@ -107,6 +107,24 @@ def test_what_tells_how_long_a_beat_takes_is_said(
     assert all(words in note for words, note in zip(said, cine.notes, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({1: -1.0}, "Slice 3: the time of one image contradicts its number"),
+        ({1: 320.0, 2: 160.0}, "Slice 3: its times order the images otherwise than in other slices"),
+    ],
+)
+def test_times_that_contradict_the_numbers_of_one_slice_are_said(
+    wrong: dict[int, float], said: str, tmp_path: Path
+) -> None:
+    def time(slice_: int, phase: int) -> float:
+        return wrong.get(phase, 160.0 * phase) if slice_ == 2 else 160.0 * phase
+
+    cine = as_predicted(classic(tmp_path / "s", HEART, tags(TriggerTime=time)))
+    assert [note[: len(said)] for note in cine.notes] == [said]
+    assert len(cine.doubts) == len(wrong) - 1
+
+
 @pytest.mark.parametrize("name", ["RescaleSlope", "RescaleIntercept"])
 def test_a_scale_that_cannot_be_is_left_out_and_said(name: str, tmp_path: Path, decoder: Decoder) -> None:
     def damaged(ds: Dataset, slice_: int, phase: int) -> None:
