@@ -32,6 +32,7 @@ class Cine:
         notes: what was odd and how it was handled, a sentence each, that name no patient.
         doubts: those of the notes on which a measurement depends.
         placements: (S,) how each slice lies to the first in the plane; None where all lie straight behind it.
+        named_ends: the phases that files beside the images call end-diastole and end-systole; None where none does.
     """
 
     frames: tuple[PlacedImage, ...]
@@ -47,6 +48,7 @@ class Cine:
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     placements: tuple[Placement, ...] | None = None
+    named_ends: tuple[int, int] | None = None
 
     @property
     def spacing_mm(self) -> Spacing:

@@ -128,6 +128,17 @@ def test_volumes_are_those_of_the_same_images_in_dicom(
     assert any("for one beat" in doubt for doubt in result.cine.doubts) == form.startswith("folder")
 
 
+@pytest.mark.parametrize("ends", [(1, 3), (3, 1)])
+def test_other_ends_than_files_name_are_said(
+    tmp_path: Path, model: LoadedModel, ends: tuple[int, int]
+) -> None:
+    (acdc(tmp_path) / "Info.cfg").write_text("ED: {}\nES: {}\n".format(*ends))
+    result = lvseg.predict(tmp_path, model)
+    assert (result.measurements.ed_phase, result.measurements.es_phase) == (1, 3)
+    said = [reason for reason in result.assessment.reasons if "The files call phase 3 end-diastole" in reason]
+    assert len(said) == (ends == (3, 1))
+
+
 @pytest.mark.parametrize("how", AXES)
 def test_masks_lie_on_the_voxels_of_the_source(
     tmp_path: Path, bright: Path, reference: StudyResult, how: str
