@@ -1,7 +1,7 @@
 """The short-axis cine of one study, as it is segmented and measured."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +73,7 @@ class Cine:
     def at(self) -> Mapping[tuple[int, int], int]:
         """Position in `frames` of what is shown at (slice, phase), for every slice and every phase up to T.
 
-        Where a slice has another number of frames than T, it is the one nearest in the beat.
+        Where a slice has another number of frames than T, it is the one nearest in the beat: by time, else by number.
         """
         places = {}
         for slice_, held in self._held.items():
@@ -84,10 +84,17 @@ class Cine:
                     apart = np.abs(times - self.times_ms[phase])
                     if np.isfinite(self.beat_ms):
                         apart = np.minimum(apart, np.abs(self.beat_ms - apart))
-                    known = np.isfinite(apart).all()
-                    nearest = int(apart.argmin()) if known else phase * len(held) // self.phases
+                    if not np.isfinite(apart).all():
+                        apart = self._steps_apart(held, phase + 1)
+                    nearest = int(apart.argmin())
                 places[slice_, phase + 1] = held[nearest]
         return places
+
+    def _steps_apart(self, held: Sequence[int], phase: int) -> np.ndarray:
+        """Return (n,) how far the frames of a slice are from a phase, in phases, the beat being closed."""
+        count = max(self.phases, len(held))
+        apart = np.abs([self.frames[i].phase - 1 - (phase - 1) * count / self.phases for i in held])
+        return np.minimum(apart, count - apart)
 
     @functools.cached_property
     def _held(self) -> dict[int, list[int]]:
