@@ -17,11 +17,11 @@ _FEW = 0.4  # of the phases of a slice: what is less among them is no part of th
 
 def consistent(images: Sequence[Image], notes: list[str]) -> tuple[list[Image], list[SetAside]]:
     """Return the images that fit together and the files set aside, and add to the notes what was odd."""
-    kept, aside = of_one_geometry(_once(images, notes), notes)
+    kept, aside = of_one_geometry(once(images, notes), notes)
     return _placed(kept, aside, notes), aside
 
 
-def _once(images: Sequence[Image], notes: list[str]) -> list[Image]:
+def once(images: Sequence[Image], notes: list[str]) -> list[Image]:
     """Return images without those that came twice: the same pixels at the same place and time, whatever their UIDs say.
 
     Anonymisers repeat a UID for different images, and some archives hold a file twice.
