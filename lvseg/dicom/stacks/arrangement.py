@@ -15,6 +15,7 @@ from lvseg.core.paths.archives import SetAside
 from lvseg.dicom.image import Image
 from lvseg.dicom.numbering import number_in_name
 from lvseg.dicom.stacks import chronology, limits, scans
+from lvseg.dicom.stacks.alignment import frames_of_reference
 from lvseg.dicom.stacks.slices import Slices, by_geometry, distance_mm
 
 _USUAL_PHASES = 20  # of the Sunnybrook protocol; where neither tags nor images tell
@@ -70,7 +71,7 @@ def arranged(
     ordered, moved, doubtful = chronology.ordered(divided.images)
     if not of_image:
         of_image = _numbered([image for slice_images in ordered for image in slice_images])
-    bodies, apart = _frames_of_reference(ordered)
+    bodies, apart = frames_of_reference(ordered)
     phases, first = _rhythm(ordered, of_image) or (max(map(len, ordered)), None)
     full = next((slice_images for slice_images in ordered if len(slice_images) == phases), [])
     frames = [
@@ -89,19 +90,6 @@ def arranged(
         notes=(*divided.notes, *moved, *bodies, *divided.doubts, *doubtful, *apart),
         doubts=(*divided.doubts, *doubtful, *apart),
     )
-
-
-def _frames_of_reference(slices: Sequence[Sequence[Image]]) -> tuple[list[str], list[str]]:
-    """Return a note, and a doubt, on slices whose positions need not be those of one space (PS3.3 C.7.4.1).
-
-    Anonymisers give each slice a frame of reference of its own; a patient who was moved gives two or three to a stack.
-    """
-    bodies = [{image.reference_uid for image in images if image.reference_uid} for images in slices]
-    count = len(set().union(*bodies))
-    if count < 2:
-        return [], []
-    said = f"Its slices bear {count} frames of reference: their positions are taken for those of one."
-    return ([], [said]) if count < len(slices) else ([said], [])
 
 
 def _scanned_once(slices: Slices, kept: Collection[int]) -> tuple[Slices, list[SetAside]]:

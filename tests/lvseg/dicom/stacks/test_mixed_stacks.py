@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
@@ -15,7 +16,7 @@ from lvseg.labels.layouts import find_patients
 from lvseg.labels.patient import read_study
 from lvseg.labels.study import Study
 from lvseg.studies.cohort import inputs
-from tests.lvseg.studies.hearts import Heart, axes, classic, frame
+from tests.lvseg.studies.hearts import Heart, axes, classic, enhanced, frame
 
 HEART = Heart(slices=5, phases=8, end_systole=4)
 PLACES = [(slice_, phase) for slice_ in range(HEART.slices) for phase in range(HEART.phases)]
@@ -163,3 +164,32 @@ def test_images_of_which_nothing_tells_the_slice_are_no_beat_without_a_word(tmp_
     folder = classic(tmp_path / "PAT-1", Heart(slices=4, phases=3), bare)
     _, study = read(folder)
     assert any("12 images are taken for the phases of one slice" in note for note in study.notes)
+
+
+SLICE_AND_HALF = HEART.phases * 5 // 2
+
+
+@pytest.mark.parametrize("cut", [HEART.phases * 2, SLICE_AND_HALF], ids=["between slices", "within a slice"])
+def test_a_series_that_was_cut_into_two_objects_is_one(tmp_path: Path, cut: int) -> None:
+    whole = pydicom.dcmread(enhanced(tmp_path / "PAT-1", HEART) / "x.dcm")
+    groups, count = list(whole.PerFrameFunctionalGroupsSequence), HEART.slices * HEART.phases
+    pixels = whole.pixel_array
+    for number, (first, last) in enumerate(((0, cut), (cut, count))):
+        whole.SOPInstanceUID = whole.file_meta.MediaStorageSOPInstanceUID = f"2.25.9.{number}"
+        whole.PerFrameFunctionalGroupsSequence, whole.NumberOfFrames = groups[first:last], last - first
+        whole.ConcatenationFrameOffsetNumber, whole.PixelData = first, pixels[first:last].tobytes()
+        whole.save_as(tmp_path / f"PAT-1/{number}.dcm", enforce_file_format=True)
+    (tmp_path / "PAT-1/x.dcm").unlink()
+    (study,) = inputs.studies(tmp_path / "PAT-1")
+    cine, _ = stacked(short_axis.choose(study.images))
+    assert (cine.slices, cine.phases, cine.doubts) == (HEART.slices, HEART.phases, ())
+    for slice_, phase in PLACES:
+        assert np.array_equal(cine.pixels[cine.at[slice_ + 1, phase + 1]], HEART.image(slice_, phase))
+
+
+def test_of_two_cines_that_are_as_likely_both_are_named(tmp_path: Path) -> None:
+    classic(tmp_path / "PAT-1", HEART)
+    classic(tmp_path / "PAT-1", Heart(slices=5, phases=8, end_systole=4, widest=20.0), series=301)
+    cine, _ = read(tmp_path / "PAT-1")
+    (doubt,) = cine.doubts
+    assert "series 301 is measured; there is series 300 (5 slices x 8 phases) as well" in doubt
