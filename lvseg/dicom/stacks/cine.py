@@ -94,7 +94,7 @@ class Cine:
         """Return (n,) how far the frames of a slice are from a phase, in phases, the beat being closed."""
         count = max(self.phases, len(held))
         apart = np.abs([self.frames[i].phase - 1 - (phase - 1) * count / self.phases for i in held])
-        return np.minimum(apart, count - apart)
+        return np.asarray(np.minimum(apart, count - apart))
 
     @functools.cached_property
     def _held(self) -> dict[int, list[int]]:
