@@ -144,7 +144,7 @@ def _followed(
                 SetAside(image.item.label, "of a slice with too few phases") for image in slice_images
             ]
             continue
-        if len(slice_images) != phases and not kept:
+        if len(slice_images) != phases and (phases > 2 or not kept):
             of_others = f"Slice {number} of {count} has {len(slice_images)} phases instead of {phases}"
             if len({image.trigger_time for image in slice_images} - {None}) == len(slice_images):
                 slices.notes.append(f"{of_others}: matched by time.")
