@@ -73,6 +73,9 @@ def _frames(
         raise UnreadableError(f"multi-frame object of {count} x {rows} x {columns} pixels")
     if dtype:
         check_length(pixel_data.length, (count, rows, columns), np.dtype(dtype).itemsize)
+    before = (
+        _whole_number(whole, "ConcatenationFrameOffsetNumber") or 0
+    )  # in the other files of one that was cut
     common: dict[str, Any] = {
         "item": item,
         "rows": rows,
@@ -100,7 +103,7 @@ def _frames(
         Image(
             **common,
             **_of_one_frame(whole, shared, group, count == 1),
-            number=n + 1 if count > 1 else _whole_number(whole, "InstanceNumber"),
+            number=before + n + 1 if count > 1 else _whole_number(whole, "InstanceNumber"),
             frame=n,
             offset=pixel_data.offset + n * size if dtype else pixel_data.offset,
         )

@@ -20,6 +20,10 @@ _NAME = re.compile(
 )
 _LARGEST = 4 * 2**20  # bytes; a contour has a few hundred points
 _FARTHEST = 1e5  # pixels
+# From the last point to the first: no contour of the challenge has more than 0.12 of its length there, or more
+# than its longest step.
+_GAP_SHARE, _GAP_STEPS = 0.2, 3.0
+_FEWEST_STEPS = 8  # points, of fewer the steps tell nothing
 _SAME_SHARE = 0.01  # of the area, by which two lines that are one may differ
 _FOLDER = re.compile(r"contours?([-_ ].*)?$|^[io]p?-?contours?$|expert|^(manual|auto)$", re.IGNORECASE)
 
@@ -80,7 +84,12 @@ def read(item: Item, first_pixel: int) -> list[np.ndarray]:
         raise UnreadableError(f"{item.size:,} bytes are too many for a contour")
     text = item.read().decode("utf-8-sig", errors="replace")
     lines: list[np.ndarray] = []
-    for points in _lines(text):
+    for stated in _lines(text):
+        points = stated[:-1] if len(stated) > 1 and stated[-1] == stated[0] else stated
+        if points is stated and _is_open(np.array(points)):
+            raise UnreadableError(
+                "its line is open: a good part of it is missing between its last point and its first"
+            )
         if len(points) >= 3 and not any(_is_same(np.array(points), line + first_pixel) for line in lines):
             lines.append(np.array(points) - first_pixel)
     if not lines:
@@ -90,7 +99,10 @@ def read(item: Item, first_pixel: int) -> list[np.ndarray]:
 
 
 def _lines(text: str) -> Iterator[list[tuple[float, float]]]:
-    """Yield the points of each closed line of a text, without those that repeat the one before or the first."""
+    """Yield the points of each line of a text, without those that repeat the one before.
+
+    The last is the first again where the text says so itself.
+    """
     points: list[tuple[float, float]] = []
     for number, line in enumerate(text.splitlines(), start=1):
         fields = line.replace(",", " ").split()
@@ -100,7 +112,7 @@ def _lines(text: str) -> Iterator[list[tuple[float, float]]]:
             continue
         point = _point(fields, number)
         if len(points) > 2 and point == points[0]:
-            yield points
+            yield [*points, point]
             points = []
         elif not points or points[-1] != point:
             points.append(point)
@@ -115,6 +127,15 @@ def _point(fields: Sequence[str], number: int) -> tuple[float, float]:
     if not (math.isfinite(x) and math.isfinite(y)) or max(abs(x), abs(y)) > _FARTHEST:
         raise UnreadableError(f"line {number} does not hold pixel coordinates")
     return x, y
+
+
+def _is_open(points: np.ndarray) -> bool:
+    """Return whether a line stops far from where it began, by its own steps: one that was cut off."""
+    if len(points) < _FEWEST_STEPS:
+        return False
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    gap = float(np.linalg.norm(points[-1] - points[0]))
+    return gap > _GAP_SHARE * (steps.sum() + gap) and gap > _GAP_STEPS * steps.max()
 
 
 def _is_same(one: np.ndarray, other: np.ndarray) -> bool:

@@ -8,7 +8,8 @@ import re
 from lvseg.core.paths.archives import Item, UnreadableError
 
 _LARGEST_TEXT = 4 * 2**20  # bytes
-_NUMBER = re.compile(r"[0-9]{1,6}")  # of a phase
+_NUMBER = re.compile(r"([0-9]{1,6})([.,]0*)?")  # of a phase; programs for tables write 9.0
+_DELIMITERS = ",;\t"  # of tables
 
 
 def info(item: Item) -> dict[str, str]:
@@ -28,15 +29,17 @@ def sheet(item: Item) -> dict[str, dict[str, str]] | None:
         None for a table without a column `External code`, which is somebody else's, and for what is no table.
     """
     try:
-        rows = [
-            {_plain(key): str(value or "").strip() for key, value in row.items()}
-            for row in csv.DictReader(io.StringIO(_text(item), newline=""))
-        ]
+        text = _text(item)
+        for delimiter in _DELIMITERS:
+            rows = [
+                {_plain(key): str(value or "").strip() for key, value in row.items()}
+                for row in csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+            ]
+            if rows and "externalcode" in rows[0]:
+                return {row["externalcode"].upper(): row for row in rows if row["externalcode"]}
     except (UnreadableError, csv.Error):
-        return None
-    if not rows or "externalcode" not in rows[0]:
-        return None
-    return {row["externalcode"].upper(): row for row in rows if row["externalcode"]}
+        pass
+    return None
 
 
 def label_names(item: Item) -> dict[int, str]:
@@ -55,7 +58,8 @@ def label_names(item: Item) -> dict[int, str]:
 
 def phase(text: str | None, first: int = 1) -> int | None:
     """Return a phase from 1, None where the text is no number; `first` is the number that the source begins with."""
-    return int(text) + 1 - first if text and _NUMBER.fullmatch(text.strip()) else None
+    match = _NUMBER.fullmatch((text or "").strip())
+    return int(match[1]) + 1 - first if match else None
 
 
 def number(text: str | None) -> float | None:
@@ -73,4 +77,6 @@ def _plain(key: object) -> str:
 def _text(item: Item) -> str:
     if item.size > _LARGEST_TEXT:
         raise UnreadableError(f"{item.size:,} bytes are too many")
-    return item.read().decode("utf-8-sig", errors="replace")
+    content = item.read()
+    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    return content.decode(encoding, errors="replace")

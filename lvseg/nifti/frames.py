@@ -13,6 +13,9 @@ from lvseg.dicom.stacks.arrangement import PlacedImage
 from lvseg.nifti.volume import Volume, read_volume
 
 NOMINAL = "its affine says nothing of the patient: slices in the order of the file, lengths nominal"
+UNSIZED = (
+    "pixels of 1 mm in all directions, which programs write that do not know them: lengths may be nominal"
+)
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,19 @@ from collections.abc import Iterable, Sequence
 
 from lvseg.core.paths.archives import Item, SetAside, UnreadableError
 from lvseg.nifti.frames import ImageVolume
-from lvseg.nifti.layouts import CHANNEL, MOMENT, NIFTI, NNUNET, Found, VolumeFiles, find_volumes
+from lvseg.nifti.layouts import (
+    CHANNEL,
+    FOLDERS_OF_LABELS,
+    MOMENT,
+    NIFTI,
+    NNUNET,
+    Found,
+    VolumeFiles,
+    find_volumes,
+)
 from lvseg.nifti.volume import read_volume
 
 _LABELS = re.compile(r"(^|[-_.])(gt|seg|segmentation|labels?|masks?)([-_.]|$)", re.IGNORECASE)
-_FOLDERS_OF_LABELS = ("labelstr", "labelsts")
 _LAST_NUMBER = re.compile(r"(\d+)(?=\D*$)")
 
 
@@ -39,7 +47,7 @@ def find_images(items: Iterable[Item]) -> Found:
             continue
         name = NIFTI.sub("", item.parts[-1])
         channel = CHANNEL.search(name)
-        if _LABELS.search(name) or item.parts[-2].lower() in _FOLDERS_OF_LABELS:
+        if _LABELS.search(name) or item.parts[-2].lower() in FOLDERS_OF_LABELS:
             found.aside.append(SetAside(item.label, "labels by its name, no images"))
         elif channel and int(channel[1]):
             found.aside.append(SetAside(item.label, f"channel {int(channel[1])}: the first is used"))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import TypeVar
 
 from lvseg.core.paths.archives import Item, SetAside, UnreadableError
 from lvseg.nifti import facts
@@ -17,7 +18,14 @@ MOMENT = re.compile(r"[-_](frame|phase)_?(\d+)$|[-_](ED|ES)$", re.IGNORECASE)
 _ACDC = re.compile(r"(?P<id>.+?)_(frame(?P<frame>\d+)(?P<labels>_gt)?|4d)\.nii(\.gz)?$", re.IGNORECASE)
 _MNMS = re.compile(r"(?P<id>.+?)_sa(?P<labels>_gt)?\.nii(\.gz)?$", re.IGNORECASE)
 _PARTS = ("training", "validation", "testing")  # folders of ACDC and M&Ms
+FOLDERS_OF_LABELS = (
+    "labelstr",
+    "labelsts",
+)  # of nnU-Net: files in them may be named as other layouts name images
+_FOLDERS_OF_IMAGES = ("imagesTr", "imagesTs")
 _INFO, _DATASET = "info.cfg", "dataset.json"
+
+_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,9 @@ def find_volumes(items: Iterable[Item]) -> Found:
     for folder, dataset in sorted(datasets.items()):
         _nnunet(dataset, folders, (*folder, "imagesTr"), (*folder, "labelsTr"), found)
     for folder, files in sorted(folders.items()):
-        if folder[:-1] in datasets and folder[-1] in ("imagesTr", "labelsTr", "imagesTs"):
+        if folder[:-1] in datasets and folder[-1] in _FOLDERS_OF_IMAGES:
+            continue
+        if folder and folder[-1].lower() in FOLDERS_OF_LABELS:
             continue
         found.patients += _acdc(files, found) + _mnms(files, rows, found)
     return found
@@ -121,23 +131,34 @@ def _acdc(files: list[Item], found: Found) -> list[VolumeFiles]:
         patients.setdefault(match["id"], VolumeFiles(match["id"], ACDC))
         found.used.append(item)
         if match["labels"]:
-            labels[match["id"], int(match["frame"])] = item
+            _take(labels, (match["id"], int(match["frame"])), item, found)
         else:
-            images[match["id"], int(match["frame"]) if match["frame"] else None] = item
-    for (name, phase), item in images.items():
-        patients[name].images.append(ImageVolume(item, phase))
+            _take(images, (match["id"], int(match["frame"]) if match["frame"] else None), item, found)
+    from_0 = {name for name, frame in (*images, *labels) if frame == 0}
+    for (name, frame), item in images.items():
+        patients[name].images.append(ImageVolume(item, None if frame is None else frame + (name in from_0)))
     for (name, frame), item in labels.items():
         image = images.get((name, frame)) or images.get((name, None))
-        patients[name].drawn.append(DrawnVolume(item, image, frame))
+        patients[name].drawn.append(DrawnVolume(item, image, frame + (name in from_0)))
     info = next((item for item in files if item.parts[-1].lower() == _INFO), None)
     if info is not None and patients:
         found.used.append(info)
         said = _said(info, found)
-        for patient in patients.values():
+        ends = said.get("ed"), said.get("es")
+        for name, patient in patients.items():
+            first = 0 if "0" in ends or name in from_0 else 1
             patient.group = said.get("group", "")
-            patient.ed, patient.es = facts.phase(said.get("ed")), facts.phase(said.get("es"))
+            patient.ed, patient.es = (facts.phase(end, first) for end in ends)
             _take_size(patient, said)
     return [_in_part(patient, files) for patient in patients.values()]
+
+
+def _take(files: dict[_Key, Item], key: _Key, item: Item, found: Found) -> None:
+    """Take in the file of a patient's phase; of two, such as `.nii` and `.nii.gz`, the first by name is used."""
+    if files.setdefault(key, item) is not item:
+        found.aside.append(
+            SetAside(item.label, "a second file for one phase of one patient: another is used")
+        )
 
 
 def _said(info: Item, found: Found) -> dict[str, str]:
@@ -163,15 +184,17 @@ def _in_part(patient: VolumeFiles, files: list[Item]) -> VolumeFiles:
 
 
 def _mnms(files: list[Item], rows: Mapping[str, Mapping[str, str]], found: Found) -> list[VolumeFiles]:
-    matches = [(match, item) for item in files if (match := _MNMS.match(item.parts[-1]))]
-    images = {match["id"]: item for match, item in matches if not match["labels"]}
-    patients = {name: VolumeFiles(name, MNMS) for name in dict.fromkeys(match["id"] for match, _ in matches)}
-    for match, item in matches:
-        found.used.append(item)
-        if match["labels"]:
-            patients[match["id"]].drawn.append(DrawnVolume(item, images.get(match["id"])))
-        else:
-            patients[match["id"]].images.append(ImageVolume(item))
+    patients: dict[str, VolumeFiles] = {}
+    images, labels = dict[str, Item](), dict[str, Item]()
+    for item in files:
+        if match := _MNMS.match(item.parts[-1]):
+            patients.setdefault(match["id"], VolumeFiles(match["id"], MNMS))
+            found.used.append(item)
+            _take(labels if match["labels"] else images, match["id"], item, found)
+    for name, item in images.items():
+        patients[name].images.append(ImageVolume(item))
+    for name, item in labels.items():
+        patients[name].drawn.append(DrawnVolume(item, images.get(name)))
     for name, patient in patients.items():
         row = rows.get(name.upper(), {})
         patient.ed, patient.es = facts.phase(row.get("ed"), first=0), facts.phase(row.get("es"), first=0)
@@ -195,17 +218,22 @@ def _nnunet(
         found.aside.append(SetAside(dataset.label, str(error)))
         return
     found.used.append(dataset)
-    pictures = {
-        CHANNEL.sub("", NIFTI.sub("", item.parts[-1])): item
-        for item in folders.get(images, [])
-        if NIFTI.search(item.name)
-    }
-    found.used += pictures.values()
-    patients: dict[str, VolumeFiles] = {}
+    pictures: dict[str, Item] = {}
+    for item in folders.get(images, []):
+        if NIFTI.search(item.name):
+            case = NIFTI.sub("", item.parts[-1])
+            found.used.append(item)
+            if (channel := CHANNEL.search(case)) and int(channel[1]):
+                found.aside.append(SetAside(item.label, f"channel {int(channel[1])}: the first is used"))
+            else:
+                _take(pictures, CHANNEL.sub("", case), item, found)
+    drawn: dict[str, Item] = {}
     for item in folders.get(labels, []):
-        if not NIFTI.search(item.name):
-            continue
-        case = NIFTI.sub("", item.parts[-1])
+        if NIFTI.search(item.name):
+            found.used.append(item)
+            _take(drawn, NIFTI.sub("", item.parts[-1]), item, found)
+    patients: dict[str, VolumeFiles] = {}
+    for case, item in drawn.items():
         moment = MOMENT.search(case)
         name = MOMENT.sub("", case)
         patient = patients.setdefault(name, VolumeFiles(name, NNUNET, names=names))
@@ -215,5 +243,4 @@ def _nnunet(
         patient.drawn.append(DrawnVolume(item, pictures.get(case), phase, names))
         if case in pictures:
             patient.images.append(ImageVolume(pictures[case], phase))
-        found.used.append(item)
     found.patients += patients.values()

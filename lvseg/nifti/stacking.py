@@ -78,6 +78,7 @@ def stacked(files: VolumeFiles, wanted: str | None = None) -> tuple[Cine, Volume
             notes=(NO_OBJECT, *_notes(phases), *remarks, *doubts),
             doubts=doubts,
             placements=placed_slices,
+            named_ends=_named_ends(files, phases),
         ),
         cine.grid,
         aside,
@@ -203,6 +204,13 @@ def _depths(
     return tuple(depths), distance, placed, remarks
 
 
+def _named_ends(files: VolumeFiles, phases: Sequence[int]) -> tuple[int, int] | None:
+    """Return the places of end-diastole and end-systole, as files name them, among phases; None where they are not."""
+    if files.ed not in phases or files.es not in phases:
+        return None
+    return phases.index(files.ed) + 1, phases.index(files.es) + 1
+
+
 def _notes(phases: Sequence[int]) -> list[str]:
     if list(phases) == list(range(1, len(phases) + 1)):
         return []
@@ -213,7 +221,7 @@ def _notes(phases: Sequence[int]) -> list[str]:
 
 def _doubts(files: VolumeFiles, cine: VolumeCine) -> list[str]:
     """Return what a measurement of these files depends on, and nothing in them says."""
-    doubts = []
+    doubts = list(cine.grid.odd)
     if not cine.grid.oriented:
         doubts.append(
             "Its affine says nothing of the patient: slices are in the order of the file, and whether its pixel sizes "

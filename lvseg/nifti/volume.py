@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lvseg.core.paths.archives import Item, UnreadableError
 from lvseg.imaging.types import Affine
+from lvseg.nifti.units import contradicted, millimetres, step_ms
 
 LARGEST = 512 * 2**20  # bytes of one volume, unpacked: 512 x 512 pixels, 20 slices, 50 phases
 _MOST = (4096, 4096, 1024, 1024)  # columns, rows, slices, phases: more are a damaged header
@@ -24,9 +25,6 @@ _HEADERS = {348: ("Nifti1Header", 344, b"n+1"), 540: ("Nifti2Header", 4, b"n+2")
 _EXTENSION = 4  # bytes behind a header, which say whether more of it follows
 _GZIP, _AS_GZIP = b"\x1f\x8b", 16 + zlib.MAX_WBITS
 _PACKED_HEAD = 64 * 1024  # bytes that hold a header, packed with whatever name and comment
-_MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # of the header's units: none said, m, mm, micrometres
-# The same of times: s, ms, microseconds; none said may be ms or s.
-_MILLISECONDS = {0: (1.0, 1000.0), 8: (1000.0,), 16: (1.0,), 24: (0.001,)}
 _FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # NIfTI counts to the right and front, DICOM to the left and back
 # Where scanners let columns and rows run: to the patient's left, else back; down, else back (LPS).
 _COLUMNS, _ROWS = np.array([1.0, 0.5, 0.0]), np.array([0.0, 0.5, -1.0])
@@ -48,6 +46,7 @@ class Volume:
             know them.
         step_ms: from phase to phase, as the file says it, each meaning that a number without a unit may have; empty
             where it says nothing.
+        odd: what its header says that cannot be, a sentence each: sizes may be wrong.
     """
 
     item: Item
@@ -56,6 +55,7 @@ class Volume:
     oriented: bool
     sized: bool
     step_ms: tuple[float, ...]
+    odd: tuple[str, ...]
     _order: tuple[int, ...]  # of the file's axes
     _flipped: tuple[int, ...]  # of these axes, after that
 
@@ -121,14 +121,14 @@ def read_volume(item: Item) -> Volume:
         )
     if _size(header) > LARGEST:
         raise UnreadableError(f"its header declares {_size(header):,} bytes: no cardiac volume has so many")
-    stored, coded = _affine(header)
+    stored, coded, odd = _affine(header)
     steps = np.linalg.norm(stored[:3, :3], axis=0)
     if not np.isfinite(stored).all() or min(steps) <= 0 or abs(np.linalg.det(stored[:3, :3] / steps)) < 0.5:
         raise UnreadableError("its affine holds NaN, or does not span a volume")
-    sized, times = bool(np.abs(steps - 1.0).max() > _STRAIGHT), _step_ms(header)
+    sized, times = bool(np.abs(steps - 1.0).max() > _STRAIGHT), step_ms(header)
     if not coded or _is_nominal(stored, steps):
         whole, grid = (shape[0], shape[1], shape[2], shape[3]), np.diag([*steps, 1.0])
-        return Volume(item, whole, grid, False, sized, times, (0, 1, 2), ())
+        return Volume(item, whole, grid, False, sized, times, odd, (0, 1, 2), ())
     order, flipped = _as_scanners_show(stored[:3, :3] / steps, steps)
     grid = np.eye(4)
     grid[:3, :3], grid[:3, 3] = stored[:3, list(order)], stored[:3, 3]
@@ -137,7 +137,7 @@ def read_volume(item: Item) -> Volume:
         grid[:3, 3] += grid[:3, axis] * (sizes[axis] - 1)
         grid[:3, axis] *= -1
     whole = (sizes[0], sizes[1], sizes[2], shape[3])
-    return Volume(item, whole, grid, True, sized, times, order, flipped)
+    return Volume(item, whole, grid, True, sized, times, odd, order, flipped)
 
 
 def _as_scanners_show(
@@ -167,24 +167,21 @@ def _is_nominal(affine: Affine, steps: NDArray[np.float64]) -> bool:
     return not turned and not affine[:3, 3].any()
 
 
-def _step_ms(header: Any) -> tuple[float, ...]:
-    """Return the step of the fourth axis in ms, in each unit that it may have; nothing where it is no time."""
-    step, unit = float(header["pixdim"][4]), int(header["xyzt_units"]) & 0x38
-    if not (math.isfinite(step) and step > 0):
-        return ()
-    return tuple(step * scale for scale in _MILLISECONDS.get(unit, ()))
+def _affine(header: Any) -> tuple[Affine, bool, tuple[str, ...]]:
+    """Return the affine (LPS, mm), whether one of the header's two forms has a code (NIfTI-1, method 2 or 3).
 
-
-def _affine(header: Any) -> tuple[Affine, bool]:
-    """Return the affine (LPS, mm), and whether one of the header's two forms has a code (NIfTI-1, method 2 or 3)."""
+    And a sentence for each length that cannot be as the header says it.
+    """
     try:
         coded = int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
         affine = np.array(header.get_best_affine(), float)
-        unit = int(header["xyzt_units"]) & 7
+        steps = np.linalg.norm(affine[:3, :3], axis=0)
+        scale, odd = millimetres(header, steps)
+        odd += contradicted(header, steps)
     except Exception as error:  # a quaternion that is none, say
         raise UnreadableError(f"its affine cannot be read ({type(error).__name__})") from None
-    affine[:3] *= _MILLIMETRES.get(unit, 1.0)
-    return _FROM_RAS @ affine, coded
+    affine[:3] *= scale
+    return _FROM_RAS @ affine, coded, tuple(odd)
 
 
 def read_header(item: Item) -> Any:

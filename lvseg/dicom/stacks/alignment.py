@@ -85,6 +85,19 @@ def placements_of_affines(
     return placed if any(one.moves for one in placed) else None
 
 
+def frames_of_reference(slices: Sequence[Sequence[Image]]) -> tuple[list[str], list[str]]:
+    """Return a note, and a doubt, on slices whose positions need not be those of one space (PS3.3 C.7.4.1).
+
+    Anonymisers give each slice a frame of reference of its own; a patient who was moved gives two or three to a stack.
+    """
+    bodies = [{image.reference_uid for image in images if image.reference_uid} for images in slices]
+    count = len(set().union(*bodies))
+    if count < 2:
+        return [], []
+    said = f"Its slices bear {count} frames of reference: their positions are taken for those of one."
+    return ([], [said]) if count < len(slices) else ([said], [])
+
+
 def _placement(image: Image, first: Image) -> Placement:
     axes, of_image = _axes(first), _axes(image)
     apart = np.subtract(image.centre, first.centre)  # type: ignore[arg-type] # the caller has looked

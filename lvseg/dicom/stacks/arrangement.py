@@ -15,6 +15,7 @@ from lvseg.core.paths.archives import SetAside
 from lvseg.dicom.image import Image
 from lvseg.dicom.numbering import number_in_name
 from lvseg.dicom.stacks import chronology, limits, scans
+from lvseg.dicom.stacks.alignment import frames_of_reference
 from lvseg.dicom.stacks.slices import Slices, by_geometry, distance_mm
 
 _USUAL_PHASES = 20  # of the Sunnybrook protocol; where neither tags nor images tell
@@ -70,6 +71,7 @@ def arranged(
     ordered, moved, doubtful = chronology.ordered(divided.images)
     if not of_image:
         of_image = _numbered([image for slice_images in ordered for image in slice_images])
+    bodies, apart = frames_of_reference(ordered)
     phases, first = _rhythm(ordered, of_image) or (max(map(len, ordered)), None)
     full = next((slice_images for slice_images in ordered if len(slice_images) == phases), [])
     frames = [
@@ -85,8 +87,8 @@ def arranged(
         depths_mm=tuple(divided.depths_mm or [0.0] * len(ordered)),
         distance_mm=distance_mm(divided),
         set_aside=tuple(set_aside),
-        notes=(*divided.notes, *moved, *divided.doubts, *doubtful),
-        doubts=(*divided.doubts, *doubtful),
+        notes=(*divided.notes, *moved, *bodies, *divided.doubts, *doubtful, *apart),
+        doubts=(*divided.doubts, *doubtful, *apart),
     )
 
 
@@ -96,11 +98,13 @@ def _scanned_once(slices: Slices, kept: Collection[int]) -> tuple[Slices, list[S
     phases = scans.phases_of(slices.images)
     images: list[list[Image]] = []
     depths: list[float] = []
+    again = 0
     for number, slice_images in enumerate(slices.images, 1):
         complete = scans.complete_scans(slice_images, phases)
         repeated = complete and len(complete[-1]) < len(slice_images)
         chosen = scans.chosen(complete, kept) if repeated else [slice_images]
         used = {id(image) for scan in chosen for image in scan}
+        again += len(complete) > 1
         if len(chosen) > 1:
             notes.append(
                 f"Slice {number} was scanned {len(complete)} times, and drawn on more than once: all stay."
@@ -119,6 +123,8 @@ def _scanned_once(slices: Slices, kept: Collection[int]) -> tuple[Slices, list[S
         ]
         images += chosen
         depths += [slices.depths_mm[number - 1]] * len(chosen) if slices.depths_mm else []
+    if len(slices.images) > 1 and again == len(slices.images):
+        slices.doubts.append("All slices were scanned more than once: which scan is meant, nothing says.")
     return _followed(Slices(images, depths or None, notes, slices.doubts), kept, set_aside)
 
 
@@ -139,9 +145,11 @@ def _followed(
             ]
             continue
         if len(slice_images) != phases and (phases > 2 or not kept):
-            slices.notes.append(
-                f"Slice {number} of {count} has {len(slice_images)} phases instead of {phases}: matched by time."
-            )
+            of_others = f"Slice {number} of {count} has {len(slice_images)} phases instead of {phases}"
+            if len({image.trigger_time for image in slice_images} - {None}) == len(slice_images):
+                slices.notes.append(f"{of_others}: matched by time.")
+            else:
+                slices.doubts.append(f"{of_others}, and no times: matched by number.")
         stay.append(number - 1)
     slices.images = [slices.images[index] for index in stay]
     if slices.depths_mm is not None:
@@ -168,7 +176,8 @@ def _by_number(images: Sequence[Image], numbers: dict[int, int]) -> Slices:
     for number, image in zip(counted, ordered, strict=True):
         by_slice[rows.index((number - first) // phases)].append(image)
     note = f"Positions of slices are unknown: their order follows the image numbers, {phases} to a slice."
-    return Slices(by_slice, None, [], [note] if len(by_slice) > 1 else [])
+    one = f"Positions of slices are unknown: {len(images)} images are taken for the phases of one slice."
+    return Slices(by_slice, None, [], [note if len(by_slice) > 1 else one] if len(images) > 1 else [])
 
 
 def _phases_first(ordered: Sequence[Image]) -> list[list[Image]]:
@@ -250,7 +259,10 @@ def _phases(
             [int(np.abs(times - (image.trigger_time or 0.0)).argmin()) + 1 for image in slice_images]
         )
     apart = (numbered for numbered in candidates if len(set(numbered)) == len(slice_images))
-    return next(apart, list(range(1, len(slice_images) + 1)))
+    spread = [
+        1 + place * max(phases, len(slice_images)) // len(slice_images) for place in range(len(slice_images))
+    ]
+    return next(apart, spread)
 
 
 def _numbered(images: Sequence[Image]) -> dict[int, int]:

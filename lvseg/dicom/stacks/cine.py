@@ -1,7 +1,7 @@
 """The short-axis cine of one study, as it is segmented and measured."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,7 @@ class Cine:
         notes: what was odd and how it was handled, a sentence each, that name no patient.
         doubts: those of the notes on which a measurement depends.
         placements: (S,) how each slice lies to the first in the plane; None where all lie straight behind it.
+        named_ends: the phases that files beside the images call end-diastole and end-systole; None where none does.
     """
 
     frames: tuple[PlacedImage, ...]
@@ -47,6 +48,7 @@ class Cine:
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     placements: tuple[Placement, ...] | None = None
+    named_ends: tuple[int, int] | None = None
 
     @property
     def spacing_mm(self) -> Spacing:
@@ -71,7 +73,7 @@ class Cine:
     def at(self) -> Mapping[tuple[int, int], int]:
         """Position in `frames` of what is shown at (slice, phase), for every slice and every phase up to T.
 
-        Where a slice has another number of frames than T, it is the one nearest in the beat.
+        Where a slice has another number of frames than T, it is the one nearest in the beat: by time, else by number.
         """
         places = {}
         for slice_, held in self._held.items():
@@ -82,10 +84,17 @@ class Cine:
                     apart = np.abs(times - self.times_ms[phase])
                     if np.isfinite(self.beat_ms):
                         apart = np.minimum(apart, np.abs(self.beat_ms - apart))
-                    known = np.isfinite(apart).all()
-                    nearest = int(apart.argmin()) if known else phase * len(held) // self.phases
+                    if not np.isfinite(apart).all():
+                        apart = self._steps_apart(held, phase + 1)
+                    nearest = int(apart.argmin())
                 places[slice_, phase + 1] = held[nearest]
         return places
+
+    def _steps_apart(self, held: Sequence[int], phase: int) -> np.ndarray:
+        """Return (n,) how far the frames of a slice are from a phase, in phases, the beat being closed."""
+        count = max(self.phases, len(held))
+        apart = np.abs([self.frames[i].phase - 1 - (phase - 1) * count / self.phases for i in held])
+        return np.asarray(np.minimum(apart, count - apart))
 
     @functools.cached_property
     def _held(self) -> dict[int, list[int]]:

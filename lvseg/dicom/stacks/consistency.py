@@ -10,15 +10,18 @@ from lvseg.core.paths.archives import SetAside, UnreadableError
 from lvseg.dicom.image import Image
 from lvseg.dicom.pixels import read_pixels
 from lvseg.dicom.stacks import limits
+from lvseg.dicom.stacks.slices import by_geometry
+
+_FEW = 0.4  # of the phases of a slice: what is less among them is no part of the beat
 
 
 def consistent(images: Sequence[Image], notes: list[str]) -> tuple[list[Image], list[SetAside]]:
     """Return the images that fit together and the files set aside, and add to the notes what was odd."""
-    kept, aside = of_one_geometry(_once(images, notes), notes)
+    kept, aside = of_one_geometry(once(images, notes), notes)
     return _placed(kept, aside, notes), aside
 
 
-def _once(images: Sequence[Image], notes: list[str]) -> list[Image]:
+def once(images: Sequence[Image], notes: list[str]) -> list[Image]:
     """Return images without those that came twice: the same pixels at the same place and time, whatever their UIDs say.
 
     Anonymisers repeat a UID for different images, and some archives hold a file twice.
@@ -83,7 +86,8 @@ def of_one_geometry(images: Sequence[Image], notes: list[str]) -> tuple[list[Ima
     ]
     if others:
         notes.append(f"{_counted(len(others))} of another matrix or pixel size left out.")
-    kept = [image for image in images if alike(image)]
+    kept, strange = _of_one_kind([image for image in images if alike(image)], notes)
+    aside += strange
     if unscaled := sum(image.unscaled for image in kept):
         notes.append(
             f"{_counted(unscaled)} with a rescale slope of 0 or a damaged one: pixels are read as they are stored."
@@ -93,6 +97,45 @@ def of_one_geometry(images: Sequence[Image], notes: list[str]) -> tuple[list[Ima
             f"{_counted(told)} with text in their pixels (Burned In Annotation): it may name the patient."
         )
     return kept, aside
+
+
+def _of_one_kind(images: list[Image], notes: list[str]) -> tuple[list[Image], list[SetAside]]:
+    """Return images without those that show no phase of the beat, though they lie among its slices in one series.
+
+    These are images after an inversion, as of late enhancement, among images without; and those that were computed
+    among many that were measured, such as a mean over the beat, or from each of these, such as a filtered copy.
+    """
+    slices = by_geometry(images)
+    strange: set[int] = set()
+    for slice_images in slices.images if slices else ():
+        for is_other in (_is_inverted, _is_computed):
+            others = [image for image in slice_images if is_other(image)]
+            phases = [image for image in slice_images if not is_other(image)]
+            if len(others) < _FEW * len(phases) or _are_copies(others, phases):
+                strange |= {id(image) for image in others}
+    if strange:
+        notes.append(f"{_counted(len(strange))} of another kind (after an inversion, or computed) left out.")
+    aside = [
+        SetAside(image.item.label, "of another kind than the phases of the beat among which it lies")
+        for image in images
+        if id(image) in strange
+    ]
+    return [image for image in images if id(image) not in strange], aside
+
+
+def _are_copies(others: Sequence[Image], phases: Sequence[Image]) -> bool:
+    """Return whether images of one slice show nothing but moments of the beat that others show as well."""
+    times = {image.trigger_time for image in others}
+    known = len(times) >= limits.LEAST_PHASES and None not in times
+    return known and times <= {image.trigger_time for image in phases}
+
+
+def _is_inverted(image: Image) -> bool:
+    return bool(image.inversion_time)
+
+
+def _is_computed(image: Image) -> bool:
+    return image.image_type[:1] == ("DERIVED",)
 
 
 def _most_frequent(images: Sequence[Image]) -> Image:

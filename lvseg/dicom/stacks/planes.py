@@ -47,7 +47,7 @@ def stacks_of(images: Sequence[Image]) -> list[Stack]:
     for alike in _planes(images):
         whole: list[list[Image]] = []
         parts: list[Image] = []
-        for one_series in _kinds_joined(_by_series(alike)):
+        for one_series in _pieces_joined(_by_series(alike)):
             if len(stack_of(one_series).counts) >= limits.LEAST_SLICES:
                 whole.append(one_series)
             else:
@@ -146,28 +146,44 @@ def _is_across(one: Image, other: Image) -> bool:
     return abs(float(one.normal @ other.normal)) < limits.ACROSS
 
 
-def _kinds_joined(series: Mapping[tuple[object, ...], list[Image]]) -> list[list[Image]]:
-    """Return series, the kinds of one joined that show no place at one time twice: some scanners call slices otherwise.
+def _pieces_joined(series: Mapping[tuple[object, ...], list[Image]]) -> list[list[Image]]:
+    """Return series whole: the objects and the kinds of one are joined where they complete each other.
 
-    Where they do, as magnitude and real part or an image and its filtered copy, each kind is a series.
+    A series may be cut into several objects of many frames, and some scanners call its slices or phases otherwise.
+    Pieces that show a place at one time twice, as magnitude and real part or an image and its filtered copy, are a
+    series each.
     """
-    kinds: dict[tuple[object, ...], list[list[Image]]] = defaultdict(list)
-    for key, one_series in series.items():
-        kinds[key[:-1]].append(one_series)
-    joined: list[list[Image]] = []
-    for of_series in kinds.values():
-        together = [image for one_series in of_series for image in one_series]
-        joined += [together] if len(of_series) > 1 and _once_each(together) else of_series
-    return joined
+    pieces = series
+    for depth in (-1, -2):  # objects of one kind first, then kinds
+        homes: dict[tuple[object, ...], list[tuple[tuple[object, ...], list[Image]]]] = defaultdict(list)
+        for key, piece in pieces.items():
+            homes[key[:depth]].append((key, piece))
+        joined: dict[tuple[object, ...], list[Image]] = {}
+        for home, of_home in homes.items():
+            together = [image for _, piece in of_home for image in piece]
+            if len(of_home) > 1 and _complete_each_other([piece for _, piece in of_home], together):
+                joined[home + of_home[0][0][depth:]] = together
+            else:
+                joined |= dict(of_home)
+        pieces = joined
+    return list(pieces.values())
 
 
-def _once_each(images: Sequence[Image]) -> bool:
-    """Return whether no place is shown twice at one time, as far as places and times are known."""
-    depths = depths_mm(images)
+def _complete_each_other(pieces: Sequence[Sequence[Image]], together: Sequence[Image]) -> bool:
+    """Return whether no place is shown twice at one time, or none in two pieces; as far as places are known."""
+    depths = depths_mm(together)
     if depths is None:
         return False
-    shown = {(place, image.trigger_time) for place, image in zip(places(depths), images, strict=True)}
-    return len(shown) == len(images)
+    at = places(depths)
+    shown = {(place, image.trigger_time) for place, image in zip(at, together, strict=True)}
+    if len(shown) == len(together):
+        return True
+    of_pieces = {(place, piece) for place, piece in zip(at, _piece_of_each(pieces), strict=True)}
+    return len(of_pieces) == len(set(at))
+
+
+def _piece_of_each(pieces: Sequence[Sequence[Image]]) -> list[int]:
+    return [number for number, piece in enumerate(pieces) for _ in piece]
 
 
 def _phases_joined(series: list[list[Image]]) -> list[list[Image]]:
@@ -251,9 +267,11 @@ def _at_a_place_of(stack: Stack, image: Image) -> bool:
 
 
 def _by_series(images: Sequence[Image]) -> dict[tuple[object, ...], list[Image]]:
-    """Divide images by folder, series and kind: a series UID alone is shared by several in some archives."""
+    """Divide images by folder, series, kind and object: a series UID alone is shared by several in some archives."""
     series: dict[tuple[object, ...], list[Image]] = defaultdict(list)
     for image in images:
-        folder = image.item.label.rpartition("/")[0] if image.frame is None else image.item.label
-        series[folder, image.series_uid, image.image_type[2:3]].append(image)
+        folder, _, name = image.item.label.rpartition("/")
+        series[folder, image.series_uid, image.image_type[2:3], "" if image.frame is None else name].append(
+            image
+        )
     return series

@@ -49,10 +49,32 @@ def usual(slices: Sequence[Sequence[Image]]) -> int:
 
 
 def phases_of(slices: Sequence[Sequence[Image]]) -> int:
-    """Return how many phases a scan of a slice has: as most images state where that agrees with how many there are."""
+    """Return how many phases a scan of a slice has: as most images state where that agrees with how many there are.
+
+    Where all slices were scanned as often, or each image is there in two versions, their times say so.
+    """
     count = usual(slices)
     stated = Counter(image.phases for slice_images in slices for image in slice_images).most_common(1)[0][0]
-    return stated if stated and stated >= limits.LEAST_PHASES and count % stated == 0 else count
+    if stated and stated >= limits.LEAST_PHASES and count % stated == 0:
+        return stated
+    return Counter(_of_one_scan(images) for images in slices if len(images) == count).most_common(1)[0][0]
+
+
+def _of_one_scan(images: Sequence[Image]) -> int:
+    """Return how many images of a slice are of one scan: all where their times do not begin again, or not at once."""
+    if any(image.trigger_time is None for image in images):
+        return len(images)
+    rising = _rising(sorted(images, key=acquisition_order))
+    longest = max(map(len, rising))
+    if len(rising) > 1 and min(map(len, rising)) >= max(limits.LEAST_PHASES, limits.ENOUGH_PHASES * longest):
+        times = [[image.trigger_time or 0.0 for image in scan] for scan in rising]
+        step = np.median(np.diff(times[0]))
+        # Phases that are counted otherwise than they follow each other begin elsewhere.
+        if all(abs(own[0] - times[0][0]) < step / 2 for own in times):
+            return longest
+    often = set(Counter(image.trigger_time for image in images).values())
+    once = len(images) // max(often)
+    return once if len(often) == 1 and once >= limits.LEAST_PHASES else len(images)
 
 
 def complete_scans(images: Sequence[Image], phases: int) -> list[list[Image]]:

@@ -18,6 +18,7 @@ _LONG_AXIS = np.array([0.68, -0.65, -0.34])
 # The axis of a heart lies within some 40 degrees of the usual one, so does a short axis; a plain sagittal, coronal or
 # axial stack lies 47, 49 and 70 degrees off. Beyond the first a person should look, beyond the second it is refused.
 _UNUSUAL_DEGREES, _IMPLAUSIBLE_DEGREES = 42.0, 45.0
+_AS_LIKELY = 0.9  # of the score of the likeliest cine
 _ALONG_BODY_DEGREES = 15.0  # from an axis of the body: such a plane was not laid through a heart
 _BODY = ("a sagittal", "a coronal", "an axial")
 _SHORT = re.compile(
@@ -75,13 +76,24 @@ def choose(images: Sequence[Image], wanted: str | None = None) -> ShortAxisCine:
     if flow:
         others += (f"{_label(stack_of(flow))}: {len(flow)} velocity or phase images",)
     plane = _implausible(best)
-    doubts = [*_doubts(best, plane), *left_out(best, pool)]
+    doubts = [*_doubts(best, plane), *left_out(best, pool), *([] if wanted else _as_likely(ranked))]
     if plane and not wanted:
         raise UnreadableError(
             f"no short axis: its likeliest cine, {_label(best)}, is {plane}; "
             "--series takes a series whatever its plane"
         )
     return ShortAxisCine(best.images, _label(best), why, others, tuple(doubts))
+
+
+def _as_likely(ranked: Sequence[Stack]) -> list[str]:
+    """Return a sentence on cines that may be meant as well as the first: scanned again, or under stress."""
+    as_likely = [stack for stack in ranked[1:] if _score(stack) >= _AS_LIKELY * _score(ranked[0])]
+    if not as_likely:
+        return []
+    others = ", ".join(f"{_label(stack)} ({_shape(stack)})" for stack in as_likely)
+    return [
+        f"Of several cines that are as likely {_label(ranked[0])} is measured; there is {others} as well."
+    ]
 
 
 def _implausible(stack: Stack) -> str:

@@ -92,7 +92,10 @@ def distance_mm(slices: Slices) -> float:
     stated = _median([abs(image.slice_spacing) for image in images if image.slice_spacing])
     if slices.depths_mm is not None and len(slices.depths_mm) > 1:
         measured = round(float(np.median(np.diff(slices.depths_mm))), 4)
-        slices.notes += _contradicted(measured, thickness, stated)
+        remarks = _contradicted(measured, thickness, stated)
+        # Where thickness and distance both say otherwise, positions may be in another unit, or those of two stacks.
+        alone = not np.isnan(stated) and not _usual(measured, thickness) and _usual(stated, thickness)
+        (slices.doubts if alone else slices.notes).extend(remarks)
         return measured
     if np.isnan(stated):
         if len(slices.images) > 1 and np.isfinite(thickness):
@@ -111,8 +114,7 @@ def distance_mm(slices: Slices) -> float:
 def _contradicted(measured: float, thickness: float, stated: float) -> list[str]:
     """Return a note where positions lie otherwise than the headers say in words: nobody can know which is right."""
     if np.isnan(stated):
-        low, high = limits.USUAL_DISTANCE
-        if not measured < low * thickness and not measured > high * thickness:
+        if _usual(measured, thickness):
             return []
         return [f"Slices {thickness:g} mm thick lie {measured:g} mm apart: their positions are believed."]
     said = [stated, stated + thickness]  # some write the gap
@@ -121,6 +123,12 @@ def _contradicted(measured: float, thickness: float, stated: float) -> list[str]
     return [
         f"Slices lie {measured:g} mm apart, not {stated:g} as Spacing Between Slices says: positions are believed."
     ]
+
+
+def _usual(distance: float, thickness: float) -> bool:
+    """Return whether slices of a thickness may lie so far apart; any may where that is unknown."""
+    low, high = limits.USUAL_DISTANCE
+    return not distance < low * thickness and not distance > high * thickness
 
 
 def _divided(images: Sequence[Image], depths: Sequence[float]) -> Slices:

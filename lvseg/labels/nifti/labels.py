@@ -15,7 +15,7 @@ from lvseg.nifti.layouts import ACDC, MNMS, DrawnVolume, VolumeFiles
 from lvseg.nifti.volume import Volume, read_volume
 
 _LARGEST_LABEL = 65535
-
+_WHOLE = 2e-3  # from a whole number, within which a program has rounded one: scaled and in single precision
 
 # Where the layout says what values mean: two data sets number the same structures the other way round.
 _MEANINGS = {ACDC: structures.ACDC, MNMS: structures.MNMS}
@@ -44,7 +44,7 @@ def read_labels(drawn: DrawnVolume, meanings: Mapping[int, Region], table: Table
     Args:
         drawn: the files.
         meanings: what the values of the data set mean.
-        table: the user's own words, which go before these.
+        table: the user's own words, for values that have no meaning there.
     """
     reading = Reading()
     with reading.or_set_aside(drawn.labels, "volume of labels"):
@@ -60,7 +60,7 @@ def _read(drawn: DrawnVolume, meanings: Mapping[int, Region], table: Table, read
     values = _whole_numbers(volume.values())
     if not volume.oriented:
         reading.notes.append(NOMINAL)
-    regions = _regions(meanings, table)
+    regions = _regions(meanings, table, reading)
     counts = dict(zip(*(column.tolist() for column in np.unique(values, return_counts=True)), strict=True))
     unknown = {value: count for value, count in counts.items() if value and value not in regions}
     for value, count in unknown.items():
@@ -101,20 +101,30 @@ def _whole_numbers(values: NDArray[np.generic]) -> NDArray[np.uint16]:
     numbers = np.asarray(values, float)
     if not np.isfinite(numbers).all():
         raise UnreadableError("its labels hold NaN or infinity")
-    if (numbers != np.rint(numbers)).any():
-        first = numbers[numbers != np.rint(numbers)].flat[0]
+    between = np.abs(numbers - np.rint(numbers)) > _WHOLE
+    if between.any():
         raise UnreadableError(
-            f"its labels are no whole numbers ({first:.4g}): resample them by nearest neighbour"
+            f"its labels are no whole numbers ({numbers[between].flat[0]:.4g}): resample them by nearest neighbour"
         )
+    numbers = np.rint(numbers)
     if numbers.min() < 0 or numbers.max() > _LARGEST_LABEL:
         raise UnreadableError(f"its labels run from {numbers.min():g} to {numbers.max():g}")
     return numbers.astype(np.uint16)
 
 
-def _regions(meanings: Mapping[int, Region], table: Table) -> dict[int, Region]:
-    """Return what each value covers; "left ventricle" means the cavity where another value is its wall."""
+def _regions(meanings: Mapping[int, Region], table: Table, reading: Reading) -> dict[int, Region]:
+    """Return what each value covers; "left ventricle" means the cavity where another value is its wall.
+
+    A number in the user's table is meant for the one data set that says nothing of it: others count otherwise.
+    """
     stated = {int(label): region for label, region in table.items() if label.isdigit()}
-    regions = {**meanings, **stated}
+    reading.notes += [
+        f"data.labels calls {value} the {stated[value].value}; in this data set it is the {meanings[value].value}, "
+        "which is believed"
+        for value in sorted(stated.keys() & meanings.keys())
+        if stated[value] is not meanings[value]
+    ]
+    regions = {**stated, **meanings}
     if Region.MYOCARDIUM in regions.values() and Region.CAVITY not in regions.values():
         return {value: Region.CAVITY if r is Region.LEFT_VENTRICLE else r for value, r in regions.items()}
     return {value: region for value, region in regions.items() if region is not Region.LEFT_VENTRICLE}
@@ -145,7 +155,7 @@ def _refuse_exchanged(masks: Mapping[Region, NDArray[np.bool_]]) -> None:
     if right > cavity:
         raise UnreadableError(
             "what should be the right ventricle lies within the myocardium: its labels count otherwise than those of "
-            "its layout"
+            "its layout; with a dataset.json that names them, as nnU-Net has it, they are read"
         )
 
 

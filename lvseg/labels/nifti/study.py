@@ -4,11 +4,12 @@ from pathlib import PurePosixPath
 
 from lvseg.core.paths.archives import SetAside, UnreadableError
 from lvseg.labels.nifti.labels import read_drawn
+from lvseg.labels.nifti.phases import by_content, cycle_of
 from lvseg.labels.sources.contours import take_maps
 from lvseg.labels.sources.label_map import LabelMap
 from lvseg.labels.sources.structures import Table
-from lvseg.labels.study import Study, find_cycle, raise_flags
-from lvseg.nifti.frames import NOMINAL, VolumeCine, cine_of, grey_values
+from lvseg.labels.study import Study, raise_flags
+from lvseg.nifti.frames import NOMINAL, UNSIZED, VolumeCine, cine_of, grey_values
 from lvseg.nifti.layouts import VolumeFiles
 
 
@@ -32,18 +33,16 @@ def read_nifti_study(files: VolumeFiles, table: Table, all_pixels: bool) -> Stud
     if cine is not None:
         if not cine.grid.oriented and NOMINAL not in study.notes:
             study.notes.append(NOMINAL)
-        drawn = {(label_map.slice, label_map.phase): label_map for label_map in reading.maps}
+        if cine.grid.oriented and not cine.grid.sized:
+            study.notes.append(UNSIZED)
+        study.notes += cine.grid.odd
+        moved = by_content(cine, files.images, study.notes)
+        drawn = {(one.slice, moved.get(one.phase, one.phase)): one for one in reading.maps}
         _take_frames(study, cine, drawn, all_pixels)
         take_maps(
             study, {f.number: drawn[f.slice, f.phase] for f in study.frames if (f.slice, f.phase) in drawn}
         )
-    if files.ed is not None and files.es is not None:
-        study.cycle = {files.ed: "ED", files.es: "ES"}
-    else:
-        study.cycle = find_cycle(study.joined, study.endo)
-        study.notes.append(
-            "nothing says which phases are end-diastole and end-systole: taken from the volumes"
-        )
+    study.cycle = cycle_of(study, files.ed, files.es)
     raise_flags(study)
     return study
 

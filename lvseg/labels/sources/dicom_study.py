@@ -10,7 +10,7 @@ from lvseg.dicom.image import Image
 from lvseg.dicom.multiframe import read_images
 from lvseg.dicom.pixels import read_pixels
 from lvseg.dicom.stacks.arrangement import arranged
-from lvseg.dicom.stacks.consistency import of_one_geometry
+from lvseg.dicom.stacks.consistency import of_one_geometry, once
 from lvseg.dicom.stacks.planes import stacks_of
 from lvseg.imaging.structures import Structure
 from lvseg.labels.sources.contours import take_maps
@@ -47,6 +47,7 @@ def read_drawn_study(
             images += read_images(item)
         except UnreadableError as error:
             study.aside.append(SetAside(item.label, str(error)))
+    images = once(images, study.notes)
     maps = _read_all(study, Images(images), drawings, table)
     study.why = "no images"
     stacks = stacks_of(images) if images else []

@@ -21,14 +21,15 @@ _SAME_GRID = 1e-2  # of a pixel, between the corners of two grids that are one
 
 
 class Images:
-    """All images that a drawing may lie on."""
+    """All images that a drawing may lie on, each once."""
 
     def __init__(self, images: Sequence[Image]) -> None:
-        self._by_key = {(image.sop_uid, image.frame): image for image in images}
+        self._images = images
+        self._often = Counter((image.sop_uid, image.frame) for image in images)
 
     def named(self, uid: str, frames: Sequence[int] = ()) -> list[Image]:
         """Return the images of a file: some of its frames, from 0, or all."""
-        of_file = [image for (name, _), image in self._by_key.items() if name == uid]
+        of_file = [image for image in self._images if image.sop_uid == uid]
         return [image for image in of_file if image.frame is None or not frames or image.frame in frames]
 
     def drawn_on(self, references: Sequence[tuple[str, Sequence[int]]], affine: Affine | None) -> Image:
@@ -39,16 +40,26 @@ class Images:
             affine: of the drawing's plane, None where it does not say where it lies.
 
         Raises:
-            UnreadableError: there is no such image, or several.
+            UnreadableError: there is no such image, or several; or others bear its UID as well, as where an anonymiser
+                gave all phases of a slice one: what is drawn on it would be drawn on all of them.
         """
+        image = self._drawn_on(references, affine)
+        if self._often[image.sop_uid, image.frame] > 1:
+            raise UnreadableError(
+                f"drawn on one of {self._often[image.sop_uid, image.frame]} different images of one UID: it does not "
+                "say on which"
+            )
+        return image
+
+    def _drawn_on(self, references: Sequence[tuple[str, Sequence[int]]], affine: Affine | None) -> Image:
         named = [image for uid, frames in references for image in self.named(uid, frames)]
         if references and not named:
             raise UnreadableError("drawn on an image that is not here")
-        if len(named) == 1:
+        if len(named) == 1 or len({(image.sop_uid, image.frame) for image in named}) == 1:
             return named[0]
         if affine is None:
             raise UnreadableError("neither says which image it lies on nor where it lies")
-        here = [image for image in named or self._by_key.values() if _in_plane(affine, image)]
+        here = [image for image in named or self._images if _in_plane(affine, image)]
         if not here:
             raise UnreadableError("drawn where no image lies")
         if len(here) > 1:

@@ -77,7 +77,8 @@ def region_of(
     """Return what a label covers, or None where nothing says it, or code and name contradict each other.
 
     Args:
-        table: the user's own words, which go before all others.
+        table: the user's own words: a name there goes before all others, a number after them, for the same number
+            means something else in the next file.
         name: of the label; case, blanks and punctuation do not count.
         number: of the label in its file, which only the user's table knows the meaning of.
         codes: pairs of coding scheme and value.
@@ -85,8 +86,11 @@ def region_of(
     stated = {_plain(label): region for label, region in table.items()}
     if name and _plain(name) in stated:
         return stated[_plain(name)]
-    if number is not None and str(number) in table:
-        return table[str(number)]
+    return _said(name, codes) or table.get(str(number))
+
+
+def _said(name: str, codes: Iterable[tuple[str, str]]) -> Region | None:
+    """Return what code and name of a label say; None where they say nothing, or contradict each other."""
     coded = next((_CODES[code] for code in codes if code in _CODES), None)
     named = _BY_NAME.get(_plain(name))
     if coded is None or named is None or coded is named:

@@ -30,6 +30,7 @@ _EDV_ML = (35.0, 450.0)
 _ROUGHNESS = 1.4  # of a volume curve; one beat, down and up again, has 1 and two beats have 2
 # Of the beat, from end-diastole to end-systole: about a third at rest, up to a half in a fast heart.
 _SYSTOLE = (0.15, 0.55)
+_SAME_MOMENT = 0.1  # of the beat, within which two say the same end-diastole or end-systole
 _FEWEST_PHASES = 8  # that tell when end-systole is
 _DISAGREEMENT_PERCENT = 15.0  # a Dice of 0.85 between the model and itself
 
@@ -63,7 +64,8 @@ def assess(
     quality = _quality(cine, measurements) | {"disagreement_percent": disagreement_percent}
     if failures := _failures(cine, measurements):
         return Assessment(FAILED, tuple(failures), quality)
-    doubts = [*cine.doubts, *_doubts(measurements, quality), *out_of_distribution]
+    named = _named_otherwise(cine, measurements)
+    doubts = [*cine.doubts, *named, *_doubts(measurements, quality), *out_of_distribution]
     return Assessment(LOOK if doubts else OK, tuple(doubts), quality)
 
 
@@ -95,6 +97,24 @@ def _failures(cine: Cine, measurements: Measurements) -> list[str]:
     if np.isnan(heights_mm(cine)).any() and cine.slices > 1:
         reasons.append("The files do not say how far the slices lie apart: there are no volumes.")
     return reasons
+
+
+def _named_otherwise(cine: Cine, measurements: Measurements) -> list[str]:
+    """Return a sentence where files beside the images name another end-diastole and end-systole than were measured."""
+    ends = measurements.ed_phase, measurements.es_phase
+    if cine.named_ends is None or ends[0] is None or ends[1] is None:
+        return []
+    apart = [
+        abs(named - found) for named, found in zip(cine.named_ends, ends, strict=True) if found is not None
+    ]
+    farthest = max(min(steps, cine.phases - steps) for steps in apart)
+    if farthest <= _SAME_MOMENT * cine.phases:
+        return []
+    ed, es = cine.named_ends
+    return [
+        f"The files call phase {ed} end-diastole and phase {es} end-systole; the largest and smallest volumes, which "
+        f"are measured, are those of phases {ends[0]} and {ends[1]}."
+    ]
 
 
 def _doubts(measurements: Measurements, quality: dict[str, float]) -> list[str]:

@@ -21,6 +21,9 @@ _SEXES = ("F", "M")
 _HEIGHTS_CM = (30.0, 250.0)
 _WEIGHTS_KG = (1.0, 400.0)
 _CM_PER_M = 100.0
+# Weight over the square of height, from the starved to the heaviest: beyond it one of the two has another unit, such as
+# inches or pounds.
+_KG_PER_M2 = (8.0, 90.0)
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,23 @@ class Body:
     sex: str = ""
 
     @property
+    def contradicts_itself(self) -> bool:
+        """Whether nobody of that height has that weight."""
+        mass_index = self.weight_kg / (self.height_cm / _CM_PER_M) ** 2
+        return mass_index < _KG_PER_M2[0] or mass_index > _KG_PER_M2[1]
+
+    @property
     def surface_m2(self) -> float:
-        """The body surface area after Mosteller (N Engl J Med 1987;317:1098); NaN where a size is unknown.
+        """The body surface area after Mosteller (N Engl J Med 1987;317:1098).
+
+        NaN where a size is unknown, or height and weight do not go together.
 
         Example:
             >>> Body(180.0, 80.0).surface_m2
             2.0
         """
+        if self.contradicts_itself:
+            return math.nan
         return math.sqrt(self.height_cm * self.weight_kg / 3600)
 
 
@@ -63,10 +76,15 @@ def stated(height_cm: float | None, weight_kg: float | None) -> Body:
     ):
         if value is not None and not least <= value <= most:
             raise UserError(f"--{option} {value:g}: give {unit}, from {least:g} to {most:g}")
-    return Body(
+    body = Body(
         math.nan if height_cm is None else height_cm,
         math.nan if weight_kg is None else weight_kg,
     )
+    if body.contradicts_itself:
+        raise UserError(
+            f"--height {height_cm:g} and --weight {weight_kg:g} do not go together: give cm and kg"
+        )
+    return body
 
 
 def body_of(item: Item, stated_body: Body) -> Body:

@@ -198,7 +198,11 @@ def _missing(
             words[name] = f"no {structure.words} was found"
     if not cine.beat_ms > 0:
         words["cardiac_output_l_min"] = "the files do not say credibly how long a heart beat takes"
-    if math.isnan(body.surface_m2):
+    if body.contradicts_itself:
+        words["surface_m2"] = (
+            "height and weight do not go together, as where one is in inches or pounds: --height and --weight give them"
+        )
+    elif math.isnan(body.surface_m2):
         words["surface_m2"] = "height or weight is not known: --height and --weight give them"
     return words
 

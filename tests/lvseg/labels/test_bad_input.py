@@ -37,6 +37,9 @@ def broken_jpeg() -> bytes:
     return content[: len(content) // 2] + bytes(len(content) // 2)
 
 
+CUT_OFF = "".join(f"{x:.2f} {y:.2f}\n" for x, y in CINE.contour(0, 5)[:40]).encode()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
@@ -51,6 +54,7 @@ def broken_jpeg() -> bytes:
         (f"{CONTOURS}/IM-0001-0005-icontour-manual.txt", b"1 2\nnan 3\n4 5\n", "pixel coordinates"),
         (f"{CONTOURS}/IM-0001-0005-icontour-manual.txt", b"1 2\n", "enclose no area"),
         (f"{CONTOURS}/IM-0001-0005-icontour-manual.txt", b"", "enclose no area"),
+        (f"{CONTOURS}/IM-0001-0005-icontour-manual.txt", CUT_OFF, "line is open"),
         (f"{CONTOURS}/IM-0001-0005-icontour-auto.txt", b"1 2\n3 4\n5 1\n", "not a manual contour"),
         (f"{CONTOURS}/notes.txt", b"drawn on a Monday", "not that of a contour"),
         ("readme.pdf", b"%PDF", "neither an image"),

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import lvseg
+from lvseg.core.errors import UserError
 from lvseg.core.paths.archives import UnreadableError
 from lvseg.studies.analysis.body import NOBODY
 from lvseg.studies.analysis.loaded_model import LoadedModel
@@ -126,6 +127,26 @@ def test_volumes_are_those_of_the_same_images_in_dicom(
     assert result.measurements.surface_m2 == pytest.approx(2.0 if sizes else np.nan, nan_ok=True)
     assert result.measurements.sex == ("F" if form == "M&Ms" else "")
     assert any("for one beat" in doubt for doubt in result.cine.doubts) == form.startswith("folder")
+
+
+@pytest.mark.parametrize("ends", [(1, 3), (3, 1)])
+def test_other_ends_than_files_name_are_said(
+    tmp_path: Path, model: LoadedModel, ends: tuple[int, int]
+) -> None:
+    (acdc(tmp_path) / "Info.cfg").write_text("ED: {}\nES: {}\n".format(*ends))
+    result = lvseg.predict(tmp_path, model)
+    assert (result.measurements.ed_phase, result.measurements.es_phase) == (1, 3)
+    said = [reason for reason in result.assessment.reasons if "The files call phase 3 end-diastole" in reason]
+    assert len(said) == (ends == (3, 1))
+
+
+def test_a_size_that_nobody_has_gives_no_body_surface(tmp_path: Path, model: LoadedModel) -> None:
+    (acdc(tmp_path) / "Info.cfg").write_text("ED: 1\nES: 3\nHeight: 70.9\nWeight: 80.0\n")  # in inches
+    measured = lvseg.predict(tmp_path, model).measurements
+    assert np.isnan(measured.surface_m2)
+    assert "do not go together" in measured.missing["surface_m2"]
+    with pytest.raises(UserError, match="--weight 80 do not go together"):
+        lvseg.predict(tmp_path, model, height_cm=70.9, weight_kg=80)
 
 
 @pytest.mark.parametrize("how", AXES)

@@ -1,0 +1,191 @@
+"""NIfTI files that contradict themselves or the tables beside them: read as they must be meant, and said."""
+
+import gzip
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from lvseg.labels.find import find_all
+from lvseg.labels.sources.structures import table_of
+from lvseg.labels.study import Study
+from tests.lvseg.labels.sources import forms
+from tests.lvseg.labels.sources.forms import CAVITY, MYOCARDIUM, Form
+
+TABLE = "External code,VendorName,ED,ES\nA0S9V9,Siemens,{},{}\n"
+
+
+@pytest.fixture(scope="module")
+def heart() -> Form:
+    return forms.heart()
+
+
+def read(folder: Path, labels: dict[int | str, str] | None = None) -> tuple[Study, list[str]]:
+    """Return the one patient of a folder, and the reasons for what was set aside."""
+    (patient,), aside = find_all([folder])
+    study = patient.read(1, table_of(labels or {}), all_pixels=True)
+    return study, [entry.reason for entry in (*aside, *study.aside)]
+
+
+def drawn(study: Study, heart: Form) -> None:
+    """Check that the larger cavity is end-diastole, and that each phase has what was drawn there."""
+    sizes = {
+        study.cycle[phase]: sum(
+            int((study.maps[f.number].labels == CAVITY).sum()) for f in study.labelled if f.phase == phase
+        )
+        for phase in {frame.phase for frame in study.labelled}
+    }
+    assert sizes == {
+        name: sum(int((heart.truth[index, phase] == CAVITY).sum()) for index in range(forms.SLICES))
+        for phase, name in enumerate(("ED", "ES"))
+    }
+
+
+@pytest.mark.parametrize("info", ["ED: 7\nES: 1", "ED: 2\nES: 8", "ED: 1\nES: 1"])
+def test_ends_that_an_info_cfg_names_wrong(tmp_path: Path, heart: Form, info: str) -> None:
+    forms.write_acdc(tmp_path, heart)
+    (tmp_path / "patient101/Info.cfg").write_text(info)
+    study, _ = read(tmp_path)
+    drawn(study, heart)
+    assert any("by what was drawn they are 1 and 7" in note for note in study.notes)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (TABLE.format(3, 7), True),  # counted from 1
+        (TABLE.format(6, 2), True),  # exchanged
+        (TABLE.format("2.0", "6.0"), False),
+        (TABLE.format(2, 6).replace(",", ";"), False),
+        (TABLE.format(2, 6).replace(",", "\t"), False),
+    ],
+)
+def test_ends_that_a_table_names_wrong_or_in_its_own_way(
+    tmp_path: Path, heart: Form, table: str, said: bool
+) -> None:
+    forms.write_mnms(tmp_path, heart)
+    (tmp_path / "dataset.csv").write_text(table)
+    study, reasons = read(tmp_path)
+    drawn(study, heart)
+    assert (study.vendor, reasons) == ("Siemens", [])
+    assert [("by what was drawn they are 3 and 7" in note) for note in study.notes] == [True] * said
+
+
+@pytest.mark.parametrize(("first", "notes"), [(0, 0), (1, 0), (2, 2)])
+def test_frames_are_the_phases_that_they_show(tmp_path: Path, heart: Form, first: int, notes: int) -> None:
+    """Their names count from 0, from 1, or otherwise than the file of all phases does."""
+    ed, es = (forms.picture(heart, phase) for phase in (0, 1))
+    between = [ed + np.int16(n) for n in range(1, 6)]
+    folder = tmp_path / "patient101"
+    forms.write_nifti(folder / "patient101_4d.nii.gz", np.stack([ed, *between, es], -1), heart.affine)
+    for phase, place in enumerate((0, 6)):
+        name = folder / f"patient101_frame{first + place:02d}"
+        forms.write_nifti(Path(f"{name}.nii.gz"), (ed, es)[phase], heart.affine)
+        forms.write_nifti(Path(f"{name}_gt.nii.gz"), forms.volume(heart, phase, (3, 2, 1)), heart.affine)
+    (folder / "Info.cfg").write_text(f"ED: {min(first, 1)}\nES: {min(first, 1) + 6}\n")
+    study, _ = read(tmp_path)
+    assert {frame.phase for frame in study.labelled} == {1, 7}
+    drawn(study, heart)
+    assert len(study.notes) == notes == sum("so are their labels" in note for note in study.notes)
+
+
+def second_labels(root: Path, _: Form) -> None:
+    forms.write_acdc(root, forms.heart())
+    path = root / "patient101/patient101_frame01_gt.nii.gz"
+    path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+
+
+def second_channel(root: Path, heart: Form) -> None:
+    forms.write_nnunet(root, heart)
+    path = root / "Dataset027_Heart/imagesTr/patient101_frame01_0001.nii.gz"
+    forms.write_nifti(path, np.zeros_like(forms.picture(heart, 0)), heart.affine)
+
+
+def labels_of_the_test_set(root: Path, heart: Form) -> None:
+    forms.write_nnunet(root, heart)
+    shutil.copytree(root / "Dataset027_Heart/labelsTr", root / "Dataset027_Heart/labelsTs")
+
+
+@pytest.mark.parametrize(
+    ("write", "reason"),
+    [
+        (second_labels, "a second file for one phase"),
+        (second_channel, "channel 1: the first is used"),
+        (labels_of_the_test_set, "NIfTI file of no layout"),
+    ],
+)
+def test_a_file_too_many_is_set_aside_and_changes_nothing(
+    tmp_path: Path, heart: Form, write: Callable[[Path, Form], None], reason: str
+) -> None:
+    write(tmp_path, heart)
+    study, reasons = read(tmp_path)
+    assert reasons
+    assert all(reason in one for one in reasons)
+    assert min(pixels.max() for pixels in study.pixels.values()) > 0
+    drawn(study, heart)
+
+
+def in_unit(unit: str) -> Callable[[nibabel.Nifti1Image], None]:
+    return lambda image: image.header.set_xyzt_units(unit)
+
+
+def larger_form(image: nibabel.Nifti1Image) -> None:
+    sizes = image.header["pixdim"].copy()
+    image.set_sform(image.affine @ np.diag([1.5, 1.5, 1.5, 1]), 1)
+    image.header["pixdim"] = sizes
+
+
+def of_one_mm(image: nibabel.Nifti1Image) -> None:
+    affine = image.affine.copy()
+    affine[:3, :3] /= np.linalg.norm(affine[:3, :3], axis=0)
+    image.set_sform(affine, 1)
+    image.set_qform(affine, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "scale", "note"),
+    [
+        (in_unit("meter"), 1.0, "metres, which no image of a heart has: taken for millimetres"),
+        (in_unit("micron"), 1.0, "micrometres, which no image of a heart has: taken for millimetres"),
+        (larger_form, 1.5, "pixels of two sizes"),
+        (of_one_mm, None, "pixels of 1 mm in all directions"),
+    ],
+)
+def test_lengths_that_cannot_be_are_said(
+    tmp_path: Path, heart: Form, change: Callable[[nibabel.Nifti1Image], None], scale: float, note: str
+) -> None:
+    forms.write_acdc(tmp_path, heart)
+    for path in tmp_path.rglob("*.nii.gz"):
+        image = nibabel.Nifti1Image.from_bytes(gzip.decompress(path.read_bytes()))
+        change(image)
+        path.write_bytes(gzip.compress(image.to_bytes()))
+    study, _ = read(tmp_path)
+    drawn(study, heart)
+    assert sum(note in one for one in study.notes) == 1
+    true = np.linalg.norm(heart.affine[:3, 2])
+    assert study.distance_mm == pytest.approx(scale * true if scale else 1.0, rel=1e-4)
+
+
+def test_labels_that_were_rounded_are_whole(tmp_path: Path, heart: Form) -> None:
+    forms.write_acdc(tmp_path, heart)
+    for path in tmp_path.rglob("*_gt.nii.gz"):
+        image = nibabel.load(path)
+        values = np.asarray(image.dataobj)
+        content = bytearray(nibabel.Nifti1Image(values * np.uint8(85), image.affine, image.header).to_bytes())
+        content[112:120] = np.array([1 / 85, 0], "<f4").tobytes()  # scl_slope, scl_inter
+        path.write_bytes(gzip.compress(bytes(content)))
+    study, reasons = read(tmp_path)
+    assert not reasons
+    drawn(study, heart)
+
+
+def test_a_number_of_the_user_changes_no_value_that_its_data_set_gives(tmp_path: Path, heart: Form) -> None:
+    forms.write_acdc(tmp_path, heart)
+    study, reasons = read(tmp_path, {2: "other"})
+    assert not reasons
+    drawn(study, heart)
+    assert any((one.labels == MYOCARDIUM).any() for one in study.maps.values())
+    assert any("data.labels calls 2 the other" in note for note in study.notes)
