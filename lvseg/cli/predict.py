@@ -137,7 +137,10 @@ def run(paths: Sequence[Path], order: "Order", shown: Path, workers: int) -> int
     """
     from lvseg.studies.cohort import cohort
 
-    print(f"{len(paths)} inputs, {order.facts.words}. {order.facts.experience}", flush=True)
+    print(
+        f"{len(paths)} input{'s' if len(paths) != 1 else ''}, {order.facts.words}. {order.facts.experience}",
+        flush=True,
+    )
     summary = cohort.predict(paths, order, workers)
     for line in cohort.words(summary, shown).split("\n"):
         say(line)
