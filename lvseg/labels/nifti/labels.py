@@ -106,10 +106,10 @@ def _whole_numbers(values: NDArray[np.generic]) -> NDArray[np.uint16]:
         raise UnreadableError(
             f"its labels are no whole numbers ({numbers[between].flat[0]:.4g}): resample them by nearest neighbour"
         )
-    numbers = np.rint(numbers)
-    if numbers.min() < 0 or numbers.max() > _LARGEST_LABEL:
-        raise UnreadableError(f"its labels run from {numbers.min():g} to {numbers.max():g}")
-    return numbers.astype(np.uint16)
+    whole: NDArray[np.float64] = np.rint(numbers)
+    if whole.min() < 0 or whole.max() > _LARGEST_LABEL:
+        raise UnreadableError(f"its labels run from {whole.min():g} to {whole.max():g}")
+    return whole.astype(np.uint16)
 
 
 def _regions(meanings: Mapping[int, Region], table: Table, reading: Reading) -> dict[int, Region]:
