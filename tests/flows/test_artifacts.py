@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows.pipeline import artifacts
+from flows.pipeline import artifacts, promotion
 from tracking.server import addresses
 from tracking.server.addresses import RunAddress
 
@@ -65,4 +65,4 @@ def test_a_name_out_of_the_store_links_nowhere_else() -> None:
     message: Any = SimpleNamespace(message=hostile, name="Completed")
     *_, row = artifacts._stages({"x": message}).splitlines()
     assert active.findall(row) == ["|"] * 4
-    assert active.findall(artifacts._champion({artifacts.promotion.STEP: message})) == ["\n", "\n"]
+    assert active.findall(artifacts._champion({promotion.STEP: message})) == ["\n", "\n"]
