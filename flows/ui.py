@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
@@ -26,7 +27,7 @@ from flows.workspace.repository import git, resolve
 from lvseg.core.command import run
 from lvseg.core.errors import UserError
 from lvseg.core.paths.places import ROOT, state_home
-from tracking.server.loopback import check_free
+from tracking.server.loopback import check_free, serves
 
 START = 120.0  # seconds for a server to answer
 ANNOUNCE = 5.0  # seconds for MLflow to say at which address its list of runs is
@@ -184,16 +185,17 @@ def _deploy(code: Path, surroundings: Mapping[str, str]) -> None:
 
 
 def _await(child: Child, address: str) -> None:
-    """Wait until a server answers.
+    """Wait until a server answers, and not what another user has put in its place: it will be told the password.
 
     Raises:
         UserError: it ended, or does not answer within `START` seconds.
     """
-    give_up = time.monotonic() + START
+    give_up, number = time.monotonic() + START, urlsplit(address).port or 0
     while time.monotonic() < give_up:
         child.check()
         with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=2):
-            return
+            if serves(child.process.pid, number):
+                return
         time.sleep(0.2)
     raise UserError(f"{child.name} did not answer within {START:.0f} s at {address}; its log: {child.log}")
 

@@ -1,6 +1,7 @@
 """The artifacts of a run, which Prefect shows: the comparison, the parameters, the hashes before and after."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -110,14 +111,14 @@ def _ranking(runs: Iterable[RunAddress | None]) -> str:
 def _champion(states: Mapping[str, State[Any]]) -> str:
     """Return the section on what the promotion decided; "" where there was none."""
     state = states.get(promotion.STEP)
-    return f"## Champion\n\n{state.message}" if state and state.message else ""
+    return f"## Champion\n\n{_told(state.message)}" if state and state.message else ""
 
 
 def _stages(states: Mapping[str, State[Any]]) -> str:
     """Return the section on what each stage, and the promotion after them, did."""
     return "## Stages\n\n" + _table(
         ["stage", "state", "what happened"],
-        [[name, state.name or "", _cell(state.message or "")] for name, state in states.items()],
+        [[name, state.name or "", _told(state.message or "")] for name, state in states.items()],
     )
 
 
@@ -143,12 +144,17 @@ def _link(run: RunAddress | None) -> str:
     """Return an MLflow run as a link, where a server shows it."""
     if run is None:
         return "-"
-    return f"[{run.title}]({run.page})" if run.page else f"{run.title} (`{run.id}`)"
+    title = _told(run.title)
+    return f"[{title}]({run.page})" if run.page else f"{title} (`{run.id}`)"
 
 
-def _cell(text: str) -> str:
-    """Return a text as a cell of a Markdown table: one line, and no bar that would end it."""
-    return " ".join(text.replace("|", "\\|").split())
+def _told(text: str) -> str:
+    """Return a text of a program or a store as Markdown that shows it, in one line: no cell, link or tag of its own.
+
+    Whoever may write to MLflow names its runs. Prefect's pages leave `javascript:` in a link, and the browser keeps the
+    password for them.
+    """
+    return " ".join(re.sub(r"([\\\[\]<|])", r"\\\1", text).split())
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,13 +1,14 @@
 """The comparison that a flow run leaves: ranked and rounded as in the terminal, and the right run behind the report."""
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from flows.pipeline import artifacts
+from flows.pipeline import artifacts, promotion
 from tracking.server import addresses
 from tracking.server.addresses import RunAddress
 
@@ -52,3 +53,16 @@ def test_the_best_model_stands_first_and_its_report_is_linked(
         made["comparison"].startswith("**All test patients are synthetic")
         and "(s/#/ranked)" in made["comparison"]
     )
+
+
+def test_a_name_out_of_the_store_links_nowhere_else() -> None:
+    """Anybody who may write to MLflow names a run; the page has the password of Prefect in its browser."""
+    hostile = "x](javascript:alert(1)) <javascript:alert(2)>\n![y](z) | \\[w](javascript:alert(3))"
+    active = re.compile(r"(?<!\\)(?:\\\\)*[\[\]<|\n]")  # not behind a backslash that makes it a letter
+    assert active.findall(artifacts._link(RunAddress("id", hostile, "s/run", None, None))) == ["[", "]"], (
+        "what is ours"
+    )
+    message: Any = SimpleNamespace(message=hostile, name="Completed")
+    *_, row = artifacts._stages({"x": message}).splitlines()
+    assert active.findall(row) == ["|"] * 4
+    assert active.findall(artifacts._champion({promotion.STEP: message})) == ["\n", "\n"]

@@ -4,15 +4,19 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
 
 import psutil
 import pytest
 
 from flows.process.leash import PR_SET_PDEATHSIG, prctl
+from flows.ui import _await, _child
+from lvseg.core.errors import UserError
 from tests.flows.site import Site, wait_for
 from tests.project import Project, working_copy
 
@@ -135,6 +139,25 @@ def test_kill_9_leaves_no_process(ui: Ui) -> None:
     ui.process.kill()
     ui.process.wait()
     assert gone(processes)
+
+
+def test_who_takes_the_port_meanwhile_is_told_no_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another user listens before our server does, and answers as it would."""
+    monkeypatch.setenv("LVSEG_HOME", str(tmp_path / ".lvseg"))
+    with HTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as squatter:
+        answering = threading.Thread(target=squatter.serve_forever)
+        answering.start()
+        try:
+            address = f"http://127.0.0.1:{squatter.server_port}/"
+            fails = [sys.executable, "-c", "import time; time.sleep(2); raise SystemExit('address in use')"]
+            with _child("prefect", fails, tmp_path, {}) as child, pytest.raises(UserError) as refused:
+                _await(child, address)
+        finally:
+            squatter.shutdown()
+            answering.join()
+    assert "prefect ended with status 1" in str(refused.value) and "address in use" in str(refused.value)
 
 
 def test_a_port_that_is_taken_is_named(project: Project, ports: dict[str, str], tmp_path: Path) -> None:

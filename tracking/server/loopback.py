@@ -47,11 +47,28 @@ def answers(number: int) -> bool:
     return False
 
 
+def serves(process: int, number: int) -> bool:
+    """Return whether a process, or one below it, is what listens on a port of this machine.
+
+    Another user may have taken the port since it was free, and answers as the server would.
+    """
+    with suppress(psutil.Error):
+        whole = psutil.Process(process)
+        for one in (whole, *whole.children(recursive=True)):
+            with suppress(psutil.Error):
+                held = one.net_connections("tcp4")
+                if any(
+                    each.laddr == (LOOPBACK, number) and each.status == psutil.CONN_LISTEN for each in held
+                ):
+                    return True
+    return False
+
+
 def announce(number: int, page: str, process: int) -> None:
     """Print the address of a page once the server of a process answers; nothing if the process ends before."""
     give_up = time.monotonic() + PATIENCE
     while time.monotonic() < give_up and psutil.pid_exists(process):
-        if answers(number):
+        if answers(number) and serves(process, number):
             print(f"MLflow: http://{LOOPBACK}:{number}/{page} (Ctrl-C ends it)", flush=True)
             return
         time.sleep(_LOOK)

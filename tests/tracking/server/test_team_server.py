@@ -123,11 +123,14 @@ def test_a_team_works_with_passwords_and_its_backup_brings_everything_back(
         assistant = f"{address}/ajax-api/3.0/mlflow/assistant/config"
         assert status(assistant, ADMIN) == 404, "it executes what a language model says"
         assert status(search, ADMIN, Host="elsewhere:5000") == 403
-        own, foreign = (
+        own, local, foreign = (
             status(search, ADMIN, {"max_results": 1}, Origin=origin)
-            for origin in (address, "http://evil.example.org")
+            for origin in (address, "http://localhost:9999", "http://evil.example.org")
         )
-        assert (own, foreign) == (200, 403)
+        assert (own, local, foreign) == (200, 403, 403)
+        create = f"{address}/api/2.0/mlflow/experiments/create"
+        led = {"name": "led", "artifact_location": server.folder.as_uri()}
+        assert status(create, ADMIN, led) == 400, "its files would lie where the server may write"
         users = f"{address}/api/2.0/mlflow/users/create"
         assert status(users, ADMIN, {"username": anna[0], "password": anna[1]}) == 200
         assert status(users, anna, {"username": "b", "password": "whatever-it-is"}) == 403
