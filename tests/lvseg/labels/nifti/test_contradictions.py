@@ -188,4 +188,31 @@ def test_a_number_of_the_user_changes_no_value_that_its_data_set_gives(tmp_path:
     assert not reasons
     drawn(study, heart)
     assert any((one.labels == MYOCARDIUM).any() for one in study.maps.values())
-    assert any("data.labels calls 2 the other" in note for note in study.notes)
+    assert any(
+        "data.labels calls 2 the other, its layout the myocardium: the layout" in n for n in study.notes
+    )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "meaning", "reason"),
+    [
+        ((1, 2, 3), {1: "cavity", 3: "right_ventricle"}, "right ventricle lies within the myocardium"),
+        ((2, 3, 1), {2: "cavity", 3: "myocardium"}, "myocardium lies within the cavity"),
+        ((1, 0, 0), {1: "cavity"}, "a right ventricle and no cavity"),
+    ],
+    ids=["as M&Ms", "exchanged", "the cavity alone"],
+)
+def test_values_that_cannot_be_those_of_their_layout(
+    tmp_path: Path, heart: Form, numbers: tuple[int, int, int], meaning: dict[int | str, str], reason: str
+) -> None:
+    forms.write_acdc(tmp_path, heart)
+    for phase, frame in enumerate((1, 7)):
+        path = tmp_path / f"patient101/patient101_frame{frame:02d}_gt.nii.gz"
+        forms.write_nifti(path, forms.volume(heart, phase, numbers), heart.affine)
+    study, reasons = read(tmp_path)
+    assert (study.maps, len(reasons)) == ({}, 2)
+    assert all(reason in one for one in reasons)
+    study, reasons = read(tmp_path, meaning)
+    assert not reasons
+    drawn(study, heart)
+    assert all("data.labels is believed" in note for note in study.notes)
