@@ -109,7 +109,7 @@ def _whole_numbers(values: NDArray[np.generic]) -> NDArray[np.uint16]:
     numbers = np.rint(numbers)
     if numbers.min() < 0 or numbers.max() > _LARGEST_LABEL:
         raise UnreadableError(f"its labels run from {numbers.min():g} to {numbers.max():g}")
-    return numbers.astype(np.uint16)
+    return np.asarray(numbers, np.uint16)
 
 
 def _regions(

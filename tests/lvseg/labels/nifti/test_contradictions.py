@@ -92,6 +92,37 @@ def test_frames_are_the_phases_that_they_show(tmp_path: Path, heart: Form, first
     assert len(study.notes) == notes == sum("so are their labels" in note for note in study.notes)
 
 
+def test_cases_that_count_from_0_are_the_phases_of_their_images(tmp_path: Path, heart: Form) -> None:
+    labels = {"background": 0, "LVC": 1, "MLV": 2, "RV": 3}
+    forms.write_nnunet(tmp_path, heart, labels)
+    folder = tmp_path / "Dataset027_Heart"
+    for path in [*folder.glob("*Tr/*frame*")]:
+        path.unlink()
+    for phase in (0, 1):
+        name = f"heart_frame{phase:02d}"
+        forms.write_nifti(folder / f"imagesTr/{name}_0000.nii.gz", forms.picture(heart, phase), heart.affine)
+        forms.write_nifti(folder / f"labelsTr/{name}.nii.gz", forms.volume(heart, phase), heart.affine)
+    study, reasons = read(tmp_path)
+    assert not reasons
+    drawn(study, heart)
+    assert study.cycle == {1: "ED", 2: "ES"}
+    for number, one in study.maps.items():
+        assert (study.pixels[number][one.labels == CAVITY] >= 900).all(), (
+            "blood, as in the phase that was drawn"
+        )
+
+
+def test_more_values_than_the_header_declares_are_refused(tmp_path: Path, heart: Form) -> None:
+    forms.write_acdc(tmp_path, heart)
+    path = tmp_path / "patient101/patient101_frame01_gt.nii.gz"
+    content = gzip.decompress(path.read_bytes())
+    path.write_bytes(gzip.compress(content + bytes(8)))  # as some programs end a file
+    assert read(tmp_path)[1] == []
+    path.write_bytes(gzip.compress(content + content[352:]))  # of a second phase, say
+    (reason,) = read(tmp_path)[1]
+    assert "more values than its header declares" in reason
+
+
 def second_labels(root: Path, _: Form) -> None:
     forms.write_acdc(root, forms.heart())
     path = root / "patient101/patient101_frame01_gt.nii.gz"
@@ -172,7 +203,7 @@ def test_lengths_that_cannot_be_are_said(
 def test_labels_that_were_rounded_are_whole(tmp_path: Path, heart: Form) -> None:
     forms.write_acdc(tmp_path, heart)
     for path in tmp_path.rglob("*_gt.nii.gz"):
-        image = nibabel.load(path)
+        image = nibabel.Nifti1Image.from_bytes(gzip.decompress(path.read_bytes()))
         values = np.asarray(image.dataobj)
         content = bytearray(nibabel.Nifti1Image(values * np.uint8(85), image.affine, image.header).to_bytes())
         content[112:120] = np.array([1 / 85, 0], "<f4").tobytes()  # scl_slope, scl_inter
