@@ -123,6 +123,20 @@ def test_more_values_than_the_header_declares_are_refused(tmp_path: Path, heart:
     assert "more values than its header declares" in reason
 
 
+def test_of_a_cine_that_was_drawn_as_a_whole_the_largest_and_smallest_cavity_count(
+    tmp_path: Path, heart: Form
+) -> None:
+    forms.write_mnms(tmp_path, heart)
+    (tmp_path / "dataset.csv").unlink()
+    ed, es = (forms.volume(heart, phase) for phase in (0, 1))
+    between = np.concatenate([ed[..., :3], es[..., 3:]], axis=-1)
+    labels = np.stack([{2: ed, 6: es}.get(phase, between) for phase in range(9)], axis=-1)
+    forms.write_nifti(tmp_path / "Training/A0S9V9/A0S9V9_sa_gt.nii.gz", labels, heart.affine)
+    study, _ = read(tmp_path)
+    assert len({frame.phase for frame in study.labelled}) == 9
+    assert study.cycle == {3: "ED", 7: "ES"}
+
+
 def second_labels(root: Path, _: Form) -> None:
     forms.write_acdc(root, forms.heart())
     path = root / "patient101/patient101_frame01_gt.nii.gz"
