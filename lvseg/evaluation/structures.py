@@ -130,7 +130,10 @@ def in_short(patients: pd.DataFrame) -> dict[str, Any]:
             },
             **{
                 f"by_{column}": {
-                    str(value) or "unknown": {"patients": len(part), "dice_mean": part["dice_mean"].mean()}
+                    str(value) or "unknown": {
+                        "patients": int(part["dice_mean"].notna().sum()),
+                        "dice_mean": part["dice_mean"].mean(),
+                    }
                     for value, part in rows.groupby(column)
                 }
                 for column in ("collection", "vendor", "group")

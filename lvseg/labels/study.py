@@ -14,6 +14,8 @@ from lvseg.imaging.structures import Structure
 from lvseg.labels.sources.label_map import LabelMap
 from lvseg.labels.sunnybrook_text import ENDO, EPI
 
+_ENOUGH_CONTOURS = 0.6  # of those of the phase that has most: at end-systole some slices have no cavity
+
 
 @dataclass
 class Study:
@@ -103,21 +105,25 @@ class Study:
 
 
 def find_cycle(joined: Sequence[PlacedImage], endo: Mapping[int, np.ndarray]) -> dict[int, str]:
-    """Return ED for the contoured phase with the larger cavity and ES for the other; no order is assumed.
+    """Return ED for the contoured phase with the largest cavity and ES for that with the smallest; no order is assumed.
 
-    Of more than two contoured phases the two with the most contours count. Areas are compared on the slices
-    that both phases share.
+    Of more than two contoured phases those with few contours beside the two with the most do not count. Areas are
+    compared on the slices that all of them share.
     """
     areas: dict[int, dict[int, float]] = {}
     for frame in joined:
         areas.setdefault(frame.phase, {})[frame.slice] = shapely.Polygon(endo[frame.number]).area
-    phases = sorted(areas, key=lambda phase: (-len(areas[phase]), phase))[:2]
-    if len(phases) < 2:
+    ordered = sorted(areas, key=lambda phase: (-len(areas[phase]), phase))
+    if len(ordered) < 2:
         return {}
-    shared = areas[phases[0]].keys() & areas[phases[1]].keys()
+    enough = _ENOUGH_CONTOURS * len(areas[ordered[0]])
+    phases = [phase for n, phase in enumerate(ordered) if n < 2 or len(areas[phase]) >= enough]
+    shared = set.intersection(*(set(areas[phase]) for phase in phases))
     if not shared:
         return {}
-    ed, es = sorted(phases, key=lambda phase: -sum(areas[phase][slice_] for slice_ in shared))
+    sizes = {phase: sum(areas[phase][slice_] for slice_ in sorted(shared)) for phase in phases}
+    ed = max(phases, key=lambda phase: sizes[phase])
+    es = min((phase for phase in phases if phase != ed), key=lambda phase: sizes[phase])
     return {ed: "ED", es: "ES"}
 
 

@@ -18,6 +18,7 @@ from lvseg.nifti.layouts import (
     NNUNET,
     Found,
     VolumeFiles,
+    counted_from_1,
     find_volumes,
 )
 from lvseg.nifti.volume import read_volume
@@ -99,13 +100,14 @@ def _beats(folder: str, files: Sequence[Item]) -> list[VolumeFiles]:
             cases[MOMENT.sub("", stem)].append((phase, item))
         else:
             phases[_LAST_NUMBER.sub("#", stem)].append((int(number[1]) if number else 1, item))
-    return [
+    patients = [
         *(VolumeFiles(name, NNUNET, images=_numbered(own)) for name, own in cases.items()),
         *(
             VolumeFiles(folder if len(own) > 1 else _stem(own[0][1]), images=_numbered(own))
             for own in phases.values()
         ),
     ]
+    return [counted_from_1(patient) for patient in patients]
 
 
 def _numbered(files: Sequence[tuple[int, Item]]) -> list[ImageVolume]:

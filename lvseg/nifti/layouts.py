@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TypeVar
 
@@ -153,6 +153,14 @@ def _acdc(files: list[Item], found: Found) -> list[VolumeFiles]:
     return [_in_part(patient, files) for patient in patients.values()]
 
 
+def counted_from_1(patient: VolumeFiles) -> VolumeFiles:
+    """Return a patient whose phases begin with 1, also where the names of his files count from 0."""
+    if any(file.phase == 0 for file in (*patient.images, *patient.drawn)):
+        patient.images = [replace(file, phase=(file.phase or 0) + 1) for file in patient.images]
+        patient.drawn = [replace(file, phase=(file.phase or 0) + 1) for file in patient.drawn]
+    return patient
+
+
 def _take(files: dict[_Key, Item], key: _Key, item: Item, found: Found) -> None:
     """Take in the file of a patient's phase; of two, such as `.nii` and `.nii.gz`, the first by name is used."""
     if files.setdefault(key, item) is not item:
@@ -243,4 +251,4 @@ def _nnunet(
         patient.drawn.append(DrawnVolume(item, pictures.get(case), phase, names))
         if case in pictures:
             patient.images.append(ImageVolume(pictures[case], phase))
-    found.patients += patients.values()
+    found.patients += map(counted_from_1, patients.values())

@@ -93,7 +93,8 @@ class Volume:
             MemoryError: it takes more than the bounds allow within which it is read.
         """
         header = read_header(self.item)
-        content = _unpacked(self.item, _size(header))
+        plane = math.prod(header.get_data_shape()[:2]) * int(header.get_data_dtype().itemsize)
+        content = _unpacked(self.item, _size(header), plane)
         try:
             values = np.asarray(header.data_from_fileobj(io.BytesIO(content)))
         except MemoryError:
@@ -235,8 +236,8 @@ def _head(item: Item) -> bytes:
         raise UnreadableError("damaged: it cannot be unpacked") from None
 
 
-def _unpacked(item: Item, size: int) -> bytes:
-    """Return all `size` bytes of a file, unpacked if need be, and no more."""
+def _unpacked(item: Item, size: int, plane: int) -> bytes:
+    """Return all `size` bytes of a file, unpacked if need be; of what follows them less than a `plane` is no harm."""
     if item.size > LARGEST:
         raise UnreadableError(f"{item.size:,} bytes are too many for one volume")
     content = item.read()
@@ -244,9 +245,13 @@ def _unpacked(item: Item, size: int) -> bytes:
         try:
             with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
                 content = stream.read(size)
-                stream.read(1)  # at its end a stream holds the checksum of what came before
+                content += stream.read(plane)  # at its end a stream holds the checksum of what came before
         except (EOFError, OSError, zlib.error):
             raise UnreadableError("truncated or damaged: it cannot be unpacked to its end") from None
     if len(content) < size:
         raise UnreadableError(f"truncated: {size - len(content):,} of {size:,} bytes are missing")
+    if len(content) >= size + plane:
+        raise UnreadableError(
+            "it holds more values than its header declares: phases or slices would be missing"
+        )
     return content[:size]

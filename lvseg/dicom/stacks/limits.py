@@ -21,6 +21,7 @@ MOST_PHASES = 60  # at one position; more are the beats of a perfusion series
 LEAST_SLICES = 3  # of a stack
 LEAST_PHASES = 3  # of a beat; two are end-diastole and end-systole alone
 BEAT_MS = 250.0, 3000.0  # what a heart beat lasts: 240 to 20 a minute
+LONGER_THAN_ITS_BEAT = 1.1  # times the stated beat, beyond which no phase of it lies
 GAP = 1.5  # times the usual distance, above which a slice is missing
 # The usual time of a phase after the R wave: below and above, it is in seconds or in microseconds.
 TIME_MS = 5.0, 10_000.0

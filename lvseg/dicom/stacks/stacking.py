@@ -109,6 +109,11 @@ def _beat(slices: Sequence[Sequence[PlacedImage]]) -> tuple[float, list[str]]:
     images = [frame.image for slice_frames in slices for frame in slice_frames]
     stated = _median(image.beat_ms for image in images if image.beat_ms)
     if _is_beat(stated):
+        last = _median(slice_frames[-1].image.trigger_time for slice_frames in slices)
+        if last > limits.LONGER_THAN_ITS_BEAT * stated:
+            return float("nan"), [
+                f"The files state a heart beat of {stated:g} ms and show phases up to {last:g} ms: neither is believed."
+            ]
         return stated, []
     notes = (
         [f"The files state a heart beat of {stated:g} ms, which no heart has: it is not believed."]

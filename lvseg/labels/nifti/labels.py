@@ -60,7 +60,7 @@ def _read(drawn: DrawnVolume, meanings: Mapping[int, Region], table: Table, read
     values = _whole_numbers(volume.values())
     if not volume.oriented:
         reading.notes.append(NOMINAL)
-    regions = _regions(meanings, table, reading)
+    regions = _regions(meanings, table, values, reading)
     counts = dict(zip(*(column.tolist() for column in np.unique(values, return_counts=True)), strict=True))
     unknown = {value: count for value, count in counts.items() if value and value not in regions}
     for value, count in unknown.items():
@@ -106,38 +106,56 @@ def _whole_numbers(values: NDArray[np.generic]) -> NDArray[np.uint16]:
         raise UnreadableError(
             f"its labels are no whole numbers ({numbers[between].flat[0]:.4g}): resample them by nearest neighbour"
         )
-    whole: NDArray[np.float64] = np.rint(numbers)
-    if whole.min() < 0 or whole.max() > _LARGEST_LABEL:
-        raise UnreadableError(f"its labels run from {whole.min():g} to {whole.max():g}")
-    return whole.astype(np.uint16)
+    numbers = np.rint(numbers)
+    if numbers.min() < 0 or numbers.max() > _LARGEST_LABEL:
+        raise UnreadableError(f"its labels run from {numbers.min():g} to {numbers.max():g}")
+    return np.asarray(numbers, np.uint16)
 
 
-def _regions(meanings: Mapping[int, Region], table: Table, reading: Reading) -> dict[int, Region]:
-    """Return what each value covers; "left ventricle" means the cavity where another value is its wall.
+def _regions(
+    meanings: Mapping[int, Region], table: Table, values: NDArray[np.uint16], reading: Reading
+) -> dict[int, Region]:
+    """Return what each value covers.
 
-    A number in the user's table is meant for the one data set that says nothing of it: others count otherwise.
+    A number in the user's table is meant for the data set that says nothing of it: others count otherwise. Where a data
+    set gives it a meaning as well, it is believed if the labels (phases, slices, rows, columns) cannot have that.
     """
     stated = {int(label): region for label, region in table.items() if label.isdigit()}
-    reading.notes += [
-        f"data.labels calls {value} the {stated[value].value}; in this data set it is the {meanings[value].value}, "
-        "which is believed"
-        for value in sorted(stated.keys() & meanings.keys())
-        if stated[value] is not meanings[value]
+    own, users = _cavities_said({**stated, **meanings}), _cavities_said({**meanings, **stated})
+    differing = [
+        value for value in sorted(stated.keys() & meanings.keys()) if stated[value] is not meanings[value]
     ]
-    regions = {**stated, **meanings}
+    if not differing:
+        return own
+    refused, taken = (any(_contradicted(_masks(phase, one)) for phase in values) for one in (own, users))
+    users_hold = refused and not taken
+    reading.notes += [
+        f"data.labels calls {value} the {_words(stated[value])}, its layout the {_words(meanings[value])}: "
+        f"{'data.labels' if users_hold else 'the layout'} is believed"
+        for value in differing
+    ]
+    return users if users_hold else own
+
+
+def _cavities_said(regions: dict[int, Region]) -> dict[int, Region]:
+    """Return regions with the cavity for "left ventricle", which it means where another value is its wall."""
     if Region.MYOCARDIUM in regions.values() and Region.CAVITY not in regions.values():
         return {value: Region.CAVITY if r is Region.LEFT_VENTRICLE else r for value, r in regions.items()}
     return {value: region for value, region in regions.items() if region is not Region.LEFT_VENTRICLE}
 
 
+def _words(region: Region) -> str:
+    return region.value.replace("_", " ")
+
+
 def _maps(
     volume: Volume, slices: NDArray[np.uint16], regions: Mapping[int, Region], phase: int
 ) -> list[LabelMap]:
-    kinds = {region: [value for value, r in regions.items() if r is region] for region in regions.values()}
-    masks: dict[Region, NDArray[np.bool_]] = {
-        region: np.isin(slices, values) for region, values in kinds.items() if region is not Region.OTHER
-    }
-    _refuse_exchanged(masks)
+    masks = _masks(slices, regions)
+    if fault := _contradicted(masks):
+        raise UnreadableError(
+            f"{fault}: its labels count otherwise than those of its layout (`data.labels` says how)"
+        )
     maps = []
     for n in range(len(slices)):
         labels, known = composed({region: mask[n] for region, mask in masks.items()}, slices.shape[1:])
@@ -145,18 +163,34 @@ def _maps(
     return maps
 
 
-def _refuse_exchanged(masks: Mapping[Region, NDArray[np.bool_]]) -> None:
-    """Refuse values of another data set: the ring of the myocardium is to enclose the cavity."""
-    if not {Region.CAVITY, Region.MYOCARDIUM, Region.RIGHT_VENTRICLE} <= masks.keys():
-        return
-    ring = masks[Region.MYOCARDIUM]
-    inside = np.stack([ndimage.binary_fill_holes(slice_) for slice_ in ring]) & ~ring
-    cavity, right = ((masks[region] & inside).sum() for region in (Region.CAVITY, Region.RIGHT_VENTRICLE))
-    if right > cavity:
-        raise UnreadableError(
-            "what should be the right ventricle lies within the myocardium: its labels count otherwise than those of "
-            "its layout; with a dataset.json that names them, as nnU-Net has it, they are read"
-        )
+def _masks(slices: NDArray[np.uint16], regions: Mapping[int, Region]) -> dict[Region, NDArray[np.bool_]]:
+    """Return the masks (slices, rows, columns) of what a data set labels."""
+    kinds = {region: [value for value, r in regions.items() if r is region] for region in regions.values()}
+    return {region: np.isin(slices, values) for region, values in kinds.items() if region is not Region.OTHER}
+
+
+def _contradicted(masks: Mapping[Region, NDArray[np.bool_]]) -> str:
+    """Return why labels of one phase cannot mean what they should, as where two are exchanged; else nothing."""
+    cavity, ring, right = (
+        masks.get(region) for region in (Region.CAVITY, Region.MYOCARDIUM, Region.RIGHT_VENTRICLE)
+    )
+    if cavity is None:
+        return ""
+    if right is not None and right.any() and not cavity.any():
+        return "there is a right ventricle and no cavity of the left one"
+    if ring is None or not ring.any():
+        return ""
+    if (ring & _within(cavity)).sum() > ring.sum() / 2:
+        return "what should be the myocardium lies within the cavity"
+    inside = _within(ring)
+    if right is not None and (right & inside).sum() > (cavity & inside).sum():
+        return "what should be the right ventricle lies within the myocardium"
+    return ""
+
+
+def _within(ring: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return what rings (slices, rows, columns) enclose."""
+    return np.stack([ndimage.binary_fill_holes(slice_) for slice_ in ring]) & ~ring
 
 
 def _named_regions(names: Mapping[int, str], table: Table) -> dict[int, Region]:

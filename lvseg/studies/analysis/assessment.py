@@ -32,6 +32,7 @@ _ROUGHNESS = 1.4  # of a volume curve; one beat, down and up again, has 1 and tw
 _SYSTOLE = (0.15, 0.55)
 _SAME_MOMENT = 0.1  # of the beat, within which two say the same end-diastole or end-systole
 _FEWEST_PHASES = 8  # that tell when end-systole is
+_SWING = 0.2  # of its largest area, from which on the beat of a slice is told from noise
 _DISAGREEMENT_PERCENT = 15.0  # a Dice of 0.85 between the model and itself
 
 
@@ -143,6 +144,10 @@ def _doubts(measurements: Measurements, quality: dict[str, float]) -> list[str]:
         )
     for number in _flickering(measurements):
         doubts.append(f"The cavity in slice {number} comes and goes within the beat.")
+    for number in _out_of_step(measurements):
+        doubts.append(
+            f"The cavity in slice {number} widens while the others narrow: its images may be those of other moments."
+        )
     if quality["largest_jump"] > _JUMP:
         doubts.append(
             f"The area changes by {100 * quality['largest_jump']:.0f} % from one slice to the next."
@@ -210,3 +215,17 @@ def _flickering(measurements: Measurements) -> list[int]:
         if gaps > 1 or (es is not None and areas[es - 1]):
             flickering.append(number)
     return flickering
+
+
+def _out_of_step(measurements: Measurements) -> list[int]:
+    """Return the slices, from 1, whose area goes against that of all others together over the beat."""
+    areas = measurements.area_mm2
+    if areas.shape[1] < _FEWEST_PHASES or np.isnan(areas).any():
+        return []
+    found = []
+    for number, own in enumerate(areas, 1):
+        others = areas.sum(axis=0) - own
+        if np.ptp(own) > _SWING * own.max() and np.ptp(others) > _SWING * others.max():
+            against = float((own - own.mean()) @ (others - others.mean())) < 0
+            found += [number] if against else []
+    return found

@@ -107,6 +107,13 @@ def test_what_tells_how_long_a_beat_takes_is_said(
     assert all(words in note for words, note in zip(said, cine.notes, strict=True))
 
 
+def test_a_beat_that_is_shorter_than_its_phases_is_not_believed(tmp_path: Path) -> None:
+    cine = as_predicted(classic(tmp_path / "s", HEART, tags(NominalInterval=500)))
+    (note,) = cine.notes
+    assert np.isnan(cine.beat_ms)
+    assert note.startswith("The files state a heart beat of 500 ms and show phases up to 640 ms")
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [

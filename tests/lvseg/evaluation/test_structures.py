@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
@@ -85,6 +86,9 @@ def test_what_is_drawn_as_the_expert_drew_it_has_dice_one_and_the_same_volumes(t
     short = in_short(results.structures())
     assert short["myocardium"]["by_vendor"]["V"]["dice_mean"] == pytest.approx(1.0)
     assert short["right_ventricle"]["volumes"]["ef_percent"]["mae"] == pytest.approx(0.0)
+    undefined = results.structures().assign(patient="P-02", dice_mean=math.nan)
+    both = in_short(pd.concat([results.structures(), undefined]))["myocardium"]
+    assert both["patients"] == both["by_vendor"]["V"]["patients"] == 1, "as many as the mean goes over"
 
 
 def test_the_distances_of_a_structure_are_computed_once_and_stand_in_both_tables(

@@ -90,6 +90,17 @@ def test_the_cavity_at_the_apex_is_gone_around_end_systole_only(gone: tuple[int,
     assert any("slice 7 comes and goes" in reason for reason in reasons) == doubted, reasons
 
 
+@pytest.mark.parametrize(("moved", "doubted"), [(0, False), (1, False), (4, True)])
+def test_a_slice_that_beats_against_the_others_is_doubted(moved: int, doubted: bool) -> None:
+    cine = result(slices=8, phases=8).cine
+    areas = np.outer(TAPERED, np.array([1, 0.8, 0.5, 0.4, 0.5, 0.7, 0.8, 0.9]))
+    areas[4] = np.roll(areas[4], moved)
+    volume = np.asarray(areas.sum(axis=0) / 100, np.float64)
+    measured = Measurements(areas, volume, np.arange(8.0), 1, 4, volume[0], volume[3])
+    reasons = assess(replace(cine, distance_mm=10.0), measured, 2.0, ()).reasons
+    assert any("slice 5 widens while the others narrow" in reason for reason in reasons) == doubted, reasons
+
+
 def test_disagreement_and_an_unlike_study_are_doubts_and_failure_says_the_rest_is_moot() -> None:
     assert any("draws 20 % otherwise" in reason for reason in assessed(TAPERED, disagreement=20).reasons)
     assert assessed(TAPERED, unlike=("Unlike.",)).reasons == ("Unlike.",)

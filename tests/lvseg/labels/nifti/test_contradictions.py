@@ -92,6 +92,51 @@ def test_frames_are_the_phases_that_they_show(tmp_path: Path, heart: Form, first
     assert len(study.notes) == notes == sum("so are their labels" in note for note in study.notes)
 
 
+def test_cases_that_count_from_0_are_the_phases_of_their_images(tmp_path: Path, heart: Form) -> None:
+    labels = {"background": 0, "LVC": 1, "MLV": 2, "RV": 3}
+    forms.write_nnunet(tmp_path, heart, labels)
+    folder = tmp_path / "Dataset027_Heart"
+    for path in [*folder.glob("*Tr/*frame*")]:
+        path.unlink()
+    for phase in (0, 1):
+        name = f"heart_frame{phase:02d}"
+        forms.write_nifti(folder / f"imagesTr/{name}_0000.nii.gz", forms.picture(heart, phase), heart.affine)
+        forms.write_nifti(folder / f"labelsTr/{name}.nii.gz", forms.volume(heart, phase), heart.affine)
+    study, reasons = read(tmp_path)
+    assert not reasons
+    drawn(study, heart)
+    assert study.cycle == {1: "ED", 2: "ES"}
+    for number, one in study.maps.items():
+        assert (study.pixels[number][one.labels == CAVITY] >= 900).all(), (
+            "blood, as in the phase that was drawn"
+        )
+
+
+def test_more_values_than_the_header_declares_are_refused(tmp_path: Path, heart: Form) -> None:
+    forms.write_acdc(tmp_path, heart)
+    path = tmp_path / "patient101/patient101_frame01_gt.nii.gz"
+    content = gzip.decompress(path.read_bytes())
+    path.write_bytes(gzip.compress(content + bytes(8)))  # as some programs end a file
+    assert read(tmp_path)[1] == []
+    path.write_bytes(gzip.compress(content + content[352:]))  # of a second phase, say
+    (reason,) = read(tmp_path)[1]
+    assert "more values than its header declares" in reason
+
+
+def test_of_a_cine_that_was_drawn_as_a_whole_the_largest_and_smallest_cavity_count(
+    tmp_path: Path, heart: Form
+) -> None:
+    forms.write_mnms(tmp_path, heart)
+    (tmp_path / "dataset.csv").unlink()
+    ed, es = (forms.volume(heart, phase) for phase in (0, 1))
+    between = np.concatenate([ed[..., :3], es[..., 3:]], axis=-1)
+    labels = np.stack([{2: ed, 6: es}.get(phase, between) for phase in range(9)], axis=-1)
+    forms.write_nifti(tmp_path / "Training/A0S9V9/A0S9V9_sa_gt.nii.gz", labels, heart.affine)
+    study, _ = read(tmp_path)
+    assert len({frame.phase for frame in study.labelled}) == 9
+    assert study.cycle == {3: "ED", 7: "ES"}
+
+
 def second_labels(root: Path, _: Form) -> None:
     forms.write_acdc(root, forms.heart())
     path = root / "patient101/patient101_frame01_gt.nii.gz"
@@ -172,7 +217,7 @@ def test_lengths_that_cannot_be_are_said(
 def test_labels_that_were_rounded_are_whole(tmp_path: Path, heart: Form) -> None:
     forms.write_acdc(tmp_path, heart)
     for path in tmp_path.rglob("*_gt.nii.gz"):
-        image = nibabel.Nifti1Image.from_filename(path)
+        image = nibabel.Nifti1Image.from_bytes(gzip.decompress(path.read_bytes()))
         values = np.asarray(image.dataobj)
         content = bytearray(nibabel.Nifti1Image(values * np.uint8(85), image.affine, image.header).to_bytes())
         content[112:120] = np.array([1 / 85, 0], "<f4").tobytes()  # scl_slope, scl_inter
@@ -188,4 +233,31 @@ def test_a_number_of_the_user_changes_no_value_that_its_data_set_gives(tmp_path:
     assert not reasons
     drawn(study, heart)
     assert any((one.labels == MYOCARDIUM).any() for one in study.maps.values())
-    assert any("data.labels calls 2 the other" in note for note in study.notes)
+    assert any(
+        "data.labels calls 2 the other, its layout the myocardium: the layout" in n for n in study.notes
+    )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "meaning", "reason"),
+    [
+        ((1, 2, 3), {1: "cavity", 3: "right_ventricle"}, "right ventricle lies within the myocardium"),
+        ((2, 3, 1), {2: "cavity", 3: "myocardium"}, "myocardium lies within the cavity"),
+        ((1, 0, 0), {1: "cavity"}, "a right ventricle and no cavity"),
+    ],
+    ids=["as M&Ms", "exchanged", "the cavity alone"],
+)
+def test_values_that_cannot_be_those_of_their_layout(
+    tmp_path: Path, heart: Form, numbers: tuple[int, int, int], meaning: dict[int | str, str], reason: str
+) -> None:
+    forms.write_acdc(tmp_path, heart)
+    for phase, frame in enumerate((1, 7)):
+        path = tmp_path / f"patient101/patient101_frame{frame:02d}_gt.nii.gz"
+        forms.write_nifti(path, forms.volume(heart, phase, numbers), heart.affine)
+    study, reasons = read(tmp_path)
+    assert (study.maps, len(reasons)) == ({}, 2)
+    assert all(reason in one for one in reasons)
+    study, reasons = read(tmp_path, meaning)
+    assert not reasons
+    drawn(study, heart)
+    assert all("data.labels is believed" in note for note in study.notes)
