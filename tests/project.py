@@ -25,9 +25,8 @@ TINY: dict[str, dict[str, Any]] = {
 }
 
 
-PATIENCE = (
-    1800.0  # seconds for a command; one that never ends, such as a server that should refuse to start, fails
-)
+# For a command: one that never ends, such as a server that should refuse to start, fails.
+PATIENCE = 1800.0  # seconds
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,11 @@
 """The rules of the house that .importlinter does not hold: what is loaded, and that dvc.yaml, tasks/ and the command
 line say the same."""
 
+import configparser
+import re
 import subprocess
 import sys
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -101,6 +104,22 @@ def test_stages_tasks_and_commands_are_the_same() -> None:
     }
     assert {name.replace("_", "-") for name in TASKS} == set(STAGES) | COMMANDS
     assert set(commands()) == set(STAGES) | COMMANDS | set(TOOLS)
+
+
+def test_the_drawing_of_the_house_has_its_layers_and_its_table_every_package() -> None:
+    rules = configparser.ConfigParser()
+    rules.read(ROOT / ".importlinter", encoding="utf-8")
+    lines = rules["importlinter:contract:domain"]["layers"].split("\n")
+    layers = [sorted(line.replace(" ", "").split("|")) for line in lines if line]
+    drawing = (ROOT / "docs/images/house.svg").read_text(encoding="utf-8")
+    named = re.findall(r'<text class="n" x="[^"]*" y="(\d+)"[^>]*>(\w+)</text>', drawing)
+    rows = groupby(sorted((int(y), name) for y, name in named), key=lambda entry: entry[0])
+    assert [[name for _, name in row] for _, row in rows] == layers
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    missing = [
+        name for layer in layers for name in layer if not re.search(rf"^\|.*`(lvseg)?\.{name}`", page, re.M)
+    ]
+    assert not missing, f"docs/architecture.md, What each package holds: nothing of {', '.join(missing)}"
 
 
 def test_git_holds_no_data_and_locks_name_no_index() -> None:

@@ -86,6 +86,10 @@ def test_a_colleague_gets_the_same_table_without_training(trained: Project, tmp_
     said = colleague.python("-m", "tasks.repro")
     assert "Running stage" not in said
     assert colleague.metrics() == trained.metrics()
+    left, pulled = (
+        {path.name for path in (one.root / "reports").glob("*.*")} for one in (trained, colleague)
+    )
+    assert pulled == left
     assert colleague.run("git", "status", "--porcelain") == ""
 
 

@@ -138,7 +138,7 @@ def _followed(
                 SetAside(image.item.label, "of a slice with too few phases") for image in slice_images
             ]
             continue
-        if len(slice_images) != phases and not kept:
+        if len(slice_images) != phases and (phases > 2 or not kept):
             slices.notes.append(
                 f"Slice {number} of {count} has {len(slice_images)} phases instead of {phases}: matched by time."
             )
