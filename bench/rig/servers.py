@@ -100,12 +100,12 @@ def mlflow(rig: Path, port: int | None = None) -> Iterator[Server]:
     home.mkdir(exist_ok=True)
     env = surroundings(rig, home, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false")
     command = [
-        *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
+        *(sys.executable, "-m", "tracking.server.application", "--workers", "1"),
         *("--host", LOOPBACK, "--port", str(port)),
         *("--backend-store-uri", f"sqlite:///{home}/mlflow.db"),
         *("--artifacts-destination", str(home / "artifacts")),
     ]
-    with child("mlflow", command, folder=rig, env=env) as server:
+    with child("mlflow", command, folder=rig, env=env, cwd=ROOT) as server:
         answers(server, f"http://{LOOPBACK}:{port}/health")
         yield Server(f"http://{LOOPBACK}:{port}", server)
 

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
+from lvseg.dicom.bounds import bounded
 from lvseg.privacy import coded, tables
 
 _DEEPEST = 5  # containers within containers
@@ -90,7 +91,24 @@ def _inside(content: bytes) -> Iterator[tuple[str, bytes]]:
             yield "zlib", inner
             return
     opened = tables.reader_of(content)
-    yield from opened(content) if opened else coded.parts(content)
+    yield from _parsed(opened(content)) if opened else coded.parts(content)
+
+
+def _parsed(parts: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    """Yield what a parser makes of a file, within bounds of memory: a table of a kilobyte may state any size.
+
+    Raises:
+        ValueError: it would take more.
+    """
+    while True:
+        try:
+            with bounded():
+                part = next(parts, None)
+        except MemoryError:
+            raise ValueError("it takes more memory than such a file needs: looks like a bomb") from None
+        if part is None:
+            return
+        yield part
 
 
 def _members(content: bytes) -> Iterator[tuple[str, bytes]]:

@@ -377,6 +377,17 @@ def test_what_nothing_here_reads_is_named(content: bytes, monkeypatch: pytest.Mo
     assert not scan.clean and line.startswith("UNOPENED results/closed cannot be opened (")
 
 
+def test_a_table_of_a_kilobyte_takes_no_gigabytes() -> None:
+    """Anybody who may write to MLflow may have logged it; without bounds it takes three gigabytes, and is clean."""
+    file = io.BytesIO()
+    with h5py.File(file, "w") as table:
+        table.create_dataset("words", shape=(3 * 2**20,), dtype="S1000", chunks=(1024,), compression="gzip")
+    assert len(file.getvalue()) < 2000
+    scan = Scan(Search(VALUES))
+    scan.look("test", "results/table.h5", file.getvalue())
+    assert "results/table.h5 cannot be opened (it takes more memory" in "\n".join(scan.report())
+
+
 def test_what_cannot_be_opened_is_not_clean() -> None:
     scan = Scan(Search(VALUES))
     scan.look("test", "reports/page.html", as_page("nobody"))
