@@ -186,6 +186,27 @@ def test_a_series_that_was_cut_into_two_objects_is_one(tmp_path: Path, cut: int)
         assert np.array_equal(cine.pixels[cine.at[slice_ + 1, phase + 1]], heart.image(slice_, phase))
 
 
+def other_series(from_slice: int = 0, from_phase: int = 0) -> Callable[[Dataset, int, int], None]:
+    def change(ds: Dataset, slice_: int, phase: int) -> None:
+        if slice_ >= from_slice and phase >= from_phase:
+            ds.SeriesInstanceUID, ds.SeriesNumber = f"{ds.SeriesInstanceUID}.2", 301
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change", [other_series(from_slice=3), other_series(from_phase=4)], ids=["by slices", "by phases"]
+)
+def test_a_stack_in_two_series_that_go_on_from_one_another_is_one(
+    tmp_path: Path, change: Callable[[Dataset, int, int], None]
+) -> None:
+    heart = Heart(slices=6, phases=8, end_systole=4)
+    cine, _ = read(classic(tmp_path / "PAT-1", heart, change))
+    assert (cine.slices, cine.phases, cine.series) == (6, 8, "series 300, 301")
+    for slice_, phase in np.ndindex(6, 8):
+        assert np.array_equal(cine.pixels[cine.at[slice_ + 1, phase + 1]], heart.image(slice_, phase))
+
+
 def test_of_two_cines_that_are_as_likely_both_are_named(tmp_path: Path) -> None:
     classic(tmp_path / "PAT-1", HEART)
     classic(tmp_path / "PAT-1", Heart(slices=5, phases=8, end_systole=4, widest=20.0), series=301)
