@@ -155,7 +155,7 @@ def _acdc(files: list[Item], found: Found) -> list[VolumeFiles]:
 
 def counted_from_1(patient: VolumeFiles) -> VolumeFiles:
     """Return a patient whose phases begin with 1, also where the names of his files count from 0."""
-    if any(file.phase == 0 for file in (*patient.images, *patient.drawn)):
+    if 0 in (*(file.phase for file in patient.images), *(file.phase for file in patient.drawn)):
         patient.images = [replace(file, phase=(file.phase or 0) + 1) for file in patient.images]
         patient.drawn = [replace(file, phase=(file.phase or 0) + 1) for file in patient.drawn]
     return patient
