@@ -135,7 +135,7 @@ def _is_open(points: np.ndarray) -> bool:
         return False
     steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
     gap = float(np.linalg.norm(points[-1] - points[0]))
-    return gap > _GAP_SHARE * (float(steps.sum()) + gap) and gap > _GAP_STEPS * float(steps.max())
+    return gap > max(_GAP_SHARE * (float(steps.sum()) + gap), _GAP_STEPS * float(steps.max()))
 
 
 def _is_same(one: np.ndarray, other: np.ndarray) -> bool:

@@ -85,17 +85,15 @@ def placements_of_affines(
     return placed if any(one.moves for one in placed) else None
 
 
-def frames_of_reference(slices: Sequence[Sequence[Image]]) -> tuple[list[str], list[str]]:
-    """Return a note, and a doubt, on slices whose positions need not be those of one space (PS3.3 C.7.4.1).
+def frames_of_reference(slices: Sequence[Sequence[Image]]) -> list[str]:
+    """Return a doubt on slices whose positions need not be those of one space (PS3.3 C.7.4.1): a patient was moved.
 
-    Anonymisers give each slice a frame of reference of its own; a patient who was moved gives two or three to a stack.
+    Where there are as many frames of reference as slices, and more, an anonymiser made them up.
     """
-    bodies = [{image.reference_uid for image in images if image.reference_uid} for images in slices]
-    count = len(set().union(*bodies))
-    if count < 2:
-        return [], []
-    said = f"Its slices bear {count} frames of reference: their positions are taken for those of one."
-    return ([], [said]) if count < len(slices) else ([said], [])
+    count = len({image.reference_uid for images in slices for image in images if image.reference_uid})
+    if not 1 < count < len(slices):
+        return []
+    return [f"Its slices bear {count} frames of reference: their positions are taken for those of one."]
 
 
 def _placement(image: Image, first: Image) -> Placement:

@@ -71,7 +71,7 @@ def arranged(
     ordered, moved, doubtful = chronology.ordered(divided.images)
     if not of_image:
         of_image = _numbered([image for slice_images in ordered for image in slice_images])
-    bodies, apart = frames_of_reference(ordered)
+    apart = frames_of_reference(ordered)
     phases, first = _rhythm(ordered, of_image) or (max(map(len, ordered)), None)
     full = next((slice_images for slice_images in ordered if len(slice_images) == phases), [])
     frames = [
@@ -87,7 +87,7 @@ def arranged(
         depths_mm=tuple(divided.depths_mm or [0.0] * len(ordered)),
         distance_mm=distance_mm(divided),
         set_aside=tuple(set_aside),
-        notes=(*divided.notes, *moved, *bodies, *divided.doubts, *doubtful, *apart),
+        notes=(*divided.notes, *moved, *divided.doubts, *doubtful, *apart),
         doubts=(*divided.doubts, *doubtful, *apart),
     )
 

@@ -52,7 +52,7 @@ def stacks_of(images: Sequence[Image]) -> list[Stack]:
                 whole.append(one_series)
             else:
                 parts += one_series
-        whole = _phases_joined(whole)
+        whole = _parts_joined(_phases_joined(whole))
         single = stack_of(parts) if parts else None
         homes = [one_series for one_series in whole if single and _alike(stack_of(one_series), single)]
         if single and len(single.counts) < limits.LEAST_SLICES and homes:  # slices that were scanned again
@@ -204,6 +204,40 @@ def _phases_joined(series: list[list[Image]]) -> list[list[Image]]:
     for same in alike.values():
         joined += [[image for one_series in same for image in one_series]] if _are_phases(same) else same
     return joined
+
+
+def _parts_joined(series: list[list[Image]]) -> list[list[Image]]:
+    """Return series, those joined of which one goes on where another ends: with its slices, or with its phases."""
+    parts: list[list[Image]] = []
+    for one_series in series:
+        home = next((part for part in parts if _goes_on(part, one_series)), None)
+        if home is None:
+            parts.append(list(one_series))
+        else:
+            home += one_series
+    return parts if len(parts) == len(series) else _parts_joined(parts)
+
+
+def _goes_on(one: Sequence[Image], other: Sequence[Image]) -> bool:
+    """Return whether two stacks of one plane are one that was scanned in two parts."""
+    depths = depths_mm([*one, *other])
+    if depths is None or len({image.reference_uid for image in (*one, *other) if image.reference_uid}) > 1:
+        return False
+    together, first, second = stack_of([*one, *other]), stack_of(one), stack_of(other)
+    if len(together.counts) == len(first.counts) + len(second.counts):
+        lower, upper = sorted((depths[: len(one)], depths[len(one) :]), key=min)
+        usual = (max(lower) - min(lower)) / max(places(lower))
+        near = usual / limits.GAP < min(upper) - max(lower) < limits.GAP * usual
+        return near and _alike(first, second)
+    if not len(together.counts) == len(first.counts) == len(second.counts):
+        return False
+    times = [
+        [image.trigger_time for image in part if image.trigger_time is not None] for part in (one, other)
+    ]
+    if [len(own) for own in times] != [len(one), len(other)]:
+        return False
+    earlier, later = sorted(times, key=min)
+    return max(earlier) < min(later)
 
 
 def _are_phases(series: Sequence[list[Image]]) -> bool:

@@ -218,14 +218,17 @@ def _flickering(measurements: Measurements) -> list[int]:
 
 
 def _out_of_step(measurements: Measurements) -> list[int]:
-    """Return the slices, from 1, whose area goes against that of all others together over the beat."""
+    """Return the slices, from 1, whose area goes against that of all others together over the beat.
+
+    Those at the ends of the ventricle are left out: the heart moves through them.
+    """
     areas = measurements.area_mm2
     if areas.shape[1] < _FEWEST_PHASES or np.isnan(areas).any():
         return []
     found = []
-    for number, own in enumerate(areas, 1):
-        others = areas.sum(axis=0) - own
-        if np.ptp(own) > _SWING * own.max() and np.ptp(others) > _SWING * others.max():
-            against = float((own - own.mean()) @ (others - others.mean())) < 0
-            found += [number] if against else []
+    for index in np.flatnonzero(areas.any(axis=1))[1:-1]:
+        own, others = areas[index], areas.sum(axis=0) - areas[index]
+        against = float((own - own.mean()) @ (others - others.mean())) < 0
+        if against and np.ptp(own) > _SWING * own.max() and np.ptp(others) > _SWING * others.max():
+            found.append(int(index) + 1)
     return found

@@ -1,6 +1,6 @@
 """Stacks in which something else lies, or that are two: the beat is read without it, or a person is told to look."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,31 +76,19 @@ def test_what_is_no_phase_is_left_out_and_said(tmp_path: Path, add: Add) -> None
         assert len([note for note in notes if "of another kind" in note]) == 1
 
 
-def again(times: Sequence[float], numbers: Callable[[int, int], int], **given: Any) -> Add:
+def again(step_ms: float) -> Add:
     """Add a second examination of the same slices, of a smaller heart, in the same series."""
     smaller = Heart(slices=5, phases=8, end_systole=4, widest=20.0)
 
     def add(folder: Path) -> None:
         for slice_, phase in PLACES:
-            save(
-                folder,
-                frame(smaller, slice_, phase),
-                numbers(slice_, phase),
-                TriggerTime=times[phase],
-                **given,
-            )
+            ds = frame(smaller, slice_, phase)
+            save(folder, ds, 500 + 8 * slice_ + phase, TriggerTime=step_ms * phase)
 
     return add
 
 
-@pytest.mark.parametrize(
-    "add",
-    [
-        again([95.0 * phase for phase in range(8)], lambda slice_, phase: 500 + 8 * slice_ + phase),
-        again([100.0 * phase for phase in range(8)], lambda slice_, phase: 500 + 8 * slice_ + phase),
-    ],
-    ids=["at a faster beat", "at the same beat"],
-)
+@pytest.mark.parametrize("add", [again(95.0), again(100.0)], ids=["at a faster beat", "at the same beat"])
 def test_a_stack_that_was_scanned_twice_is_not_one_of_twice_the_phases(tmp_path: Path, add: Add) -> None:
     add(classic(tmp_path / "PAT-1", HEART))
     cine, study = read(tmp_path / "PAT-1")
@@ -183,6 +171,27 @@ def test_a_series_that_was_cut_into_two_objects_is_one(tmp_path: Path, cut: int)
     assert (cine.slices, cine.phases, cine.doubts) == (heart.slices, heart.phases, ())
     for number in range(count):
         slice_, phase = divmod(number, heart.phases)
+        assert np.array_equal(cine.pixels[cine.at[slice_ + 1, phase + 1]], heart.image(slice_, phase))
+
+
+def other_series(from_slice: int = 0, from_phase: int = 0) -> Callable[[Dataset, int, int], None]:
+    def change(ds: Dataset, slice_: int, phase: int) -> None:
+        if slice_ >= from_slice and phase >= from_phase:
+            ds.SeriesInstanceUID, ds.SeriesNumber = f"{ds.SeriesInstanceUID}.2", 301
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change", [other_series(from_slice=3), other_series(from_phase=4)], ids=["by slices", "by phases"]
+)
+def test_a_stack_in_two_series_that_go_on_from_one_another_is_one(
+    tmp_path: Path, change: Callable[[Dataset, int, int], None]
+) -> None:
+    heart = Heart(slices=6, phases=8, end_systole=4)
+    cine, _ = read(classic(tmp_path / "PAT-1", heart, change))
+    assert (cine.slices, cine.phases, cine.series) == (6, 8, "series 300, 301")
+    for slice_, phase in np.ndindex(6, 8):
         assert np.array_equal(cine.pixels[cine.at[slice_ + 1, phase + 1]], heart.image(slice_, phase))
 
 
