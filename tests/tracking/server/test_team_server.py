@@ -1,12 +1,8 @@
 """The team's server: real PostgreSQL, real MLflow, the scripts of `mlflow/` as a person runs them."""
 
-import base64
-import json
 import shutil
 import sqlite3
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +18,7 @@ from lvseg.core.errors import UserError
 from lvseg.core.hashes import tree_hash
 from tests.tracking import stub
 from tests.tracking.conftest import EXPERIMENT, all_runs, history
+from tests.tracking.server.asked import status
 from tests.tracking.server.team import ADMIN, Team, new_team
 from tracking.runs.store import open_store
 from tracking.server.migration import move
@@ -48,20 +45,6 @@ def team(postgres: str, tmp_path: Path) -> NewTeam:
     """Return a function that makes the settings and the empty database of a server of some name."""
     unique = f"{tmp_path.name}-".lower().replace("_", "-")
     return lambda name: new_team(tmp_path / f"{unique[-40:]}{name}", postgres)
-
-
-def status(address: str, user: tuple[str, str] | None = None, body: Any = None, **headers: str) -> int:
-    """Ask a server for something, and return the status of its answer."""
-    if user:
-        headers["Authorization"] = f"Basic {base64.b64encode(':'.join(user).encode()).decode()}"
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(address, data, {"Content-Type": "application/json", **headers})
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
 
 
 def rows(database: str) -> dict[str, list[str]]:
