@@ -14,7 +14,7 @@ import shapely
 from lvseg.core.paths.archives import UnreadableError
 from lvseg.dicom.image import Image
 from lvseg.dicom.pixels import read_pixels
-from lvseg.dicom.stacks.arrangement import arranged
+from lvseg.dicom.stacks.order.arrangement import arranged
 from lvseg.imaging.contour_quality import anatomy_fit
 from lvseg.imaging.raster import rasterise
 from lvseg.imaging.types import Contour

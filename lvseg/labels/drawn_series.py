@@ -9,9 +9,9 @@ import numpy as np
 
 from lvseg.core.paths.archives import SetAside, UnreadableError
 from lvseg.dicom.image import Image
-from lvseg.dicom.numbering import number_in_name, series_in_name
 from lvseg.dicom.pixels import read_pixels
 from lvseg.dicom.stacks import limits
+from lvseg.dicom.stacks.order.numbering import number_in_name, series_in_name
 from lvseg.dicom.stacks.planes import stack_of
 from lvseg.imaging.contour_quality import ANATOMY_FIT, anatomy_fit
 

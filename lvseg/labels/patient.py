@@ -10,11 +10,11 @@ import shapely
 from lvseg.core.paths.archives import Item, SetAside, UnreadableError
 from lvseg.dicom.image import Image
 from lvseg.dicom.multiframe import read_images
-from lvseg.dicom.numbering import number_in_name, series_in_name
 from lvseg.dicom.pixels import read_pixels
 from lvseg.dicom.stacks.alignment import placements
-from lvseg.dicom.stacks.arrangement import arranged
 from lvseg.dicom.stacks.consistency import of_one_geometry
+from lvseg.dicom.stacks.order.arrangement import arranged
+from lvseg.dicom.stacks.order.numbering import number_in_name, series_in_name
 from lvseg.labels import counting, drawn_series, sunnybrook_text
 from lvseg.labels.layouts import Copy, PatientFiles, shared
 from lvseg.labels.study import Study, find_cycle, raise_flags

@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 
 from lvseg.core.paths.archives import SetAside
-from lvseg.dicom.stacks.arrangement import PlacedImage
+from lvseg.dicom.stacks.order.arrangement import PlacedImage
 from lvseg.imaging import contour_quality
 from lvseg.imaging.structures import Structure
 from lvseg.labels.sources.label_map import LabelMap

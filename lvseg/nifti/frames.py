@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from lvseg.core.paths.archives import Item, SetAside, UnreadableError
 from lvseg.dicom.bounds import TOO_MUCH, bounded
 from lvseg.dicom.image import Image
-from lvseg.dicom.stacks.arrangement import PlacedImage
+from lvseg.dicom.stacks.order.arrangement import PlacedImage
 from lvseg.nifti.volume import Volume, read_volume
 
 NOMINAL = "its affine says nothing of the patient: slices in the order of the file, lengths nominal"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lvseg.dicom.stacks.alignment import Placement
-from lvseg.dicom.stacks.arrangement import PlacedImage
+from lvseg.dicom.stacks.order.arrangement import PlacedImage
 from lvseg.imaging.spacing import UNKNOWN, Spacing
 
 

@@ -10,7 +10,7 @@ from lvseg.core.paths.archives import SetAside, UnreadableError
 from lvseg.dicom.image import Image
 from lvseg.dicom.pixels import read_pixels
 from lvseg.dicom.stacks import limits
-from lvseg.dicom.stacks.slices import by_geometry
+from lvseg.dicom.stacks.order.slices import by_geometry
 
 _FEW = 0.4  # of the phases of a slice: what is less among them is no part of the beat
 

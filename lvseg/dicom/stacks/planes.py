@@ -1,20 +1,13 @@
-"""Images of one plane, matrix, pixel size and kind form a stack, whatever series they came in.
+"""Images of one plane, matrix, pixel size and thickness: what may be a stack, whatever series they came in."""
 
-Some scanners give each slice a series of its own, others each phase, and a slice that was scanned again always has one.
-A series that is a stack by itself is not mixed with others, so that a stack that was scanned twice gives two.
-"""
-
-import math
-import re
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lvseg.dicom.image import Image
 from lvseg.dicom.stacks import limits
-from lvseg.dicom.stacks.slices import depths_mm, places
+from lvseg.dicom.stacks.order.slices import depths_mm, places
 
-_DIRECTION = "direction"
 _AS_MANY = (0.6, 1.7)  # images at a position, from one stack to another that may be of the same beat
 
 
@@ -41,27 +34,6 @@ class Stack:
         return sum(min(count, limits.MOST_PHASES) for count in self.counts.values())
 
 
-def stacks_of(images: Sequence[Image]) -> list[Stack]:
-    """Divide images into stacks of one plane; see the module."""
-    stacks = []
-    for alike in _planes(images):
-        whole: list[list[Image]] = []
-        parts: list[Image] = []
-        for one_series in _pieces_joined(_by_series(alike)):
-            if len(stack_of(one_series).counts) >= limits.LEAST_SLICES:
-                whole.append(one_series)
-            else:
-                parts += one_series
-        whole = _parts_joined(_phases_joined(whole))
-        single = stack_of(parts) if parts else None
-        homes = [one_series for one_series in whole if single and _alike(stack_of(one_series), single)]
-        if single and len(single.counts) < limits.LEAST_SLICES and homes:  # slices that were scanned again
-            max(homes, key=len).extend(parts)
-            single = None
-        stacks += [stack_of(one_series) for one_series in whole] + ([single] if single else [])
-    return stacks
-
-
 def stack_of(images: Sequence[Image]) -> Stack:
     """Return images of one plane as a stack."""
     return Stack(tuple(images), Counter(places(depths_mm(images) or [0.0] * len(images))))
@@ -71,204 +43,10 @@ def beside(stack: Stack, flow: Sequence[Image]) -> bool:
     """Return whether velocity images lie in the very plane of a slice: then it is their magnitude."""
     if len(stack.counts) >= limits.LEAST_SLICES:
         return False
-    return any(_in_plane(stack.images[0], image) and _at_a_place_of(stack, image) for image in flow)
+    return any(_in_plane(stack.images[0], image) and at_a_place_of(stack, image) for image in flow)
 
 
-def left_out(stack: Stack, images: Sequence[Image]) -> list[str]:
-    """Return what a stack lacks of its own because headers differ, a sentence for each way in which they do.
-
-    Its own are the images of its series, and series of a slice or two that are called as its own are.
-
-    Args:
-        stack: the one that is taken.
-        images: among which it was found.
-    """
-    used = {id(image) for image in stack.images}
-    own_series = _by_series(stack.images).keys()
-    own_names = {_name(image) for image in stack.images}
-    first = stack.images[0]
-    differing: dict[str, list[Image]] = defaultdict(list)
-    for key, one_series in _by_series([image for image in images if id(image) not in used]).items():
-        piece = _name(one_series[0]) in own_names and len(stack_of(one_series).counts) < limits.LEAST_SLICES
-        for image in one_series if key in own_series or piece else ():
-            if not (_is_across(first, image) or _at_a_place_of(stack, image)):
-                differing[_difference(first, image)].append(image)
-    return [
-        f"{len(others)} images, of {_slices(others)}, are left out because their {how} is not that of the rest"
-        f"{_degrees(first, others) if how == _DIRECTION else ''}: volumes may be too small."
-        for how, others in differing.items()
-    ]
-
-
-def _difference(one: Image, other: Image) -> str:
-    """Return why two images make no stack, in a word."""
-    if (one.rows, one.columns) != (other.rows, other.columns):
-        return "matrix"
-    if not limits.same_spacing(one.spacing, other.spacing):
-        return "pixel size"
-    return _DIRECTION if limits.same_thickness(one.thickness, other.thickness) else "thickness"
-
-
-def _slices(images: Sequence[Image]) -> str:
-    count = len(stack_of(images).counts)
-    return f"{count} slice{'s' if count > 1 else ''}"
-
-
-def _degrees(one: Image, others: Sequence[Image]) -> str:
-    """Return by how much images are tilted at the most, in brackets; nothing where that is unknown."""
-    if one.normal is None or any(image.normal is None for image in others):
-        return ""
-    cosines = [abs(float(one.normal @ image.normal)) for image in others]
-    return f" (up to {math.degrees(math.acos(min(1.0, *cosines))):.1f} degrees between them)"
-
-
-def by_series_alone(stack: Stack) -> bool:
-    """Return whether a series for each phase is all that tells the phases of a stack apart, and their order."""
-    series = list(_by_series(stack.images).values())
-    if len(series) < limits.LEAST_PHASES or stack.phases < limits.LEAST_PHASES:
-        return False
-    single = sum(
-        stack_of(one_series).phases == 1 and len(stack_of(one_series).counts) >= limits.LEAST_SLICES
-        for one_series in series
-    )
-    positions = {image.temporal for image in stack.images}
-    return (
-        2 * single > len(series)
-        and not _times(stack.images)
-        and (None in positions or len(positions) < single)
-    )
-
-
-def _is_across(one: Image, other: Image) -> bool:
-    """Return whether two images are known to be no slices of one stack, as those of the long axis are."""
-    if one.normal is None or other.normal is None:
-        return False
-    return abs(float(one.normal @ other.normal)) < limits.ACROSS
-
-
-def _pieces_joined(series: Mapping[tuple[object, ...], list[Image]]) -> list[list[Image]]:
-    """Return series whole: the objects and the kinds of one are joined where they complete each other.
-
-    A series may be cut into several objects of many frames, and some scanners call its slices or phases otherwise.
-    Pieces that show a place at one time twice, as magnitude and real part or an image and its filtered copy, are a
-    series each.
-    """
-    pieces = series
-    for depth in (-1, -2):  # objects of one kind first, then kinds
-        homes: dict[tuple[object, ...], list[tuple[tuple[object, ...], list[Image]]]] = defaultdict(list)
-        for key, piece in pieces.items():
-            homes[key[:depth]].append((key, piece))
-        joined: dict[tuple[object, ...], list[Image]] = {}
-        for home, of_home in homes.items():
-            together = [image for _, piece in of_home for image in piece]
-            if len(of_home) > 1 and _complete_each_other([piece for _, piece in of_home], together):
-                joined[home + of_home[0][0][depth:]] = together
-            else:
-                joined |= dict(of_home)
-        pieces = joined
-    return list(pieces.values())
-
-
-def _complete_each_other(pieces: Sequence[Sequence[Image]], together: Sequence[Image]) -> bool:
-    """Return whether no place is shown twice at one time, or none in two pieces; as far as places are known."""
-    depths = depths_mm(together)
-    if depths is None:
-        return False
-    at = places(depths)
-    shown = {(place, image.trigger_time) for place, image in zip(at, together, strict=True)}
-    if len(shown) == len(together):
-        return True
-    of_pieces = {(place, piece) for place, piece in zip(at, _piece_of_each(pieces), strict=True)}
-    return len(of_pieces) == len(set(at))
-
-
-def _piece_of_each(pieces: Sequence[Sequence[Image]]) -> list[int]:
-    return [number for number, piece in enumerate(pieces) for _ in piece]
-
-
-def _phases_joined(series: list[list[Image]]) -> list[list[Image]]:
-    """Return series, those joined that are one image of each slice at another time each: a series per phase.
-
-    Where none says a time, those that are called alike count as phases.
-    """
-    single = [one_series for one_series in series if stack_of(one_series).phases == 1]
-    known = _times([image for one_series in single for image in one_series])
-    names: dict[int, object] = {}
-    for one_series in single:
-        timed = bool(known) and any(image.trigger_time is not None for image in one_series)
-        names[id(one_series)] = "timed" if timed else _name(one_series[0])
-    alike: dict[object, list[list[Image]]] = defaultdict(list)
-    for one_series in series:
-        alike[names.get(id(one_series), id(one_series))].append(one_series)
-    joined: list[list[Image]] = []
-    for same in alike.values():
-        joined += [[image for one_series in same for image in one_series]] if _are_phases(same) else same
-    return joined
-
-
-def _parts_joined(series: list[list[Image]]) -> list[list[Image]]:
-    """Return series, those joined of which one goes on where another ends: with its slices, or with its phases."""
-    parts: list[list[Image]] = []
-    for one_series in series:
-        home = next((part for part in parts if _goes_on(part, one_series)), None)
-        if home is None:
-            parts.append(list(one_series))
-        else:
-            home += one_series
-    return parts if len(parts) == len(series) else _parts_joined(parts)
-
-
-def _goes_on(one: Sequence[Image], other: Sequence[Image]) -> bool:
-    """Return whether two stacks of one plane are one that was scanned in two parts."""
-    depths = depths_mm([*one, *other])
-    if depths is None or len({image.reference_uid for image in (*one, *other) if image.reference_uid}) > 1:
-        return False
-    together, first, second = stack_of([*one, *other]), stack_of(one), stack_of(other)
-    if len(together.counts) == len(first.counts) + len(second.counts):
-        lower, upper = sorted((depths[: len(one)], depths[len(one) :]), key=min)
-        usual = (max(lower) - min(lower)) / max(places(lower))
-        near = usual / limits.GAP < min(upper) - max(lower) < limits.GAP * usual
-        return near and _alike(first, second)
-    if not len(together.counts) == len(first.counts) == len(second.counts):
-        return False
-    times = [
-        [image.trigger_time for image in part if image.trigger_time is not None] for part in (one, other)
-    ]
-    if [len(own) for own in times] != [len(one), len(other)]:
-        return False
-    earlier, later = sorted(times, key=min)
-    return max(earlier) < min(later)
-
-
-def _are_phases(series: Sequence[list[Image]]) -> bool:
-    """Return whether series of one image of each slice show the same slices, at other times as far as they say."""
-    if len(series) < limits.LEAST_PHASES:
-        return False
-    joined = [image for one_series in series for image in one_series]
-    if len(stack_of(joined).counts) != max(len(stack_of(one_series).counts) for one_series in series):
-        return False
-    times = _times(joined)
-    return not times or len(times) >= len(series)
-
-
-def _times(images: Sequence[Image]) -> set[float]:
-    """Return the times after the R wave; none where each is 0, which files say that do not know it."""
-    times = {image.trigger_time for image in images if image.trigger_time is not None}
-    return set() if times == {0.0} else times
-
-
-def _name(image: Image) -> tuple[str, ...]:
-    """Return what a series is called and what kind of image it holds; without the numbers of slices or phases."""
-    return re.sub(r"\d+", "", image.description), *image.image_type
-
-
-def _alike(one: Stack, other: Stack) -> bool:
-    """Return whether two stacks have about as many images at a place."""
-    low, high = _AS_MANY
-    return low <= other.phases / one.phases <= high
-
-
-def _planes(images: Sequence[Image]) -> list[list[Image]]:
+def by_plane(images: Sequence[Image]) -> list[list[Image]]:
     """Divide images by plane, matrix, pixel size and thickness; the first of each group stands for it."""
     planes: list[list[Image]] = []
     for image in images:
@@ -293,19 +71,22 @@ def _in_plane(one: Image, other: Image) -> bool:
     return abs(float(one.normal @ other.normal)) > limits.PARALLEL
 
 
-def _at_a_place_of(stack: Stack, image: Image) -> bool:
+def is_across(one: Image, other: Image) -> bool:
+    """Return whether two images are known to be no slices of one stack, as those of the long axis are."""
+    if one.normal is None or other.normal is None:
+        return False
+    return abs(float(one.normal @ other.normal)) < limits.ACROSS
+
+
+def at_a_place_of(stack: Stack, image: Image) -> bool:
+    """Return whether an image lies at one of the places of a stack."""
     depths = depths_mm([*stack.images, image])
     return depths is not None and any(
         abs(depth - depths[-1]) <= limits.SAME_SLICE_MM for depth in depths[:-1]
     )
 
 
-def _by_series(images: Sequence[Image]) -> dict[tuple[object, ...], list[Image]]:
-    """Divide images by folder, series, kind and object: a series UID alone is shared by several in some archives."""
-    series: dict[tuple[object, ...], list[Image]] = defaultdict(list)
-    for image in images:
-        folder, _, name = image.item.label.rpartition("/")
-        series[folder, image.series_uid, image.image_type[2:3], "" if image.frame is None else name].append(
-            image
-        )
-    return series
+def as_many_phases(one: Stack, other: Stack) -> bool:
+    """Return whether two stacks have about as many images at a place."""
+    low, high = _AS_MANY
+    return low <= other.phases / one.phases <= high

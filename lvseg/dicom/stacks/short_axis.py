@@ -10,7 +10,9 @@ import numpy as np
 from lvseg.core.paths.archives import UnreadableError
 from lvseg.dicom.image import Image
 from lvseg.dicom.stacks import limits
-from lvseg.dicom.stacks.planes import Stack, beside, by_series_alone, left_out, stack_of, stacks_of
+from lvseg.dicom.stacks.joining import by_series_alone, stacks_of
+from lvseg.dicom.stacks.left_out import left_out
+from lvseg.dicom.stacks.planes import Stack, beside, stack_of
 
 # From base to apex the heart's axis points left, forward and down: the mean of the two original patients of the
 # Sunnybrook data. Archives that were rebuilt without geometry have any direction, so it is a hint, no condition.

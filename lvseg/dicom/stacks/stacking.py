@@ -11,9 +11,9 @@ from lvseg.dicom.image import Image
 from lvseg.dicom.pixels import read_pixels
 from lvseg.dicom.stacks import limits
 from lvseg.dicom.stacks.alignment import placements
-from lvseg.dicom.stacks.arrangement import PlacedImage, arranged
 from lvseg.dicom.stacks.cine import Cine
 from lvseg.dicom.stacks.consistency import consistent
+from lvseg.dicom.stacks.order.arrangement import PlacedImage, arranged
 from lvseg.dicom.stacks.short_axis import ShortAxisCine
 from lvseg.imaging.types import Pixels
 

@@ -9,9 +9,9 @@ from lvseg.core.paths.archives import Item, SetAside, UnreadableError
 from lvseg.dicom.image import Image
 from lvseg.dicom.multiframe import read_images
 from lvseg.dicom.pixels import read_pixels
-from lvseg.dicom.stacks.arrangement import arranged
 from lvseg.dicom.stacks.consistency import of_one_geometry, once
-from lvseg.dicom.stacks.planes import stacks_of
+from lvseg.dicom.stacks.joining import stacks_of
+from lvseg.dicom.stacks.order.arrangement import arranged
 from lvseg.imaging.structures import Structure
 from lvseg.labels.sources.contours import take_maps
 from lvseg.labels.sources.cvi42 import read_cvi42

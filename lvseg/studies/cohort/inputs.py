@@ -11,8 +11,8 @@ from lvseg.core.texts import shown
 from lvseg.dicom import dicomdir
 from lvseg.dicom.image import Image
 from lvseg.dicom.multiframe import read_images
+from lvseg.dicom.stacks.joining import stacks_of
 from lvseg.dicom.stacks.limits import LEAST_SLICES
-from lvseg.dicom.stacks.planes import stacks_of
 from lvseg.nifti.images import find_images, is_volume
 from lvseg.studies.cohort.study_files import StudyImages, StudyVolumes
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from lvseg.core.paths.archives import Item
 from lvseg.dicom.image import Image
-from lvseg.dicom.stacks.arrangement import PlacedImage
 from lvseg.dicom.stacks.cine import Cine
+from lvseg.dicom.stacks.order.arrangement import PlacedImage
 from lvseg.imaging.structures import Structure
 from lvseg.studies.analysis.assessment import OK, Assessment, Verdict
 from lvseg.studies.analysis.measurements import Measurements

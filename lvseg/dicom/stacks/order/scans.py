@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 
 from lvseg.dicom.image import Image
-from lvseg.dicom.numbering import number_in_name
 from lvseg.dicom.stacks import limits
+from lvseg.dicom.stacks.order.numbering import number_in_name
 
 _LONGEST_UID = 64  # characters (PS3.5 9.1)
 

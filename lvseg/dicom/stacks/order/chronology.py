@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from lvseg.dicom.image import Image
-from lvseg.dicom.stacks import limits, scans
+from lvseg.dicom.stacks import limits
+from lvseg.dicom.stacks.order import scans
 
 _GAP = 1.5  # usual distances in time, from which on one image is missing between two
 

@@ -13,10 +13,11 @@ import numpy as np
 
 from lvseg.core.paths.archives import SetAside
 from lvseg.dicom.image import Image
-from lvseg.dicom.numbering import number_in_name
-from lvseg.dicom.stacks import chronology, limits, scans
+from lvseg.dicom.stacks import limits
 from lvseg.dicom.stacks.alignment import frames_of_reference
-from lvseg.dicom.stacks.slices import Slices, by_geometry, distance_mm
+from lvseg.dicom.stacks.order import chronology, scans
+from lvseg.dicom.stacks.order.numbering import number_in_name
+from lvseg.dicom.stacks.order.slices import Slices, by_geometry, distance_mm
 
 _USUAL_PHASES = 20  # of the Sunnybrook protocol; where neither tags nor images tell
 

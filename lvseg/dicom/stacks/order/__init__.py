@@ -1,0 +1,1 @@
+"""In which slice and phase of a stack each image stands."""
