@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import fft2, fftfreq, ifft2
 
-from lvseg.phantom.texture import Field
+from lvseg.phantom.anatomy.texture import Field
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lvseg.phantom.acquisition import Scanner, draw_scanner
-from lvseg.phantom.body import Body, draw_body
-from lvseg.phantom.heart import ANGLES, GROUPS, Array, Heart, contraction_curve, draw_heart
+from lvseg.phantom.anatomy.body import Body, draw_body
+from lvseg.phantom.anatomy.heart import ANGLES, GROUPS, Array, Heart, contraction_curve, draw_heart
 from lvseg.phantom.plane import Plane, Pose, draw_pose, long_axis, short_axis
 from lvseg.phantom.record import Record
 

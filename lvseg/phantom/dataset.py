@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from lvseg.phantom.acquisition import Receiver
+from lvseg.phantom.anatomy.scene import Scene
 from lvseg.phantom.case import Case, draw_case
 from lvseg.phantom.dicom import file_bytes, image_elements
 from lvseg.phantom.plane import Plane
 from lvseg.phantom.record import PATHOLOGIES, Record, Series, frame_elements
-from lvseg.phantom.scene import Scene
 
 _FIRST_PIXEL = 1  # coordinate of its centre in contour files, as in Sunnybrook's
 _SHORT_AXIS, _LONG_AXIS = (

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lvseg.phantom.heart import Array
-from lvseg.phantom.scene import View
+from lvseg.phantom.anatomy.heart import Array
+from lvseg.phantom.anatomy.scene import View
 
 # Heart axes in patient coordinates (left, posterior, superior): the apex points left, forward and down.
 _APEX = np.array([0.68, -0.60, -0.42])

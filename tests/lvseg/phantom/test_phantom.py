@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 from shapely import Polygon
 
+from lvseg.phantom.anatomy.heart import ANGLES, contraction_curve
 from lvseg.phantom.case import draw_case
 from lvseg.phantom.dataset import Size, generate
-from lvseg.phantom.heart import ANGLES, contraction_curve
 
 SEED, SIZE = 5, Size(patients=4, slices=9, phases=3, matrix=128)
 

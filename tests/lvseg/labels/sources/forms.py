@@ -19,8 +19,8 @@ from lvseg.dicom.image import Image
 from lvseg.dicom.multiframe import read_images
 from lvseg.imaging.raster import rasterise
 from lvseg.labels.sources.matching import Images
+from lvseg.phantom.anatomy.heart import ANGLES
 from lvseg.phantom.case import Case, draw_case
-from lvseg.phantom.heart import ANGLES
 
 CAVITY, MYOCARDIUM, RIGHT = 1, 2, 3
 SLICES, PHASES, SIZE = 7, 2, 128

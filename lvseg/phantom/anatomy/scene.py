@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lvseg.imaging.boxes import Box
-from lvseg.phantom.body import FAT, Body
-from lvseg.phantom.heart import ANGLES, Array, Heart
-from lvseg.phantom.texture import Field, ellipse, lay
+from lvseg.phantom.anatomy.body import FAT, Body
+from lvseg.phantom.anatomy.heart import ANGLES, Array, Heart
+from lvseg.phantom.anatomy.texture import Field, ellipse, lay
 
 MYOCARDIUM, PERICARDIUM = 0.27, 0.2
 _ATRIA_MM = 95.0  # how far atria and outflow tract reach from the axis

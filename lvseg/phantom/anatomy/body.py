@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lvseg.phantom.heart import Heart
-from lvseg.phantom.texture import Field, Texture, ellipse, lay
+from lvseg.phantom.anatomy.heart import Heart
+from lvseg.phantom.anatomy.texture import Field, Texture, ellipse, lay
 
 FAT, MUSCLE, LUNG, LIVER, SPLEEN, BONE = 0.92, 0.2, 0.03, 0.34, 0.27, 0.4
 
