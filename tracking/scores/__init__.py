@@ -1,1 +1,1 @@
-"""What evaluations say of runs: logged, compared, computed again for older models."""
+"""What evaluations say of runs: logged, described, compared, computed again for older models."""

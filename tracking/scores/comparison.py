@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from lvseg.comparison.compare import ComparedModel
 from lvseg.core.errors import UserError
 from tracking.registry.champion_run import champion_run
-from tracking.runs.description import SYNTHETIC
 from tracking.runs.store import Store
+from tracking.scores.description import SYNTHETIC
 from tracking.scores.results import EvaluatedRun, find_run, result_of
 from tracking.server.mlflow_internals import SYSTEM_MEMORY
 

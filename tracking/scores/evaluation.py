@@ -29,7 +29,7 @@ def log_scores(models: Mapping[str, Path], reports: Path) -> None:
     Raises:
         UserError: the store is out of reach and `tracking.required` is set.
     """
-    from tracking.runs.description import describe, pipeline_of
+    from tracking.scores.description import describe, pipeline_of
 
     settings = params.load()
     results = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))

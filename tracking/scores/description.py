@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from lvseg.core.hashes import canonical_json, sha256_text
 from lvseg.pages.headlines import HEADLINES, cells, synthetic, tested
 from tracking.runs.mlflow_runs import set_tags
-from tracking.runs.overridden_params import overridden
 from tracking.runs.store import Store
+from tracking.scores.overridden_params import overridden
 from tracking.server.mlflow_internals import DESCRIPTION, picture_address, tables_tag
 
 if TYPE_CHECKING:
