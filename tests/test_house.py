@@ -51,7 +51,7 @@ def test_tasks_start_light() -> None:
         "    importlib.import_module(name)\n"
         f"    heavy = [module for module in {HEAVY} if module in sys.modules]\n"
         "    assert not heavy, f'{name} imports {heavy} before it is used'\n"
-        "import lvseg.comparison.write_page, lvseg.evaluation.scores, lvseg.studies.analysis.analyse\n"
+        "import lvseg.comparison.write_page, lvseg.evaluation.scored, lvseg.studies.analysis.analyse\n"
         "assert not {'tensorflow', 'keras'} & sys.modules.keys(), 'what asks no network loads none'\n"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)

@@ -18,8 +18,8 @@ from lvseg import params
 from lvseg.core.command import run
 from lvseg.core.errors import UserError
 from lvseg.data import drawn_frames
-from lvseg.evaluation.scores import trained_models
 from lvseg.evaluation.sources import Sources
+from lvseg.evaluation.trained_models import trained_models
 from lvseg.imaging.raster import rasterise
 from lvseg.imaging.spacing import Spacing
 from lvseg.inference.segmenter import Segmenter

@@ -31,7 +31,7 @@ class Facts:
         metrics: of the run.
         trained: the date of the training, or None if nobody saw it.
         patients: a row per test patient, as `lvseg.evaluation.summaries.per_patient` makes them.
-        slices: a row per contoured test slice, as `lvseg.evaluation.scores.table` makes them.
+        slices: a row per contoured test slice, as `lvseg.evaluation.scores.slices.table` makes them.
         decision: `promoted`, `reason`, `champion_before`; empty if none was taken.
         licence: the name of the repository's licence file, or None.
     """

@@ -16,7 +16,7 @@ class ComparedModel:
     Attributes:
         title: its name, different from all others.
         patients: a row per test patient, as `lvseg.evaluation.summaries.per_patient` makes them.
-        slices: a row per contoured test slice, as `lvseg.evaluation.scores.table` makes them.
+        slices: a row per contoured test slice, as `lvseg.evaluation.scores.slices.table` makes them.
         params: of the training.
         costs: parameters, seconds of training, and what else is known, by what people call it.
     """

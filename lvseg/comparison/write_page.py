@@ -10,8 +10,8 @@ from lvseg.comparison.dice_scatter import draw_dice_scatter
 from lvseg.core.paths.files import atomic_path
 from lvseg.data import drawn_frames
 from lvseg.data.examples import Example
-from lvseg.evaluation import scores
-from lvseg.evaluation.scores import TrainedModel
+from lvseg.evaluation.predictions import predicted
+from lvseg.evaluation.trained_models import TrainedModel
 from lvseg.pictures.overlays import Overlay, draw_overlays
 from lvseg.pictures.samples import caption
 
@@ -65,7 +65,7 @@ def _overlays(
     for number, (entry, model) in enumerate(zip(compared, models, strict=True)):
         segmenter = model.load()
         rows[entry.title] = []
-        predictions = dict(scores.predicted(segmenter, asked))
+        predictions = dict(predicted(segmenter, asked))
         for row, example in shown:
             frame = drawn_frames.load(example)
             overlay = Overlay(

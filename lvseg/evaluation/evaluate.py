@@ -10,12 +10,12 @@ from lvseg.core.paths.files import atomic_path
 from lvseg.data import shards
 from lvseg.data.parts.testset import hash_of_test_set
 from lvseg.evaluation import kept, summaries, tables
-from lvseg.evaluation.cine import agreements
 from lvseg.evaluation.plain_json import plain
 from lvseg.evaluation.scored import score_model
-from lvseg.evaluation.scores import trained_models
+from lvseg.evaluation.scores.cine import agreements
+from lvseg.evaluation.scores.structures import in_short
 from lvseg.evaluation.sources import Sources
-from lvseg.evaluation.structures import in_short
+from lvseg.evaluation.trained_models import trained_models
 
 if TYPE_CHECKING:
     from lvseg.params import Params

@@ -9,18 +9,12 @@ import pandas as pd
 from lvseg.data.drawn_frames import load
 from lvseg.data.examples import Example
 from lvseg.evaluation import kept, summaries
-from lvseg.evaluation.cine import cine_volumes
-from lvseg.evaluation.scores import (
-    Comparison,
-    SegmentedPatient,
-    SliceScore,
-    TrainedModel,
-    score_of,
-    segmented,
-    table,
-)
+from lvseg.evaluation.predictions import SegmentedPatient, segmented
+from lvseg.evaluation.scores.cine import cine_volumes
+from lvseg.evaluation.scores.slices import Comparison, SliceScore, score_of, table
+from lvseg.evaluation.scores.structures import StructureScore, by_patient, structure_scores
 from lvseg.evaluation.sources import Sources
-from lvseg.evaluation.structures import StructureScore, by_patient, structure_scores
+from lvseg.evaluation.trained_models import TrainedModel
 
 
 @dataclass
@@ -67,7 +61,7 @@ class ScoredModel:
         return table(self.slice_scores)
 
     def structures(self) -> pd.DataFrame:
-        """Return a row per patient and structure; see `lvseg.evaluation.structures.by_patient`."""
+        """Return a row per patient and structure; see `lvseg.evaluation.scores.structures.by_patient`."""
         counted = [one for one in self.structure_scores if set(self.drop).isdisjoint(one.flags.split())]
         return by_patient(counted)
 

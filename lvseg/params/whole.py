@@ -13,7 +13,7 @@ from lvseg.core.section import Section
 from lvseg.data.params import DataParams
 from lvseg.data.parts.split_params import SplitParams
 from lvseg.evaluation.params import EvaluateParams
-from lvseg.evaluation.promotion_params import PromotionParams
+from lvseg.evaluation.promotion.params import PromotionParams
 from lvseg.extraction.params import ExtractParams
 from lvseg.imaging.quality_params import QualityParams
 from lvseg.models.article_params import TrainParams

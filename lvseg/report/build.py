@@ -12,8 +12,8 @@ from lvseg.data import drawn_frames
 from lvseg.data.examples import Example
 from lvseg.evaluation import kept, summaries
 from lvseg.evaluation.kept import PackedMask
-from lvseg.evaluation.scores import TrainedModel, trained_models
 from lvseg.evaluation.sources import Sources
+from lvseg.evaluation.trained_models import TrainedModel, trained_models
 from lvseg.pictures.agreement import draw_agreement
 from lvseg.pictures.curves import draw_curves
 from lvseg.pictures.distribution import draw_distribution

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lvseg.evaluation import tables
-from lvseg.evaluation.scores import LEVELS, TrainedModel
+from lvseg.evaluation.scores.slices import LEVELS
 from lvseg.evaluation.summaries import counts, summary
+from lvseg.evaluation.trained_models import TrainedModel
 from lvseg.metrics.fewest import FEWEST
 from lvseg.pages import headlines, words
 from lvseg.pages.environment import environment

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lvseg.core.errors import UserError
-from lvseg.evaluation.promotion import Contender, Decision, decide, in_words
-from lvseg.evaluation.promotion_params import PromotionParams
+from lvseg.evaluation.promotion.decision import Contender, Decision, decide, in_words
+from lvseg.evaluation.promotion.params import PromotionParams
 from tracking.registry.last_decision import LastDecision
 from tracking.registry.living_run import SAME, has_model, required_run, title_of
 from tracking.registry.succession import alone, crown, succeed_itself, was_rolled_back

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
     from lvseg.data.examples import Example
-    from lvseg.evaluation.scores import TrainedModel
+    from lvseg.evaluation.trained_models import TrainedModel
 
 
 def results(store: Store, names: Sequence[str]) -> list[EvaluatedRun]:
@@ -79,7 +79,7 @@ def models(evaluated: Sequence[EvaluatedRun], folder: Path) -> "list[TrainedMode
     """Return the networks of the runs, downloaded into `folder`."""
     import json
 
-    from lvseg.evaluation.scores import TrainedModel
+    from lvseg.evaluation.trained_models import TrainedModel
     from tracking.model.package import downloaded
 
     loaded = []

@@ -36,8 +36,8 @@ def rescored(store: Store, run: "Run", test_hash: str) -> pd.DataFrame:
     backend.prepare(settings.evaluate.threads, seed=0)
 
     from lvseg.evaluation.scored import score_model
-    from lvseg.evaluation.scores import TrainedModel
     from lvseg.evaluation.sources import Sources
+    from lvseg.evaluation.trained_models import TrainedModel
     from tracking.model.package import downloaded
 
     examples = Sources().select("test", settings.quality.drop_from_test).examples

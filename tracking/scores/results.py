@@ -26,7 +26,7 @@ class EvaluatedRun:
         run: as MLflow has it.
         test_hash: of the test slices; scores compare only where it is equal.
         patients: a row per test patient, as `lvseg.evaluation.summaries.per_patient` makes them.
-        slices: a row per contoured test slice, as `lvseg.evaluation.scores.table` makes them.
+        slices: a row per contoured test slice, as `lvseg.evaluation.scores.slices.table` makes them.
     """
 
     run: "Run"

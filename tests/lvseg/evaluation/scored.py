@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lvseg.evaluation.scores import SliceScore, table
+from lvseg.evaluation.scores.slices import SliceScore, table
 
 SIDE, AREA = 64, 100.0
 

@@ -12,7 +12,9 @@ import pytest
 from lvseg.core.errors import UserError
 from lvseg.data import drawn_frames, examples, shards
 from lvseg.evaluation import summaries
-from lvseg.evaluation.scores import Comparison, SliceScore, predicted, score_of, table, trained_models
+from lvseg.evaluation.predictions import predicted
+from lvseg.evaluation.scores.slices import Comparison, SliceScore, score_of, table
+from lvseg.evaluation.trained_models import trained_models
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.spacing import Spacing
 from lvseg.imaging.structures import Structure

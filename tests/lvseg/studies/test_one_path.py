@@ -10,7 +10,7 @@ import pytest
 from lvseg.core.errors import UserError
 from lvseg.data import shards
 from lvseg.data.examples import Example
-from lvseg.evaluation.scores import segmented
+from lvseg.evaluation.predictions import segmented
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.structures import Structure
 from lvseg.inference import serving

@@ -1,49 +1,23 @@
 """Scores of trained models on held-out slices, on the original grid of every image."""
 
-import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import groupby
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from lvseg.core.errors import UserError
-from lvseg.data import shards
 from lvseg.data.drawn_frames import DrawnFrame
 from lvseg.data.examples import Example
 from lvseg.imaging.outline import area
 from lvseg.imaging.raster import rasterise, with_border
 from lvseg.imaging.structures import Structure
 from lvseg.imaging.types import Region
-from lvseg.inference.segmenter import Prediction, Segmenter, load_segmenter
-from lvseg.inference.stack_of import stack_of_shard
-from lvseg.inference.stacks import AT_ONCE, Segmentation, Stack, segment
+from lvseg.inference.segmenter import Prediction
 from lvseg.metrics import challenge2009, overlap
 from lvseg.metrics.surfaces import SurfaceDistances, surface_distances
 
 LEVELS = ("base", "mid", "apex")
-
-
-@dataclass(frozen=True)
-class TrainedModel:
-    """A trained model on disk: its name, its folder, and what its `run.json` tells of the training."""
-
-    name: str
-    folder: Path
-    run: dict[str, Any]
-
-    def load(self) -> Segmenter:
-        """Return the network, ready to predict in the way that it was trained for.
-
-        Raises:
-            UserError: the file is missing or damaged.
-        """
-        return load_segmenter(self.folder / "model.keras", self.run["prediction"])
 
 
 @dataclass(frozen=True)
@@ -104,27 +78,6 @@ class SliceScore:
     flags: str
 
 
-def trained_models(folder: Path) -> list[TrainedModel]:
-    """Return the models in the subfolders of `folder`, by name.
-
-    Raises:
-        UserError: there is none, or one lacks a file.
-    """
-    models = []
-    for path in sorted(folder.glob("[!.]*/model.keras")):  # a folder half written has a hidden name
-        record = path.with_name("run.json")
-        try:
-            run = json.loads(record.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            raise UserError(
-                f"{record} is missing or damaged: run `dvc repro` to train the model again"
-            ) from None
-        models.append(TrainedModel(path.parent.name, path.parent, run))
-    if not models:
-        raise UserError(f"{folder}/ holds no trained model: run `dvc repro` to train them")
-    return models
-
-
 @dataclass(frozen=True)
 class Comparison:
     """One frame as an expert and as a model drew it; the distances of a structure are computed once for all scores.
@@ -164,62 +117,6 @@ def score_of(name: str, example: Example, comparison: Comparison) -> SliceScore:
         **_overlap(comparison.frame, comparison.prediction),
         **_contours(comparison),
     )
-
-
-@dataclass(frozen=True)
-class SegmentedPatient:
-    """What a model draws in the stack of one patient, as it draws it in a study.
-
-    Attributes:
-        shard: the patient.
-        stack: all his frames.
-        segmentation: of all of them.
-        examples: the slices that were asked for.
-    """
-
-    shard: shards.Shard
-    stack: Stack
-    segmentation: Segmentation
-    examples: list[Example]
-
-    def predictions(self) -> Iterator[tuple[Example, Prediction]]:
-        """Yield the examples with what the model draws on each."""
-        return ((example, self.segmentation.prediction(example.frame)) for example in self.examples)
-
-
-def segmented(
-    segmenter: Segmenter, examples: Sequence[Example], batch_size: int = AT_ONCE
-) -> Iterator[SegmentedPatient]:
-    """Yield the patients of some examples, each with what a model draws in his whole stack.
-
-    One patient's frames are in memory at a time; the examples of each follow one another.
-
-    Raises:
-        UserError: an image cannot be used; the message names it.
-    """
-    for path, of_patient in groupby(examples, key=lambda example: example.shard):
-        asked = list(of_patient)
-        shard = shards.read(path)
-        stack = stack_of_shard(shard)
-        frames = {example.frame for example in asked}
-        try:
-            segmentation = segment(segmenter, stack, margins_of=frames, batch_size=batch_size)
-        except ValueError as error:
-            unusable = [n for n, image in enumerate(stack.pixels) if not _finite(image)]
-            raise UserError(f"{path}, frame {(unusable or [0])[0]}: {error}") from None
-        yield SegmentedPatient(shard, stack, segmentation, asked)
-
-
-def predicted(
-    segmenter: Segmenter, examples: Sequence[Example], batch_size: int = AT_ONCE
-) -> Iterator[tuple[Example, Prediction]]:
-    """Yield what a model draws on every example, in order; as `segmented`."""
-    for patient in segmented(segmenter, examples, batch_size):
-        yield from patient.predictions()
-
-
-def _finite(image: NDArray[np.generic]) -> bool:
-    return bool(np.isfinite(image.astype(np.float32)).all())
 
 
 def _overlap(frame: DrawnFrame, prediction: Prediction) -> dict[str, Any]:

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from lvseg.data import shards
 from lvseg.data.examples import Example, known_structures, select_examples
-from lvseg.evaluation import scores
-from lvseg.evaluation.promotion import Contender, decide
+from lvseg.evaluation.predictions import segmented
+from lvseg.evaluation.promotion.decision import Contender, decide
 from lvseg.evaluation.scored import ScoredModel
-from lvseg.evaluation.scores import segmented
-from lvseg.evaluation.structures import in_short
+from lvseg.evaluation.scores import slices
+from lvseg.evaluation.scores.structures import in_short
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.structures import STRUCTURES, Structure
 from lvseg.inference.segmenter import Segmenter
 from lvseg.metrics.surfaces import SurfaceDistances, surface_distances
 from tests.conftest import tiny_shard
-from tests.lvseg.evaluation.test_promotion import RULES
+from tests.lvseg.evaluation.promotion.test_decision import RULES
 from tests.lvseg.models.tiny_models import grey_model
 
 GREYS = {0: 0, Structure.MYOCARDIUM: 300, Structure.RIGHT_VENTRICLE: 900, Structure.CAVITY: 2100}
@@ -100,7 +100,7 @@ def test_the_distances_of_a_structure_are_computed_once_and_stand_in_both_tables
         asked.append(masks)
         return surface_distances(*masks)
 
-    monkeypatch.setattr(scores, "surface_distances", counted)
+    monkeypatch.setattr(slices, "surface_distances", counted)
     results = scored(write(tmp_path, stray=True), one_region=False)
     assert len(asked) == 3 * 6, "three structures on six slices"
     table = results.structures().set_index("structure")

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lvseg.evaluation.promotion import Contender, Gate, decide, in_words
-from lvseg.evaluation.promotion_params import PromotionParams
+from lvseg.evaluation.promotion.decision import Contender, decide, in_words
+from lvseg.evaluation.promotion.gates import Gate
+from lvseg.evaluation.promotion.params import PromotionParams
 
 RULES = PromotionParams(
     automatic=True,

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from lvseg.data.examples import Example
-from lvseg.evaluation.scores import Comparison
+from lvseg.evaluation.scores.slices import Comparison
 from lvseg.imaging.structures import STRUCTURES, Structure
 from lvseg.metrics.volumes import MUSCLE_G_PER_ML, agreement, ejection_fraction
 

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from lvseg.evaluation.plain_json import plain
-from lvseg.evaluation.promotion_params import PromotionParams
-from lvseg.imaging.structures import Structure
+from lvseg.evaluation.promotion.gates import Gate, gates_of, told_value
+from lvseg.evaluation.promotion.params import PromotionParams
 from lvseg.metrics.statistics import CONFIDENCE, Difference, difference
 
 
@@ -28,16 +28,6 @@ class Contender:
     patients: pd.DataFrame
     parameters: int
     flaw: str = ""
-
-
-@dataclass(frozen=True)
-class Gate:
-    """A limit that a champion must keep; an undefined value does not keep it."""
-
-    name: str
-    value: float
-    limit: str
-    holds: bool
 
 
 @dataclass(frozen=True)
@@ -72,10 +62,10 @@ def decide(challenger: Contender, champion: Contender | None, rules: PromotionPa
         champion: the model in use, scored on the same test patients; None if there is none yet.
         rules: see `params.yaml`.
     """
-    gates = _gates(challenger.patients, rules)
+    gates = gates_of(challenger.patients, rules)
     if challenger.flaw:
         return Decision(False, challenger.flaw, gates)
-    fallen = [f"{gate.name} {_told(gate.value)} ({gate.limit})" for gate in gates if not gate.holds]
+    fallen = [f"{gate.name} {told_value(gate.value)} ({gate.limit})" for gate in gates if not gate.holds]
     if fallen:
         return Decision(False, f"it misses {' and '.join(fallen)}", gates)
     if champion is None:
@@ -104,36 +94,6 @@ def decide(challenger: Contender, champion: Contender | None, rules: PromotionPa
     return Decision(False, f"not surely better: {told}", gates, dice, groups)
 
 
-def _gates(patients: pd.DataFrame, rules: PromotionParams) -> tuple[Gate, ...]:
-    """Return the hard limits and whether they hold."""
-    # The challenge does not count contours that its evaluator cannot judge as bad: a network that draws nonsense
-    # everywhere has 100 % good ones by its rule.
-    unjudged = 100 * patients["unjudged"] / patients["slices"]
-    good = float((patients["good_percent"] - unjudged).mean(skipna=False))
-    # Where the expert has an ejection fraction and the model none, that is a failure, not a patient to leave out.
-    known = patients[patients["manual_ef_percent"].notna()]
-    error = float((known["ef_percent"] - known["manual_ef_percent"]).abs().mean(skipna=False))
-    structures = tuple(
-        _structure_gate(patients, structure, limit) for structure, limit in sorted(rules.min_dice.items())
-    )
-    return (
-        Gate(
-            "good contours, %", good, f"at least {rules.min_good_percent:g}", good >= rules.min_good_percent
-        ),
-        Gate("EF error, points", error, f"at most {rules.max_ef_error:g}", error <= rules.max_ef_error),
-        *structures,
-    )
-
-
-def _structure_gate(patients: pd.DataFrame, structure: str, limit: float) -> Gate:
-    """Return the limit of one structure's Dice, mean over the patients in whom experts drew it."""
-    column = "dice_mean" if structure == Structure.CAVITY.key else f"dice_{structure}"
-    value = float(patients[column].mean()) if column in patients else math.nan
-    return Gate(
-        f"Dice of the {Structure[structure.upper()].words}", value, f"at least {limit:g}", value >= limit
-    )
-
-
 def _against(challenger: pd.DataFrame, champion: pd.DataFrame) -> tuple[Difference, dict[str, float]]:
     """Return challenger minus champion in mean Dice by patient, and by group."""
     one, other = (table.set_index("patient").sort_index() for table in (challenger, champion))
@@ -151,11 +111,6 @@ def _interval(dice: Difference) -> str:
     return "" if math.isnan(dice.low) else f" [{dice.low:+.4f} to {dice.high:+.4f}]"
 
 
-def _told(value: float) -> str:
-    """Return the value of a gate as people read it."""
-    return "undefined" if math.isnan(value) else f"{value:.1f}" if value > 1 else f"{value:.3f}"
-
-
 def in_words(title: str, champion: str | None, decision: Decision) -> str:
     """Return a decision and its evidence as Markdown."""
     verdict = "becomes champion" if decision.promoted else "does not become champion"
@@ -163,7 +118,7 @@ def in_words(title: str, champion: str | None, decision: Decision) -> str:
     lines += [f"Champion until then: {champion or 'none'}.", ""]
     lines += ["| gate | value | limit | holds |", "|---|---|---|---|"]
     lines += [
-        f"| {gate.name} | {_told(gate.value)} | {gate.limit} | {'yes' if gate.holds else 'no'} |"
+        f"| {gate.name} | {told_value(gate.value)} | {gate.limit} | {'yes' if gate.holds else 'no'} |"
         for gate in decision.gates
     ]
     if decision.dice and decision.groups is not None:
