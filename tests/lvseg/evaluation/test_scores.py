@@ -108,25 +108,53 @@ def test_summary_by_hand() -> None:
         dice=[1.0, 0.5, 0.0, 0.8, math.nan, math.nan],
         predicted_pixels=[10, 10, 0, 10, 0, 0],
         manual_pixels=[10, 10, 10, 10, 0, 0],
+        loss=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
+        accuracy=[0.9, 0.8, 0.7, 0.6, 0.5, 0.4],
+        dice_smoothed=[1.0, 0.0, 0.0, 0.4, 0.0, 1.0],
     )
-    found = summaries.summary(table)
-    assert found["dice_slice_mean"] == pytest.approx(2.3 / 4)
-    assert found["dice_slice_median"] == pytest.approx(0.65)
-    assert (found["dice_slice_q1"], found["dice_slice_q3"]) == pytest.approx((0.375, 0.85))
-    assert found["dice_patient_mean"] == pytest.approx((0.5 + 0.8) / 2)  # C has no Dice at all
+    assert summaries.summary(table) == pytest.approx(
+        {
+            "loss": 0.35,
+            "accuracy": 0.65,
+            "dice_smoothed": 0.4,
+            "dice_slice_mean": 2.3 / 4,
+            "dice_slice_q1": 0.375,
+            "dice_slice_median": 0.65,
+            "dice_slice_q3": 0.85,
+            "dice_patient_mean": (0.5 + 0.8) / 2,  # C has no Dice at all
+            "dice_patient_median": (0.5 + 0.8) / 2,
+        }
+    )
+    skewed = scored(patient=["A", "B", "C", "C"], dice=[0.2, 0.3, 0.9, 1.0])
+    assert summaries.summary(skewed)["dice_patient_median"] == 0.3
     assert summaries.counts(table) == {"slices": 6, "missed": 1, "undefined": 2}
 
 
 def test_per_patient_by_hand() -> None:
     table = scored(
-        patient=["A", "A", "A", "B"],
+        model=["unet", "unet", "unet", "cnn"],
+        patient=["P", "P", "P", "A"],
+        group=["N", "N", "N", "HYP"],
         cycle=["ED", "ES", "ES", "ED"],
         dice=[0.9, 0.5, 0.1, math.nan],
+        hd_mm=[4.0, 6.0, 8.0, 1.0],
+        hd95_mm=[3.0, 4.0, math.nan, 1.0],
+        surface_mm=[1.0, 2.0, 6.0, 1.0],
     )
     first, second = summaries.per_patient(table).to_dict("records")
-    assert (first["slices"], first["dice_mean"], first["dice_lowest"]) == (3, pytest.approx(0.5), 0.1)
+    assert (first["model"], first["patient"], first["group"]) == ("unet", "P", "N")
+    assert (second["model"], second["patient"], second["group"]) == ("cnn", "A", "HYP")
+    assert (first["slices"], first["missed"], first["undefined"]) == (3, 0, 0)
+    assert (first["dice_mean"], first["dice_lowest"]) == (pytest.approx(0.5), 0.1)
     assert (first["dice_ed"], first["dice_es"]) == pytest.approx((0.9, 0.3))
+    assert (first["hd_mm"], first["hd95_mm"], first["surface_mm"]) == (6.0, 3.5, 3.0)
     assert all(math.isnan(second[name]) for name in ("dice_mean", "dice_ed", "dice_es"))
+
+
+def test_slices_with_a_flag_that_is_dropped_are_left_out() -> None:
+    table = scored(dice=[0.1, 0.2, 0.3, 0.4], flags=["", "bad", "odd bad", "badly odd"])
+    left = summaries.without_flags(table, ("bad", "worse"))
+    assert left["dice"].tolist() == [0.1, 0.4] and left.index.tolist() == [0, 1]
 
 
 def test_the_challenges_measures_by_hand() -> None:
@@ -135,7 +163,7 @@ def test_the_challenges_measures_by_hand() -> None:
         patient=["A"] * 5 + ["B"] * 2,
         dice=[0.9, 0.7, 0.4, 0.0, 0.2, 0.3, 0.1],
         apd_mm=[1.0, 3.0, 6.0, math.nan, 2.0, 8.0, 9.0],
-        apd_px=[1.0, 3.0, 6.0, math.nan, 2.0, 8.0, 9.0],
+        apd_px=[0.5, 1.5, 3.0, math.nan, 1.0, 4.0, 4.5],
         judged=[True, True, True, False, False, True, True],
         good=[True, True, False, False, False, False, False],
         predicted_pixels=[10, 10, 10, 0, 10, 10, 10],
@@ -147,7 +175,16 @@ def test_the_challenges_measures_by_hand() -> None:
     assert math.isnan(second["dm"]) and second["good_percent"] == 0
     assert summaries.good_percent(table) == pytest.approx(100 * (6 - 3) / 7)
     found = summaries.by_official_rules(patients)
-    assert [found["dm"], found["good_percent"], found["unjudged"]] == pytest.approx([0.8, 30, 1])
+    assert found == pytest.approx(
+        {
+            "dm": 0.8, "apd_mm": 2.0, "apd_px": 1.0, "good_percent": 30, "unjudged": 1,
+            "hd_mm": 1.0, "hd95_mm": 1.0, "surface_mm": 1.0,
+        }
+    )  # fmt: skip
+    assert summaries.patients_with(patients) == {
+        "dm": 1, "apd_mm": 1, "apd_px": 1, "good_percent": 2, "hd_mm": 2, "hd95_mm": 2, "surface_mm": 2,
+        "ef_mae_pp": 0,
+    }  # fmt: skip
 
 
 def test_without_millimetres_no_contour_is_good_and_none_is_bad() -> None:
@@ -169,11 +206,11 @@ def test_volumes_count_slices_with_both_phases_and_compare_with_the_experts() ->
         manual_mm2=[1000.0, 600.0, 300.0, 500.0, 300.0],
         predicted_mm2=[1100.0, 660.0, 330.0, 500.0, 80.0],
         good=[True, True, True, True, False],
-        epi_mm2=[2000.0, 1500.0, math.nan, math.nan, math.nan],
+        epi_mm2=[2000.0, 1500.0, math.nan, 3000.0, math.nan],  # the wall is weighed at ED
     )
     patients = summaries.per_patient(table)
     (own,) = patients.to_dict("records")
-    assert (own["manual_edv_ml"], own["manual_esv_ml"]) == pytest.approx((16.0, 8.0))
+    assert (own["manual_edv_ml"], own["manual_esv_ml"], own["manual_sv_ml"]) == pytest.approx((16, 8, 8))
     assert (own["edv_ml"], own["esv_ml"], own["sv_ml"]) == pytest.approx((11.0, 5.0, 6.0))
     assert (own["manual_ef_percent"], own["ef_percent"]) == pytest.approx((50.0, 100 * 6 / 11))
     assert own["manual_mass_g"] == pytest.approx(1.05 * (3500 - 1600) / 100)
@@ -181,6 +218,7 @@ def test_volumes_count_slices_with_both_phases_and_compare_with_the_experts() ->
     compared = summaries.clinical(patients)
     assert (compared.incomplete, compared.uncounted) == (1, 1)
     assert compared.agreements["edv_ml"].bias == pytest.approx(-5.0)
+    assert list(compared.agreements) == ["edv_ml", "esv_ml", "sv_ml", "ef_percent", "mass_g"]
     assert compared.agreements["ef_percent"].mean_absolute == pytest.approx(100 * 6 / 11 - 50)
 
 
