@@ -14,6 +14,7 @@ from lvseg.core.errors import UserError
 from lvseg.data import drawn_frames, examples, shards
 from lvseg.evaluation import summaries
 from lvseg.evaluation.scores import Comparison, SliceScore, predicted, score_of, table, trained_models
+from lvseg.evaluation.structures import structure_scores
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.spacing import Spacing
 from lvseg.imaging.structures import Structure
@@ -426,3 +427,24 @@ def test_contours_that_the_evaluator_does_not_look_at_are_not_good() -> None:
         assert not score.judged and not score.good
     without = replace(comparison, frame=replace(comparison.frame, epi_contour=None))
     assert math.isnan(score_of("unet", EXAMPLE, without).epi_mm2)
+
+
+def test_every_score_of_a_structure_by_hand() -> None:
+    """The right ventricle is known, but not to the model; then the myocardium is not known either."""
+    comparison = by_hand()
+    frame = replace(comparison.frame, known=np.array([True, True, True]))
+    cavity, wall = structure_scores("unet", EXAMPLE, replace(comparison, frame=frame))
+    about = {
+        "model": "unet", "patient": "P-09", "group": "HYP", "vendor": "V", "collection": "C", "slice": 3, "phase": 7,
+        "cycle": "ES", "flags": "one two", "pixel_ml": pytest.approx(2 * 1.5 * 9 / 1000),
+    }  # fmt: skip
+    apart = surface_distances(frame.labels == 2, comparison.prediction.labels == 2, (2.0, 1.5)).hausdorff_95
+    assert apart == 2 and asdict(wall) == about | {
+        "structure": "myocardium", "reference_pixels": 30, "predicted_pixels": 20, "shared_pixels": 20,
+        "hd95_mm": apart,
+    }  # fmt: skip
+    drawn = (cavity.reference_pixels, cavity.predicted_pixels, cavity.shared_pixels)
+    assert cavity.structure == "cavity" and drawn == (80, 94, 72)
+    frame = replace(frame, known=np.array([True, False, True]))
+    (alone,) = structure_scores("unet", EXAMPLE, replace(comparison, frame=frame))
+    assert alone == cavity
