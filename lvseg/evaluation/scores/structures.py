@@ -152,7 +152,8 @@ def _measures(
 ) -> dict[str, float]:
     """Return volumes or mass of one structure of one patient; NaN for what it has none of."""
     edv, esv = (
-        float((part[column] * part["pixel_ml"]).sum()) if len(part) else math.nan for part in (ed, es)
+        float((part[column] * part["pixel_ml"]).sum(skipna=False)) if len(part) else math.nan
+        for part in (ed, es)
     )
     muscle = structure == Structure.MYOCARDIUM.key
     values = (

@@ -1,24 +1,28 @@
 """Scores of known networks on known slices, and summaries computed by hand."""
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from lvseg.core.errors import UserError
 from lvseg.data import drawn_frames, examples, shards
 from lvseg.evaluation import summaries
 from lvseg.evaluation.predictions import predicted
 from lvseg.evaluation.scores.slices import Comparison, SliceScore, score_of, table
+from lvseg.evaluation.scores.structures import structure_scores
 from lvseg.evaluation.trained_models import trained_models
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.spacing import Spacing
 from lvseg.imaging.structures import Structure
 from lvseg.inference.segmenter import Prediction, Segmenter
+from lvseg.metrics import challenge2009
+from lvseg.metrics.surfaces import surface_distances
 from tests.conftest import tiny_shard
 from tests.lvseg.models.tiny_models import blank_model, save_trained, threshold_model
 
@@ -107,25 +111,53 @@ def test_summary_by_hand() -> None:
         dice=[1.0, 0.5, 0.0, 0.8, math.nan, math.nan],
         predicted_pixels=[10, 10, 0, 10, 0, 0],
         manual_pixels=[10, 10, 10, 10, 0, 0],
+        loss=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
+        accuracy=[0.9, 0.8, 0.7, 0.6, 0.5, 0.4],
+        dice_smoothed=[1.0, 0.0, 0.0, 0.4, 0.0, 1.0],
     )
-    found = summaries.summary(table)
-    assert found["dice_slice_mean"] == pytest.approx(2.3 / 4)
-    assert found["dice_slice_median"] == pytest.approx(0.65)
-    assert (found["dice_slice_q1"], found["dice_slice_q3"]) == pytest.approx((0.375, 0.85))
-    assert found["dice_patient_mean"] == pytest.approx((0.5 + 0.8) / 2)  # C has no Dice at all
+    assert summaries.summary(table) == pytest.approx(
+        {
+            "loss": 0.35,
+            "accuracy": 0.65,
+            "dice_smoothed": 0.4,
+            "dice_slice_mean": 2.3 / 4,
+            "dice_slice_q1": 0.375,
+            "dice_slice_median": 0.65,
+            "dice_slice_q3": 0.85,
+            "dice_patient_mean": (0.5 + 0.8) / 2,  # C has no Dice at all
+            "dice_patient_median": (0.5 + 0.8) / 2,
+        }
+    )
+    skewed = scored(patient=["A", "B", "C", "C"], dice=[0.2, 0.3, 0.9, 1.0])
+    assert summaries.summary(skewed)["dice_patient_median"] == 0.3
     assert summaries.counts(table) == {"slices": 6, "missed": 1, "undefined": 2}
 
 
 def test_per_patient_by_hand() -> None:
     table = scored(
-        patient=["A", "A", "A", "B"],
+        model=["unet", "unet", "unet", "cnn"],
+        patient=["P", "P", "P", "A"],
+        group=["N", "N", "N", "HYP"],
         cycle=["ED", "ES", "ES", "ED"],
         dice=[0.9, 0.5, 0.1, math.nan],
+        hd_mm=[4.0, 6.0, 8.0, 1.0],
+        hd95_mm=[3.0, 4.0, math.nan, 1.0],
+        surface_mm=[1.0, 2.0, 6.0, 1.0],
     )
     first, second = summaries.per_patient(table).to_dict("records")
-    assert (first["slices"], first["dice_mean"], first["dice_lowest"]) == (3, pytest.approx(0.5), 0.1)
+    assert (first["model"], first["patient"], first["group"]) == ("unet", "P", "N")
+    assert (second["model"], second["patient"], second["group"]) == ("cnn", "A", "HYP")
+    assert (first["slices"], first["missed"], first["undefined"]) == (3, 0, 0)
+    assert (first["dice_mean"], first["dice_lowest"]) == (pytest.approx(0.5), 0.1)
     assert (first["dice_ed"], first["dice_es"]) == pytest.approx((0.9, 0.3))
+    assert (first["hd_mm"], first["hd95_mm"], first["surface_mm"]) == (6.0, 3.5, 3.0)
     assert all(math.isnan(second[name]) for name in ("dice_mean", "dice_ed", "dice_es"))
+
+
+def test_slices_with_a_flag_that_is_dropped_are_left_out() -> None:
+    table = scored(dice=[0.1, 0.2, 0.3, 0.4], flags=["", "bad", "odd bad", "badly odd"])
+    left = summaries.without_flags(table, ("bad", "worse"))
+    assert left["dice"].tolist() == [0.1, 0.4] and left.index.tolist() == [0, 1]
 
 
 def test_the_challenges_measures_by_hand() -> None:
@@ -134,7 +166,7 @@ def test_the_challenges_measures_by_hand() -> None:
         patient=["A"] * 5 + ["B"] * 2,
         dice=[0.9, 0.7, 0.4, 0.0, 0.2, 0.3, 0.1],
         apd_mm=[1.0, 3.0, 6.0, math.nan, 2.0, 8.0, 9.0],
-        apd_px=[1.0, 3.0, 6.0, math.nan, 2.0, 8.0, 9.0],
+        apd_px=[0.5, 1.5, 3.0, math.nan, 1.0, 4.0, 4.5],
         judged=[True, True, True, False, False, True, True],
         good=[True, True, False, False, False, False, False],
         predicted_pixels=[10, 10, 10, 0, 10, 10, 10],
@@ -146,7 +178,16 @@ def test_the_challenges_measures_by_hand() -> None:
     assert math.isnan(second["dm"]) and second["good_percent"] == 0
     assert summaries.good_percent(table) == pytest.approx(100 * (6 - 3) / 7)
     found = summaries.by_official_rules(patients)
-    assert [found["dm"], found["good_percent"], found["unjudged"]] == pytest.approx([0.8, 30, 1])
+    assert found == pytest.approx(
+        {
+            "dm": 0.8, "apd_mm": 2.0, "apd_px": 1.0, "good_percent": 30, "unjudged": 1,
+            "hd_mm": 1.0, "hd95_mm": 1.0, "surface_mm": 1.0,
+        }
+    )  # fmt: skip
+    assert summaries.patients_with(patients) == {
+        "dm": 1, "apd_mm": 1, "apd_px": 1, "good_percent": 2, "hd_mm": 2, "hd95_mm": 2, "surface_mm": 2,
+        "ef_mae_pp": 0,
+    }  # fmt: skip
 
 
 def test_without_millimetres_no_contour_is_good_and_none_is_bad() -> None:
@@ -168,11 +209,11 @@ def test_volumes_count_slices_with_both_phases_and_compare_with_the_experts() ->
         manual_mm2=[1000.0, 600.0, 300.0, 500.0, 300.0],
         predicted_mm2=[1100.0, 660.0, 330.0, 500.0, 80.0],
         good=[True, True, True, True, False],
-        epi_mm2=[2000.0, 1500.0, math.nan, math.nan, math.nan],
+        epi_mm2=[2000.0, 1500.0, math.nan, 3000.0, math.nan],  # the wall is weighed at ED
     )
     patients = summaries.per_patient(table)
     (own,) = patients.to_dict("records")
-    assert (own["manual_edv_ml"], own["manual_esv_ml"]) == pytest.approx((16.0, 8.0))
+    assert (own["manual_edv_ml"], own["manual_esv_ml"], own["manual_sv_ml"]) == pytest.approx((16, 8, 8))
     assert (own["edv_ml"], own["esv_ml"], own["sv_ml"]) == pytest.approx((11.0, 5.0, 6.0))
     assert (own["manual_ef_percent"], own["ef_percent"]) == pytest.approx((50.0, 100 * 6 / 11))
     assert own["manual_mass_g"] == pytest.approx(1.05 * (3500 - 1600) / 100)
@@ -180,6 +221,7 @@ def test_volumes_count_slices_with_both_phases_and_compare_with_the_experts() ->
     compared = summaries.clinical(patients)
     assert (compared.incomplete, compared.uncounted) == (1, 1)
     assert compared.agreements["edv_ml"].bias == pytest.approx(-5.0)
+    assert list(compared.agreements) == ["edv_ml", "esv_ml", "sv_ml", "ef_percent", "mass_g"]
     assert compared.agreements["ef_percent"].mean_absolute == pytest.approx(100 * 6 / 11 - 50)
 
 
@@ -310,3 +352,101 @@ def test_an_empty_slice_with_pixels_that_are_no_numbers_is_named(tmp_path: Path,
     empty = replace(held_out(tiny_shards)[0], shard=tmp_path / "P-05.npz", mask=None)
     with pytest.raises(UserError, match=r"P-05\.npz, frame 0"):
         list(predicted(Segmenter(threshold_model(), Grid(64)), [empty], batch_size=5))
+
+
+def rectangle(left: float, top: float, columns: int, rows: int) -> NDArray[np.float64]:
+    """Return a contour with points half a pixel apart, anticlockwise on a screen."""
+    across, down = np.arange(0, columns, 0.5), np.arange(0, rows, 0.5)
+    sides = [
+        (0 * down, down),
+        (across, 0 * across + rows),
+        (0 * down + columns, rows - down),
+        (columns - across, 0 * across),
+    ]
+    points: NDArray[np.float64] = np.array([left, top]) + np.concatenate([np.c_[x, y] for x, y in sides])
+    return points
+
+
+EXAMPLE = examples.Example(
+    patient="P-09", group="HYP", slice=3, phase=7, cycle="ES", image_number=47, flags=("one", "two"),
+    shard=Path("P-09.npz"), frame=0, mask=0, known=(), cavity=True, vendor="V", collection="C",
+)  # fmt: skip
+
+
+def by_hand() -> Comparison:
+    """Return a cavity of 8 rows and 10 columns; the model draws it a column further right, a row higher and a speck."""
+    labels, drawn = np.zeros((2, 24, 30), np.uint8)
+    labels[8:16, 10:20] = Structure.CAVITY
+    labels[16:19, 10:20] = Structure.MYOCARDIUM
+    drawn[8:17, 11:21] = Structure.CAVITY
+    drawn[:2, :2] = Structure.CAVITY
+    drawn[17:19, 10:20] = Structure.MYOCARDIUM
+    frame = drawn_frames.DrawnFrame(
+        image=np.zeros((24, 30)),
+        spacing_mm=Spacing(2.0, 1.5),
+        labels=labels,
+        known=np.array([True, True, False]),
+        contour=rectangle(9.5, 7.5, 10, 8),
+        epi_contour=rectangle(8.5, 6.5, 12, 14),
+        slice_distance_mm=9.0,
+    )
+    outlines = {Structure.CAVITY: rectangle(10.5, 7.5, 10, 9), Structure.MYOCARDIUM: None}
+    margin = np.where(drawn == Structure.CAVITY, 1.0, -2.0).astype(np.float32)
+    return Comparison(frame, Prediction(drawn, outlines, margin))
+
+
+def test_every_score_of_a_slice_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    comparison = by_hand()
+    frame, line = comparison.frame, comparison.prediction.contour()
+    assert line is not None
+    score = score_of("unet", EXAMPLE, comparison)
+    # 72 pixels are shared, 8 missed, 22 too many, 618 neither drew.
+    loss = 72 * math.log1p(math.exp(-1)) + 22 * math.log1p(math.exp(1)) + 8 * math.log1p(math.exp(2))
+    apart = surface_distances(frame.endo, comparison.prediction.mask, (2.0, 1.5))
+    wanted = {
+        "model": "unet", "patient": "P-09", "group": "HYP", "slice": 3, "phase": 7, "cycle": "ES",
+        "image_number": 47, "flags": "one two", "manual_pixels": 80, "predicted_pixels": 94, "pixels": 720,
+        "loss": (loss + 618 * math.log1p(math.exp(-2))) / 720, "accuracy": 690 / 720,
+        "dice": 144 / 174, "dice_smoothed": 145 / 175, "contour_dice": 144 / 170,
+        "rendering_dice": 160 / (80 + 11 * 9),  # the corners are rounded to even numbers: 10 to 20 and 8 to 16
+        "apd_mm": challenge2009.average_perpendicular_distance(line, frame.contour, (2.0, 1.5)),
+        "apd_px": challenge2009.average_perpendicular_distance(line, frame.contour),
+        "judged": True, "good": True,
+        "hd_mm": math.hypot(8 * 2, 10 * 1.5), "hd95_mm": apart.hausdorff_95, "surface_mm": apart.mean,
+        "manual_mm2": 240, "predicted_mm2": 270, "epi_mm2": 504, "slice_distance_mm": 9,
+    }  # fmt: skip
+    assert asdict(score) == pytest.approx(wanted)
+    monkeypatch.setattr(challenge2009, "GOOD_MM", score.apd_mm)
+    assert not score_of("unet", EXAMPLE, comparison).good, "below the limit, not at it"
+
+
+def test_contours_that_the_evaluator_does_not_look_at_are_not_good() -> None:
+    comparison = by_hand()
+    few, equal = rectangle(10.5, 7.5, 10, 8)[::8], comparison.frame.contour
+    for line in (few, equal):  # nine points; the same line, of which no distance is found
+        prediction = replace(comparison.prediction, outlines={Structure.CAVITY: line})
+        score = score_of("unet", EXAMPLE, replace(comparison, prediction=prediction))
+        assert not score.judged and not score.good
+    without = replace(comparison, frame=replace(comparison.frame, epi_contour=None))
+    assert math.isnan(score_of("unet", EXAMPLE, without).epi_mm2)
+
+
+def test_every_score_of_a_structure_by_hand() -> None:
+    """The right ventricle is known, but not to the model; then the myocardium is not known either."""
+    comparison = by_hand()
+    frame = replace(comparison.frame, known=np.array([True, True, True]))
+    cavity, wall = structure_scores("unet", EXAMPLE, replace(comparison, frame=frame))
+    about = {
+        "model": "unet", "patient": "P-09", "group": "HYP", "vendor": "V", "collection": "C", "slice": 3, "phase": 7,
+        "cycle": "ES", "flags": "one two", "pixel_ml": pytest.approx(2 * 1.5 * 9 / 1000),
+    }  # fmt: skip
+    apart = surface_distances(frame.labels == 2, comparison.prediction.labels == 2, (2.0, 1.5)).hausdorff_95
+    assert apart == 2 and asdict(wall) == about | {
+        "structure": "myocardium", "reference_pixels": 30, "predicted_pixels": 20, "shared_pixels": 20,
+        "hd95_mm": apart,
+    }  # fmt: skip
+    drawn = (cavity.reference_pixels, cavity.predicted_pixels, cavity.shared_pixels)
+    assert cavity.structure == "cavity" and drawn == (80, 94, 72)
+    frame = replace(frame, known=np.array([True, False, True]))
+    (alone,) = structure_scores("unet", EXAMPLE, replace(comparison, frame=frame))
+    assert alone == cavity

@@ -32,6 +32,7 @@ def test_the_box_of_a_mask_holds_all_of_it_and_no_empty_side(mask: Region) -> No
 def test_the_box_of_a_contour_holds_its_pixels() -> None:
     points = np.array([[2.2, 3.0], [6.5, 2.4], [4.0, 8.9]])
     assert Box.of_points(points) == Box(top=2, left=2, bottom=10, right=8)
+    assert Box.of_points(points - 3).widened(2) == Box(top=-3, left=-3, bottom=9, right=7)
     pixels = Box.of_mask(rasterise(points, (20, 20)))
     assert pixels is not None
     box = Box.of_points(points)

@@ -5,7 +5,7 @@ import pytest
 
 from lvseg.imaging import grid
 from lvseg.imaging.grid import Grid
-from lvseg.imaging.spacing import Spacing
+from lvseg.imaging.spacing import UNKNOWN, Spacing
 from lvseg.imaging.types import Mask, Pixels
 
 ANY = Spacing(1.0, 1.0)  # mm; what fits the square does not ask
@@ -158,16 +158,17 @@ def test_the_darkest_and_brightest_half_per_cent_are_clipped() -> None:
     ramp = np.arange(1000.0)
     clipped = np.clip(ramp, 5, 994)
     image = np.random.default_rng(4).permutation(ramp).reshape(25, 40)
-    wanted = (clipped - clipped.mean()) / clipped.std()
-    assert np.sort(grid.normalised(image).ravel()) == pytest.approx(wanted, abs=1e-5)
+    wanted = ((clipped - clipped.mean()) / clipped.std()).astype(np.float32)
+    np.testing.assert_array_equal(np.sort(grid.normalised(image).ravel()), wanted)
 
 
 def test_contrast_is_told_from_rounding() -> None:
     checks = np.indices((32, 32)).sum(axis=0) % 2 * 2 - 1.0
-    faint = grid.normalised(1.5e-6 * checks)
+    faint = grid.normalised(1.05e-6 * checks)
     assert faint.dtype == np.float32 and faint == pytest.approx(checks, abs=1e-3)
-    rounding = grid.normalised(30000 + 0.008 * checks)
-    assert rounding.dtype == np.float32 and rounding.shape == (32, 32) and not rounding.any()
+    for level in (30000, -30000):
+        rounding = grid.normalised(level + 0.008 * checks)
+        assert rounding.dtype == np.float32 and rounding.shape == (32, 32) and not rounding.any()
 
 
 def test_reduction_smooths_as_far_as_it_reduces_and_enlargement_not_at_all() -> None:
@@ -184,3 +185,9 @@ def test_a_point_on_the_very_edge_of_the_image_is_beyond_it() -> None:
     mask = np.ones((4, 4), np.uint8)
     mask[0, 0] = 0
     assert Grid(5, 1.0).mask(mask, ANY)[2].tolist() == [0, 1, 1, 1, 0]
+
+
+@pytest.mark.parametrize("spacing", [UNKNOWN, Spacing(1.0, np.nan), Spacing(np.nan, 1.0)])
+def test_an_image_of_unknown_spacing_is_scaled_to_fit(spacing: Spacing) -> None:
+    assert Grid(96, 2.0).steps((100, 128), spacing) == (0.75, 0.75) == Grid(96).steps((100, 128), ANY)
+    assert Grid(96, 2.0).steps((100, 128), Spacing(1.0, 3.0)) == (0.5, 1.5)

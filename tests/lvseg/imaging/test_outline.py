@@ -58,6 +58,8 @@ def test_the_line_around_few_pixels_point_by_point() -> None:
     assert points_of(alone) == [(2.5, 2.0), (3.0, 1.5), (3.0, 2.5), (3.5, 2.0)]
     faint = np.where(alone > 0, 0.25, -0.25)
     assert points_of(faint) == points_of(alone)
+    at_the_border = np.array([[1.0, -3.0]])  # beyond the image lies minus the largest of all values
+    assert points_of(at_the_border) == [(-0.25, 0.0), (0.0, -0.25), (0.0, 0.25), (0.25, 0.0)]
     everywhere = outline(np.full((2, 3), 0.5))
     assert everywhere is not None
     assert everywhere.min(axis=0).tolist() == [-0.5, -0.5] and everywhere.max(axis=0).tolist() == [2.5, 1.5]

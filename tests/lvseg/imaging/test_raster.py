@@ -1,7 +1,10 @@
 """Masks against polygons whose area and centroid are known."""
 
+import itertools
+
 import numpy as np
 import pytest
+import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -57,6 +60,18 @@ def test_parts_outside_the_image_are_cut_off_and_the_sense_of_rotation_is_nothin
     np.testing.assert_array_equal(mask, rasterise(line[::-1], (20, 20)))
     for beyond in (-50, (0, 50), (50, 0)):
         assert rasterise(line + beyond, (20, 20)).sum() == 0
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_any_polygon_is_filled_by_the_even_odd_rule(seed: int) -> None:
+    """Triangles from the first point on, of which each pixel lies in an odd number; many reach beyond the image."""
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(-8, 30, (rng.integers(3, 12), 2))
+    y, x = np.mgrid[:20, :24]
+    odd = np.zeros((20, 24), bool)
+    for second, third in itertools.pairwise(points[1:]):
+        odd ^= shapely.contains_xy(shapely.Polygon([points[0], second, third]), x, y)
+    np.testing.assert_array_equal(rasterise(points, (20, 24)), odd)
 
 
 def test_slanted_edges_are_cut_where_they_cross_the_row() -> None:

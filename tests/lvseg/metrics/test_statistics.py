@@ -26,6 +26,7 @@ def test_undefined_values_are_left_out_and_counted() -> None:
     one = difference([1.0, 2.0, math.nan], [0.5, math.nan, 1.0])
     assert (one.patients, one.p) == (1, 1.0)  # one coin shows either side
     assert interval([0.1, 0.5, math.nan, 0.3]).patients == 3
+    assert interval([0.5] * 6).patients == 6 == interval([0.1, 0.5, 0.2, 0.4, math.nan, 0.3, 0.7]).patients
 
 
 def test_fewer_patients_than_an_interval_wants_have_none() -> None:

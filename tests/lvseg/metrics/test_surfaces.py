@@ -47,8 +47,10 @@ def test_a_far_speck_moves_the_hausdorff_distance_but_hardly_the_95th_percentile
 
 
 def test_an_empty_mask_has_no_distance() -> None:
-    found = surface_distances(box(1, 1), np.zeros((64, 64), bool))
-    assert math.isnan(found.hausdorff) and math.isnan(found.hausdorff_95) and math.isnan(found.mean)
+    empty = np.zeros((64, 64), bool)
+    for pair in ((box(1, 1), empty), (empty, box(1, 1)), (empty, empty)):
+        found = surface_distances(*pair)
+        assert math.isnan(found.hausdorff) and math.isnan(found.hausdorff_95) and math.isnan(found.mean)
 
 
 @given(first=MASKS, second=MASKS, third=MASKS)

@@ -2,9 +2,18 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from lvseg.metrics.volumes import agreement, ejection_fraction, mass_g, stroke_volume, volumes
+from lvseg.metrics.volumes import (
+    Agreement,
+    agreement,
+    ejection_fraction,
+    end_phases,
+    mass_g,
+    stroke_volume,
+    volumes,
+)
 
 
 def test_a_stack_by_hand() -> None:
@@ -68,3 +77,30 @@ def test_what_agreement_leaves_undefined() -> None:
 def test_small_values_count_as_large_ones_do() -> None:
     assert ejection_fraction(0.8, 0.2) == pytest.approx(75.0)
     assert agreement([0.1, 0.2, 0.4, 0.5, 0.6], [0.2, 0.4, 0.8, 1.0, 1.2]).correlation == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("curve", "ends"),
+    [
+        ([90.0, 110.0, 40.0, 60.0], (1, 2)),
+        ([40.0, 0.0], (0, 1)),
+        ([50.0, 50.0], (0, 0)),
+        ([90.0], None),
+        ([0.0, 0.0, 0.0], None),
+        ([90.0, math.nan, 40.0], None),
+        ([math.nan, math.nan], None),
+    ],
+)
+def test_the_ends_of_a_volume_curve(curve: list[float], ends: tuple[int, int] | None) -> None:
+    assert end_phases(np.array(curve)) == ends
+
+
+def test_agreement_in_a_table() -> None:
+    assert Agreement(-2.0, (-5.0, 1.0), 2.5, 0.9, 7).told() == {
+        "patients": 7,
+        "bias": -2.0,
+        "low": -5.0,
+        "high": 1.0,
+        "mae": 2.5,
+        "correlation": 0.9,
+    }

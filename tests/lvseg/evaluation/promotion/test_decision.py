@@ -236,3 +236,28 @@ def test_a_decision_in_words_and_as_evidence() -> None:
         "| group | Dice, challenger minus champion |\n|---|---|\n"
         "| none | +0.0200 |\n| HF-I | +0.0200 |\n| HF-NI | +0.0200 |\n| HYP | +0.0200 |\n| N | +0.0200 |\n"
     )
+
+
+def test_the_dice_of_structures_is_a_gate_over_the_patients_in_whom_they_were_drawn() -> None:
+    rules = RULES.model_copy(update={"min_dice": {"right_ventricle": 0.8, "cavity": 0.95}})
+    drawn = np.where(np.arange(len(GROUPS)) < 4, [0.75, 0.85] * (len(GROUPS) // 2), np.nan)
+    decision = decide(contender(dice=0.9, dice_right_ventricle=drawn), None, rules)
+    cavity, ventricle = decision.gates[2:]
+    assert cavity == Gate("Dice of the cavity", pytest.approx(0.9), "at least 0.95", False)
+    assert ventricle == Gate("Dice of the right ventricle", 0.8, "at least 0.8", True)
+    assert decision.reason == "it misses Dice of the cavity 0.900 (at least 0.95)"
+
+
+@pytest.mark.parametrize(
+    ("key", "highest"),
+    [("min_good_percent", 100), ("max_ef_error", 100), ("margin", 1), ("group_margin", 1), ("min_dice", 1)],
+)
+def test_limits_lie_where_they_can_be_kept(key: str, highest: float) -> None:
+    def rules(value: float) -> PromotionParams:
+        limit = {"cavity": value} if key == "min_dice" else value
+        return PromotionParams.model_validate({**RULES.model_dump(), key: limit})
+
+    assert rules(0) and rules(highest)
+    for beyond in (-0.01, highest + 0.01):
+        with pytest.raises(ValidationError, match=key):
+            rules(beyond)

@@ -16,7 +16,7 @@ from lvseg.evaluation.predictions import segmented
 from lvseg.evaluation.promotion.decision import Contender, decide
 from lvseg.evaluation.scored import ScoredModel
 from lvseg.evaluation.scores import slices
-from lvseg.evaluation.scores.structures import in_short
+from lvseg.evaluation.scores.structures import StructureScore, by_patient, in_short
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.structures import STRUCTURES, Structure
 from lvseg.inference.segmenter import Segmenter
@@ -134,3 +134,77 @@ def test_a_gate_may_name_a_structure(tmp_path: Path) -> None:
     without = patients.drop(columns=["dice_myocardium"])
     decision = decide(Contender("m", without, 1), None, rules)
     assert not decision.promoted and "Dice of the myocardium undefined" in decision.reason
+
+
+def row(
+    patient: str, structure: str, slice_: int, cycle: str, pixels: tuple[int, int, int], **more: Any
+) -> StructureScore:
+    """Return the score of a slice, by the pixels of the expert, of the model and of both; 0.02 ml each."""
+    facts = {"group": "N", "vendor": "V", "collection": "C", "hd95_mm": math.nan, "pixel_ml": 0.02} | more
+    return StructureScore(
+        model="m", patient=patient, structure=structure, slice=slice_, phase=1, cycle=cycle, flags="",
+        reference_pixels=pixels[0], predicted_pixels=pixels[1], shared_pixels=pixels[2], **facts,
+    )  # fmt: skip
+
+
+BY_HAND = [
+    row("P2", "cavity", 1, "ED", (10, 10, 9), group="HYP", vendor="", hd95_mm=4.0, pixel_ml=math.nan),
+    row("P2", "cavity", 1, "ES", (5, 4, 4), group="HYP", vendor="", pixel_ml=math.nan),
+    row("P1", "cavity", 1, "ED", (100, 110, 95), hd95_mm=2.0),
+    row("P1", "cavity", 2, "ED", (50, 40, 40), hd95_mm=3.0),
+    row("P1", "cavity", 1, "ES", (60, 50, 45)),
+    row("P1", "cavity", 2, "ES", (0, 0, 0)),
+    row("P1", "cavity", 3, "", (70, 70, 0)),  # at neither phase
+    row("P1", "myocardium", 1, "ED", (200, 180, 171), hd95_mm=1.0),
+    row("P3", "cavity", 1, "ED", (0, 0, 0), collection="D"),
+]
+
+
+def test_volumes_of_a_patient_and_their_dice_by_hand() -> None:
+    other, first, wall, third = by_patient(BY_HAND).to_dict("records")
+    nan = math.nan
+    about = {"model": "m", "patient": "P1", "group": "N", "vendor": "V", "collection": "C"}
+    assert first == pytest.approx(
+        about | {
+            "structure": "cavity", "slices": 5, "dice_ed": 0.9, "dice_es": 90 / 110, "dice_mean": (0.9 + 90 / 110) / 2,
+            "hd95_mm": 2.5, "edv_ml": 3.0, "esv_ml": 1.0, "ef_percent": 200 / 3, "mass_g": nan,
+            "reference_edv_ml": 3.0, "reference_esv_ml": 1.2, "reference_ef_percent": 60, "reference_mass_g": nan,
+        }, nan_ok=True,
+    )  # fmt: skip
+    assert wall == pytest.approx(
+        about | {
+            "structure": "myocardium", "slices": 1, "dice_ed": 0.9, "dice_es": nan, "dice_mean": 0.9,
+            "hd95_mm": 1.0, "edv_ml": nan, "esv_ml": nan, "ef_percent": nan, "mass_g": 3.78,
+            "reference_edv_ml": nan, "reference_esv_ml": nan, "reference_ef_percent": nan, "reference_mass_g": 4.2,
+        }, nan_ok=True,
+    )  # fmt: skip
+    assert (other["patient"], other["ef_percent"], other["reference_ef_percent"]) == ("P2", 60, 50)
+    assert math.isnan(other["edv_ml"]) and math.isnan(other["reference_esv_ml"]), "no length is known"
+    assert math.isnan(third["dice_mean"]) and third["edv_ml"] == 0 and math.isnan(third["esv_ml"])
+    assert math.isnan(third["ef_percent"]) and math.isnan(third["reference_ef_percent"])
+    only_es = by_patient([replace(one, cycle="ES") for one in BY_HAND[:2]]).to_dict("records")[0]
+    assert math.isnan(only_es["ef_percent"]) and math.isnan(only_es["dice_ed"])
+    assert by_patient([]).columns.tolist() == [*about, "structure", "slices"]
+
+
+def test_structures_in_short_by_hand() -> None:
+    short = in_short(by_patient(BY_HAND))
+    assert list(short) == ["cavity", "myocardium"]
+    one, two = (0.9 + 90 / 110) / 2, (18 / 20 + 8 / 9) / 2
+    means = ("patients", "dice_ed", "dice_es", "dice_mean", "hd95_mm")
+    assert [short["cavity"][name] for name in means] == pytest.approx(
+        [2, 0.9, (90 / 110 + 8 / 9) / 2, (one + two) / 2, 3.25]
+    )
+    volumes = short["cavity"]["volumes"]
+    assert volumes["edv_ml"] == {"patients": 2, "bias": 0, "mae": 0}, "of P2 no length is known"
+    assert volumes["esv_ml"] == pytest.approx({"patients": 1, "bias": -0.2, "mae": 0.2})
+    assert volumes["ef_percent"] == pytest.approx(
+        {"patients": 2, "bias": (20 / 3 + 10) / 2, "mae": (20 / 3 + 10) / 2}
+    )
+    assert list(short["myocardium"]["volumes"]) == ["mass_g"]
+    assert short["cavity"]["by_collection"] == {
+        "C": {"patients": 2, "dice_mean": pytest.approx((one + two) / 2)},
+        "D": {"patients": 0, "dice_mean": pytest.approx(math.nan, nan_ok=True)},
+    }
+    assert short["cavity"]["by_vendor"]["unknown"] == {"patients": 1, "dice_mean": pytest.approx(two)}
+    assert short["cavity"]["by_group"]["N"] == {"patients": 1, "dice_mean": pytest.approx(one)}
