@@ -4,9 +4,8 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from itertools import takewhile
 
-from lvseg.core.paths.archives import Item, SetAside, UnreadableError
+from lvseg.core.paths.archives import Item, SetAside, UnreadableError, shared
 from lvseg.nifti import facts
 
 Row = dict[str, str]  # columns without blanks, in small letters
@@ -44,21 +43,14 @@ class Tables:
             aside: takes in contradictions.
         """
         own = [(item, rows[patient.upper()]) for item, rows in self._tables if patient.upper() in rows]
-        nearest = max((_shared(item, folder) for item, _ in own), default=0)
-        near = [(item, rows) for item, rows in own if _shared(item, folder) == nearest]
+        nearest = max((shared(item.parts[:-1], folder) for item, _ in own), default=0)
+        near = [(item, rows) for item, rows in own if shared(item.parts[:-1], folder) == nearest]
         said, differing = _agreed([row for _, rows in near for row in rows])
         if differing:
             columns = ", ".join(differing)
             reason = f"rows of one patient that differ ({patient}: {columns}): they are not believed there"
             aside += [SetAside(item.label, reason) for item, _ in near]
         return said
-
-
-def _shared(item: Item, folder: Sequence[str]) -> int:
-    """Return how many folders a file has in common with another place, from the first on."""
-    return sum(
-        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(item.parts[:-1], folder, strict=False))
-    )
 
 
 def _agreed(rows: Sequence[Mapping[str, str]]) -> tuple[Row, list[str]]:
