@@ -71,10 +71,9 @@ def find_all(places: Sequence[Path]) -> tuple[list[Candidate], list[SetAside]]:
     Args:
         places: folders and archives.
     """
-    patients, aside = find_patients(places)
     nifti = find_volumes(walk(places)[0])
-    used = {item.label for item in nifti.used}
-    aside = [entry for entry in aside if entry.file not in used] + nifti.aside
+    patients, aside = find_patients(places, nifti.used)
+    aside += nifti.aside
     names = collections(places)
     candidates: list[tuple[str, PatientFiles | VolumeFiles]] = []
     for patient in patients:

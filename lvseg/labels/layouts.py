@@ -9,14 +9,13 @@ there are any. Images below no such folder are grouped by the patient id in thei
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 import pydicom
 
-from lvseg.core.paths.archives import Item, SetAside, UnreadableError, walk
+from lvseg.core.paths.archives import Item, SetAside, UnreadableError, shared, walk
 from lvseg.core.texts import shown
 from lvseg.dicom import content
 from lvseg.dicom.bounds import bounded
@@ -95,14 +94,23 @@ def group_of(patient: str) -> str:
     return next((g for g in GROUPS if parts[1 : 1 + len(g.split("-"))] == g.split("-")), "")
 
 
-def find_patients(paths: Iterable[Path]) -> tuple[list[PatientFiles], list[SetAside]]:
+def find_patients(
+    paths: Iterable[Path], taken: Collection[Item] = ()
+) -> tuple[list[PatientFiles], list[SetAside]]:
     """Return the patients below folders and in archives, sorted by id, and the files that belong to none.
 
     Among those is the phantom's own table of true values, for the reason `TRUTH`.
+
+    Args:
+        paths: of folders and archives.
+        taken: files whose patients are known otherwise: they may lie in a folder that bears the id of another.
     """
     items, aside = walk(paths)
     tables, texts, rest, drawings = [], [], [], []
+    others = set(taken)
     for item in items:
+        if item in others:
+            continue
         suffix = PurePosixPath(item.name).suffix.lower()
         if suffix not in _NO_DRAWINGS and kind_of(item):
             drawings.append(item)
@@ -237,11 +245,6 @@ def _owner(item: Item, patients: Sequence[PatientFiles]) -> PatientFiles | None:
     except Exception:  # a workspace, or whatever a parser makes of damaged bytes
         return None
     return next((patient for patient in nearest if key_of(patient.id) == name), None)
-
-
-def shared(one: Sequence[str], other: Sequence[str]) -> int:
-    """Return how many folders two paths have in common from the top."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _is_id(folder: str, known: set[str]) -> bool:

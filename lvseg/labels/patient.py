@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import shapely
 
-from lvseg.core.paths.archives import Item, SetAside, UnreadableError
+from lvseg.core.paths.archives import Item, SetAside, UnreadableError, shared
 from lvseg.dicom.image import Image
 from lvseg.dicom.multiframe import read_images
 from lvseg.dicom.pixels import read_pixels
@@ -16,7 +16,7 @@ from lvseg.dicom.stacks.consistency import of_one_geometry
 from lvseg.dicom.stacks.order.arrangement import arranged
 from lvseg.dicom.stacks.order.numbering import number_in_name, series_in_name
 from lvseg.labels import counting, drawn_series, sunnybrook_text
-from lvseg.labels.layouts import Copy, PatientFiles, shared
+from lvseg.labels.layouts import Copy, PatientFiles
 from lvseg.labels.study import Study, find_cycle, raise_flags
 from lvseg.labels.sunnybrook_text import ENDO, EPI
 

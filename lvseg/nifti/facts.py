@@ -1,7 +1,5 @@
-"""What small files beside NIfTI volumes say: ACDC's Info.cfg, the table of M&Ms, nnU-Net's dataset.json."""
+"""What small files beside NIfTI volumes say: ACDC's Info.cfg, nnU-Net's dataset.json."""
 
-import csv
-import io
 import json
 import re
 
@@ -9,7 +7,6 @@ from lvseg.core.paths.archives import Item, UnreadableError
 
 _LARGEST_TEXT = 4 * 2**20  # bytes
 _NUMBER = re.compile(r"([0-9]{1,6})([.,]0*)?")  # of a phase; programs for tables write 9.0
-_DELIMITERS = ",;\t"  # of tables
 
 
 def info(item: Item) -> dict[str, str]:
@@ -18,28 +15,8 @@ def info(item: Item) -> dict[str, str]:
     Raises:
         UnreadableError: the file cannot be read.
     """
-    lines = [line.partition(":") for line in _text(item).splitlines()]
+    lines = [line.partition(":") for line in text_of(item).splitlines()]
     return {key.strip().lower(): value.strip() for key, _, value in lines}
-
-
-def sheet(item: Item) -> dict[str, dict[str, str]] | None:
-    """Return the rows of M&Ms' table by patient, in capitals; columns are without blanks, in small letters.
-
-    Returns:
-        None for a table without a column `External code`, which is somebody else's, and for what is no table.
-    """
-    try:
-        text = _text(item)
-        for delimiter in _DELIMITERS:
-            rows = [
-                {_plain(key): str(value or "").strip() for key, value in row.items()}
-                for row in csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-            ]
-            if rows and "externalcode" in rows[0]:
-                return {row["externalcode"].upper(): row for row in rows if row["externalcode"]}
-    except (UnreadableError, csv.Error):
-        pass
-    return None
 
 
 def label_names(item: Item) -> dict[int, str]:
@@ -49,7 +26,7 @@ def label_names(item: Item) -> dict[int, str]:
         UnreadableError: it cannot be read, or its labels do not give each name one number.
     """
     try:
-        stated = json.loads(_text(item))["labels"]
+        stated = json.loads(text_of(item))["labels"]
         pairs = [(value, name) if str(name).isdigit() else (name, value) for name, value in stated.items()]
         return {int(value): str(name) for name, value in pairs}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
@@ -70,11 +47,12 @@ def number(text: str | None) -> float | None:
         return None
 
 
-def _plain(key: object) -> str:
-    return re.sub("[^a-z]", "", str(key).lower())
+def text_of(item: Item) -> str:
+    """Return the text of a small file, in whichever of the usual encodings.
 
-
-def _text(item: Item) -> str:
+    Raises:
+        UnreadableError: it is too large, or cannot be read.
+    """
     if item.size > _LARGEST_TEXT:
         raise UnreadableError(f"{item.size:,} bytes are too many")
     content = item.read()

@@ -9,6 +9,7 @@ from typing import TypeVar
 from lvseg.core.paths.archives import Item, SetAside, UnreadableError
 from lvseg.nifti import facts
 from lvseg.nifti.frames import ImageVolume
+from lvseg.nifti.tables import Tables
 
 ACDC, MNMS, NNUNET = "ACDC", "M&Ms", "nnU-Net"  # layouts
 NIFTI = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
@@ -96,13 +97,11 @@ def find_volumes(items: Iterable[Item]) -> Found:
         items: all files, of which others than NIfTI and its tables are left alone.
     """
     found, folders = Found(), dict[tuple[str, ...], list[Item]]()
-    rows: dict[str, dict[str, str]] = {}
+    tables = Tables()
     for item in items:
         folders.setdefault(item.parts[:-1], []).append(item)
-        if PurePosixPath(item.name).suffix.lower() == ".csv":
-            own = facts.sheet(item)
-            rows |= own or {}
-            found.used += [item] if own is not None else []
+        if PurePosixPath(item.name).suffix.lower() == ".csv" and tables.add(item):
+            found.used.append(item)
     datasets = {
         folder: item
         for folder, files in folders.items()
@@ -116,7 +115,7 @@ def find_volumes(items: Iterable[Item]) -> Found:
             continue
         if folder and folder[-1].lower() in FOLDERS_OF_LABELS:
             continue
-        found.patients += _acdc(files, found) + _mnms(files, rows, found)
+        found.patients += _acdc(files, found) + _mnms(files, tables, found)
     return found
 
 
@@ -191,7 +190,7 @@ def _in_part(patient: VolumeFiles, files: list[Item]) -> VolumeFiles:
     return patient
 
 
-def _mnms(files: list[Item], rows: Mapping[str, Mapping[str, str]], found: Found) -> list[VolumeFiles]:
+def _mnms(files: list[Item], tables: Tables, found: Found) -> list[VolumeFiles]:
     patients: dict[str, VolumeFiles] = {}
     images, labels = dict[str, Item](), dict[str, Item]()
     for item in files:
@@ -204,7 +203,7 @@ def _mnms(files: list[Item], rows: Mapping[str, Mapping[str, str]], found: Found
     for name, item in labels.items():
         patients[name].drawn.append(DrawnVolume(item, images.get(name)))
     for name, patient in patients.items():
-        row = rows.get(name.upper(), {})
+        row = tables.row(name, files[0].parts[:-1], found.aside)
         patient.ed, patient.es = facts.phase(row.get("ed"), first=0), facts.phase(row.get("es"), first=0)
         patient.group = row.get("pathology", "")
         patient.vendor = row.get("vendorname") or row.get("vendor", "")

@@ -8,6 +8,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from lvseg.core.texts import shown
@@ -102,6 +103,11 @@ class Item:
 def _open(place: str, _process: int) -> zipfile.ZipFile:
     """Return an open archive; each process keeps a few of its own, for a fork shares the place in the file."""
     return zipfile.ZipFile(place)
+
+
+def shared(one: Sequence[str], other: Sequence[str]) -> int:
+    """Return how many folders two paths have in common from the top."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def walk(paths: Iterable[Path]) -> tuple[list[Item], list[SetAside]]:

@@ -96,7 +96,8 @@ class Drawings:
                     "the left ventricle alone: its cavity or its myocardium must be drawn beside it"
                 ] += 1
         reading.aside += [
-            SetAside(file, f"{count} {unit}: {reason}") for reason, count in self.faults.items()
+            SetAside(file, f"{count} {unit if count > 1 else unit.removesuffix('s')}: {reason}")
+            for reason, count in self.faults.items()
         ]
 
 

@@ -6,10 +6,10 @@ deviation; other papers count the papillary muscles as wall, which moves EF, vol
 """
 
 SOURCE = "Healthy adults of 45 to 74 years, mean ± standard deviation: Petersen et al. 2017, UK Biobank"
-# By measure (`mass_g` for each square metre of the body's surface) and sex.
+# By measure, with its unit, and sex.
 HEALTHY = {
-    "ef_percent": {"F": (61, 5), "M": (58, 5)},
-    "mass_g": {"F": (42, 7), "M": (53, 9)},
+    "ef_percent": ("%", {"F": (61, 5), "M": (58, 5)}),
+    "mass_g": ("g/m²", {"F": (42, 7), "M": (53, 9)}),
 }
 _SEXES = {"F": "women", "M": "men"}
 
@@ -23,9 +23,11 @@ def healthy(measure: str, sex: str) -> str:
 
     Example:
         >>> healthy("ef_percent", "F")
-        'women 61 ± 5'
+        'women 61 ± 5 %'
     """
-    values = HEALTHY.get(measure, {})
+    unit, values = HEALTHY.get(measure, ("", {}))
     return ", ".join(
-        f"{_SEXES[of]} {mean} ± {deviation}" for of, (mean, deviation) in values.items() if sex in ("", of)
+        f"{_SEXES[of]} {mean} ± {deviation} {unit}"
+        for of, (mean, deviation) in values.items()
+        if sex in ("", of)
     )

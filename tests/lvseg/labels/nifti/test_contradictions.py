@@ -74,6 +74,31 @@ def test_ends_that_a_table_names_wrong_or_in_its_own_way(
     assert [("by what was drawn they are 3 and 7" in note) for note in study.notes] == [True] * said
 
 
+def test_of_two_rows_for_one_patient_what_they_differ_in_is_not_believed(tmp_path: Path, heart: Form) -> None:
+    forms.write_mnms(tmp_path, heart)
+    same, other = "A0S9V9,Siemens,2,6\n", "a0s9v9,Philips,2,4\n"
+    (tmp_path / "dataset.csv").write_text(TABLE.format(2, 6) + same)
+    study, reasons = read(tmp_path)
+    assert (study.vendor, reasons, study.notes) == ("Siemens", [], [])
+    (tmp_path / "dataset.csv").write_text(TABLE.format(2, 6) + other)
+    study, reasons = read(tmp_path)
+    assert reasons == [
+        "rows of one patient that differ (A0S9V9: es, vendorname): they are not believed there"
+    ]
+    assert study.vendor == "" and any("nothing says which phases" in note for note in study.notes)
+    drawn(study, heart)
+
+
+def test_a_table_of_another_data_set_says_nothing_of_a_patient_of_the_same_id(
+    tmp_path: Path, heart: Form
+) -> None:
+    forms.write_mnms(tmp_path / "mnms", heart)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/dataset.csv").write_text(TABLE.format(0, 8).replace("Siemens", "Philips"))
+    study, reasons = read(tmp_path)
+    assert (study.vendor, reasons, study.notes) == ("Siemens", [], [])
+
+
 @pytest.mark.parametrize(("first", "notes"), [(0, 0), (1, 0), (2, 2)])
 def test_frames_are_the_phases_that_they_show(tmp_path: Path, heart: Form, first: int, notes: int) -> None:
     """Their names count from 0, from 1, or otherwise than the file of all phases does."""

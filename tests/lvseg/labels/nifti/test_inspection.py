@@ -38,6 +38,18 @@ def test_nifti_and_dicom_side_by_side_in_an_archive_and_a_folder(tmp_path: Path)
     assert scd["structures"] == {"cavity": 6, "myocardium": 0, "right_ventricle": 0}
 
 
+def test_a_patient_of_the_same_id_in_another_form_gets_no_file_of_the_other(tmp_path: Path) -> None:
+    """As where two hospitals count from 1: contours as text from one, volumes in the layout of ACDC from the other."""
+    write_layout(tmp_path / "one", "A", Cine("patient-101"))
+    forms.write_acdc(tmp_path / "two", forms.heart())
+    (tmp_path / "two/patient101").rename(tmp_path / "two/patient-101")
+    found = inspect([tmp_path / "one", tmp_path / "two"], first_pixel=1, workers=1, table={})
+    assert found["set_aside"] == []
+    assert {(facts["id"], facts["collection"]) for facts in found["patients"]} == {
+        ("patient-101", "one"), ("patient101", "two")
+    }  # fmt: skip
+
+
 def test_the_patients_of_acdc(real_data: Path) -> None:
     found = inspect([real_data / "acdc-60-patients.zip"], first_pixel=1, workers=2, table={})
     assert (len(found["patients"]), found["set_aside"]) == (60, [])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -65,6 +66,13 @@ def stored(heart: Form, values: NDArray[Any], affine: NDArray[Any] | None = None
     return write
 
 
+def _declaring_100_000_slices(labels: NDArray[np.uint8]) -> bytes:
+    """Return a file of NIfTI-2, whose header has room for such a number."""
+    whole = bytearray(nibabel.Nifti2Image(labels, np.eye(4)).to_bytes())
+    struct.pack_into("<q", whole, 40, 100_000)
+    return bytes(whole)
+
+
 def faults(heart: Form) -> dict[str, tuple[Callable[[bytes], bytes], str]]:
     labels = forms.volume(heart, 0, (3, 2, 1)).astype(np.float32)
     half, nan, moved = labels.copy(), labels.copy(), heart.affine.copy()
@@ -78,6 +86,10 @@ def faults(heart: Form) -> dict[str, tuple[Callable[[bytes], bytes], str]]:
         "no gz at all": (lambda _: b"\x1f\x8b" + bytes(900), "cannot be unpacked"),
         "truncated inside": (lambda content: gzip.compress(gzip.decompress(content)[:-9]), "9 of"),
         "32,000 slices": (lambda content: changed(content, 46, struct.pack("<h", 32000)), "32000"),
+        "100,000 slices": (
+            lambda _: gzip.compress(_declaring_100_000_slices(forms.volume(heart, 0, (3, 2, 1)))),
+            "x 100000 x 1 values",
+        ),
         "a bomb": (
             lambda content: changed(content, 40, struct.pack("<5h", 4, 4000, 4000, 900, 900)),
             "bytes: no",
@@ -156,6 +168,34 @@ def test_undrawn_phases_of_a_cine_are_unknown_not_empty(tmp_path: Path, heart: F
     (patient,) = find_volumes(forms.items(tmp_path)).patients
     assert {frame.phase for frame in read_drawn(patient, {}).maps} == {3, 7} == {patient.ed, patient.es}
     assert (patient.vendor, patient.group) == ("Siemens", "HCM")
+
+
+@pytest.mark.parametrize(
+    ("phases", "reason"),
+    [
+        (1, "labels of one phase for an image of 9: nothing says which it is"),
+        (5, "labels of 5 phases for an image of 9"),
+    ],
+)
+def test_labels_of_other_phases_than_their_cine_are_set_aside(
+    tmp_path: Path, heart: Form, phases: int, reason: str
+) -> None:
+    forms.write_mnms(tmp_path, heart)
+    labels = np.stack([forms.volume(heart, 0)] * phases, -1)
+    forms.write_nifti(tmp_path / "Training/A0S9V9/A0S9V9_sa_gt.nii.gz", labels, heart.affine)
+    found = reading(tmp_path, {})
+    assert [entry.reason for entry in found.aside] == [reason] and not found.maps
+
+
+def test_labels_of_a_phase_beyond_the_end_of_the_cine_are_set_aside(tmp_path: Path, heart: Form) -> None:
+    forms.write_acdc(tmp_path, heart)
+    for path in (tmp_path / "patient101").glob("*_frame??.nii.gz"):
+        path.unlink()
+    cine = np.stack([forms.picture(heart, phase) for phase in (0, 1)], -1)
+    forms.write_nifti(tmp_path / "patient101/patient101_4d.nii.gz", cine, heart.affine)
+    found = reading(tmp_path, {})
+    assert [entry.reason for entry in found.aside] == ["labels of phase 7 for an image of 2 phases"]
+    assert {frame.phase for frame in found.maps} == {1}
 
 
 def test_codes_go_before_names_and_contradictions_say_nothing() -> None:
@@ -249,7 +289,7 @@ def test_open_short_stray_and_unknown_contours_are_set_aside(tmp_path: Path, hea
     found = read_rtstruct(forms.save(tmp_path / "rt/a.dcm", whole), forms.images(tmp_path), {})
     reasons = " | ".join(entry.reason for entry in found.aside)
     for reason in (
-        "OPEN_PLANAR",
+        "1 contour: OPEN_PLANAR",
         "2 point(s)",
         "not here",
         "mm off the image",
@@ -280,6 +320,23 @@ def test_a_hole_an_island_and_a_line_drawn_twice(tmp_path: Path, heart: Form) ->
     whole.ROIContourSequence[0].ContourSequence = [forms.contour(heart, 3, 0, line + 0.3) for line in lines]
     (frame,) = read_rtstruct(forms.save(tmp_path / "rt/a.dcm", whole), forms.images(tmp_path), {}).maps
     assert frame.labels.sum() == 16 * 16 - 8 * 8 + 16 * 16
+
+
+def test_a_workspace_of_images_with_other_uids_is_set_aside(tmp_path: Path, heart: Form) -> None:
+    """As where the images were anonymised and the workspace was not."""
+    forms.write_images(tmp_path, heart)
+    (tmp_path / "ws").mkdir()
+    lost = {frame: lines for frame, lines in heart.lines.items() if frame[1] == 0}
+    text = forms.workspace(heart)
+    for frame in lost:
+        text = text.replace(f'"{forms.uid(*frame)}"', f'"{forms.uid(*frame)}.9"')
+    (tmp_path / "ws/a.cvi42wsx").write_text(text)
+    found = read_cvi42(forms.items(tmp_path / "ws")[0], forms.images(tmp_path), {})
+    count = sum(len(lines) for lines in lost.values())
+    assert [entry.reason for entry in found.aside] == [
+        f"{count} contours: drawn on an image that is not here"
+    ]
+    assert {frame.sop_uid for frame in found.maps} == {forms.uid(*at) for at in heart.lines.keys() - lost}
 
 
 BOMB = '<!DOCTYPE a [<!ENTITY b "bb"><!ENTITY c "&b;&b;&b;&b;">]>'
