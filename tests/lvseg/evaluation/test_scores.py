@@ -237,16 +237,6 @@ def test_an_ejection_fraction_needs_no_distance_between_slices() -> None:
     assert own["manual_ef_percent"] == pytest.approx(60) and math.isnan(own["manual_edv_ml"])
 
 
-@pytest.mark.parametrize("areas", [[90, 80, 70, 60, 50, 40, 30], [30, 40, 50, 60, 70, 80, 90], [50]])
-def test_levels_are_thirds_of_the_stack_from_the_wide_end(areas: list[int], tiny_shards: Path) -> None:
-    segmenter = Segmenter(threshold_model(), Grid(64))
-    (one, *_) = score_slices("m", segmenter, held_out(tiny_shards)[:1], 1)
-    scores = [replace(one, slice=n, manual_mm2=area) for n, area in enumerate(areas, start=1)]
-    levels = table(scores)["level"].tolist()
-    expected = ["base", "base", "base", "mid", "mid", "apex", "apex"] if len(areas) == 7 else ["mid"]
-    assert levels == (expected if areas[0] >= areas[-1] else expected[::-1])
-
-
 def test_contours_of_a_disc_agree_with_the_experts(tiny_shards: Path) -> None:
     segmenter = Segmenter(threshold_model(), Grid(64), one_region=True)
     scores = score_slices("good", segmenter, held_out(tiny_shards), batch_size=5)
@@ -335,6 +325,16 @@ def test_models_that_are_missing_or_damaged_are_named(tmp_path: Path) -> None:
         trained_models(tmp_path)
 
 
+def test_models_are_found_by_name_and_half_written_ones_are_none(tmp_path: Path) -> None:
+    for name in ("unet", "cnn", ".half"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.keras").touch()
+        if name != ".half":
+            (tmp_path / name / "run.json").write_text(f'{{"stage": "{name}"}}')
+    found = [(model.name, model.folder, model.run) for model in trained_models(tmp_path)]
+    assert found == [(name, tmp_path / name, {"stage": name}) for name in ("cnn", "unet")]
+
+
 def test_models_that_draw_where_there_is_nothing_are_found_out(tiny_shards: Path) -> None:
     """The discs of the tiny shards stand in for whatever fools a model beyond the ventricle."""
     empty = [replace(example, mask=None, cavity=False) for example in held_out(tiny_shards)]
@@ -345,10 +345,10 @@ def test_models_that_draw_where_there_is_nothing_are_found_out(tiny_shards: Path
 
 def test_an_empty_slice_with_pixels_that_are_no_numbers_is_named(tmp_path: Path, tiny_shards: Path) -> None:
     pixels = tiny_shard(5).pixels.astype(np.float32)
-    pixels[0, 3, 3] = math.nan
+    pixels[3, 3, 3] = math.nan
     shards.write(tmp_path / "P-05.npz", replace(tiny_shard(5), pixels=pixels))
     empty = replace(held_out(tiny_shards)[0], shard=tmp_path / "P-05.npz", mask=None)
-    with pytest.raises(UserError, match=r"P-05\.npz, frame 0"):
+    with pytest.raises(UserError, match=r"P-05\.npz, frame 3: the image holds NaN"):
         list(predicted(Segmenter(threshold_model(), Grid(64)), [empty], batch_size=5))
 
 
@@ -448,3 +448,26 @@ def test_every_score_of_a_structure_by_hand() -> None:
     frame = replace(frame, known=np.array([True, False, True]))
     (alone,) = structure_scores("unet", EXAMPLE, replace(comparison, frame=frame))
     assert alone == cavity
+
+
+@pytest.mark.parametrize(
+    ("areas", "levels"),
+    [
+        ([90, 80, 70, 60, 50, 40, 30], "base base base mid mid apex apex"),
+        ([30, 40, 50, 60, 70, 80, 90], "apex apex mid mid base base base"),
+        ([90, 10, 50, 50, 50, 60, 60], "apex apex mid mid base base base"),  # a third of seven are two
+        ([50, 40, 50], "base mid apex"),
+        ([40, 50], "mid base"),
+        ([50], "mid"),
+    ],
+)
+def test_levels_are_thirds_of_the_stack_from_the_wide_end(areas: list[int], levels: str) -> None:
+    one = score_of("m", EXAMPLE, by_hand())
+    scores = [replace(one, slice=n, manual_mm2=area) for n, area in enumerate(areas, start=4)]
+    slices = table(scores)
+    assert slices["level"].tolist() == levels.split()
+    assert list(slices)[4:7] == ["phase", "cycle", "level"]
+    smaller = [replace(score, manual_mm2=place, cycle="") for place, score in enumerate(scores)]
+    assert table(scores + smaller)["level"].tolist() == 2 * levels.split(), (
+        "the largest of a slice's areas counts"
+    )
