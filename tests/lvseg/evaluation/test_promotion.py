@@ -211,6 +211,9 @@ def test_a_decision_in_words_and_as_evidence() -> None:
         "| gate | value | limit | holds |\n|---|---|---|---|\n"
         "| good contours, % | undefined | at least 90 | no |\n| EF error, points | 2.0 | at most 6 | yes |\n"
     )
+    for points, told in ((1.0, "1.000"), (1.5, "1.5")):  # of what is small there are more digits
+        off = decide(contender(ef_percent=55 + points), None, RULES)
+        assert f"| EF error, points | {told} |" in in_words("new", None, off)
     assert first.evidence() == {
         "promoted": False,
         "reason": "it misses good contours, % undefined (at least 90)",

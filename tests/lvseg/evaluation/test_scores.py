@@ -104,7 +104,7 @@ def test_summary_by_hand() -> None:
         patient=["A", "A", "A", "B", "B", "C"],
         dice=[1.0, 0.5, 0.0, 0.8, math.nan, math.nan],
         predicted_pixels=[10, 10, 0, 10, 0, 0],
-        manual_pixels=[10, 10, 10, 10, 0, 0],
+        manual_pixels=[10, 10, 1, 10, 0, 0],
         loss=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
         accuracy=[0.9, 0.8, 0.7, 0.6, 0.5, 0.4],
         dice_smoothed=[1.0, 0.0, 0.0, 0.4, 0.0, 1.0],
@@ -152,6 +152,7 @@ def test_slices_with_a_flag_that_is_dropped_are_left_out() -> None:
     table = scored(dice=[0.1, 0.2, 0.3, 0.4], flags=["", "bad", "odd bad", "badly odd"])
     left = summaries.without_flags(table, ("bad", "worse"))
     assert left["dice"].tolist() == [0.1, 0.4] and left.index.tolist() == [0, 1]
+    assert list(left) == list(table)
 
 
 def test_the_challenges_measures_by_hand() -> None:
@@ -163,7 +164,7 @@ def test_the_challenges_measures_by_hand() -> None:
         apd_px=[0.5, 1.5, 3.0, math.nan, 1.0, 4.0, 4.5],
         judged=[True, True, True, False, False, True, True],
         good=[True, True, False, False, False, False, False],
-        predicted_pixels=[10, 10, 10, 0, 10, 10, 10],
+        predicted_pixels=[10, 10, 1, 0, 1, 10, 10],
     )
     patients = summaries.per_patient(table)
     first, second = patients.to_dict("records")
@@ -185,7 +186,11 @@ def test_the_challenges_measures_by_hand() -> None:
 
 
 def test_without_millimetres_no_contour_is_good_and_none_is_bad() -> None:
-    (own,) = summaries.per_patient(scored(dice=[0.9], apd_mm=[math.nan], good=[False])).to_dict("records")
+    nan = math.nan
+    drawn_and_missed = scored(
+        dice=[0.9, 0.0], apd_mm=[nan, nan], apd_px=[1.0, nan], predicted_pixels=[10, 0], good=[False, False]
+    )
+    (own,) = summaries.per_patient(drawn_and_missed).to_dict("records")
     assert math.isnan(own["good_percent"]) and math.isnan(own["dm"]) and own["unjudged"] == 0
 
 
@@ -195,15 +200,16 @@ def test_a_manual_contour_that_covers_no_pixel_counts_as_one() -> None:
 
 
 def test_volumes_count_slices_with_both_phases_and_compare_with_the_experts() -> None:
-    """Slice 3 lacks ES. The model draws a tenth more at ED, the same at ES, and nothing good on slice 2 at ES."""
+    """Slice 3 lacks ES, 4 lacks ED, 5 both. The model has a tenth more at ED, and nothing good on slice 2 at ES."""
     table = scored(
-        dice=[0.9] * 5,
-        slice=[1, 2, 3, 1, 2],
-        cycle=["ED", "ED", "ED", "ES", "ES"],
-        manual_mm2=[1000.0, 600.0, 300.0, 500.0, 300.0],
-        predicted_mm2=[1100.0, 660.0, 330.0, 500.0, 80.0],
-        good=[True, True, True, True, False],
-        epi_mm2=[2000.0, 1500.0, math.nan, 3000.0, math.nan],  # the wall is weighed at ED
+        dice=[0.9] * 7,
+        slice=[1, 2, 3, 1, 2, 4, 5],
+        cycle=["ED", "ED", "ED", "ES", "ES", "ES", ""],
+        manual_mm2=[1000.0, 600.0, 300.0, 500.0, 300.0, 100.0, 100.0],
+        predicted_mm2=[1100.0, 660.0, 330.0, 500.0, 80.0, 100.0, 100.0],
+        good=[True, True, True, True, False, True, True],
+        epi_mm2=[2000.0, 1500.0, math.nan, 3000.0, *[math.nan] * 3],  # the wall is weighed at ED
+        hd_mm=[math.nan] * 7,
     )
     patients = summaries.per_patient(table)
     (own,) = patients.to_dict("records")
@@ -213,7 +219,7 @@ def test_volumes_count_slices_with_both_phases_and_compare_with_the_experts() ->
     assert own["manual_mass_g"] == pytest.approx(1.05 * (3500 - 1600) / 100)
     assert own["mass_g"] == pytest.approx(1.05 * (3500 - 1760) / 100)
     compared = summaries.clinical(patients)
-    assert (compared.incomplete, compared.uncounted) == (1, 1)
+    assert (compared.incomplete, compared.uncounted) == (2, 1)
     assert compared.agreements["edv_ml"].bias == pytest.approx(-5.0)
     assert list(compared.agreements) == ["edv_ml", "esv_ml", "sv_ml", "ef_percent", "mass_g"]
     assert compared.agreements["ef_percent"].mean_absolute == pytest.approx(100 * 6 / 11 - 50)
