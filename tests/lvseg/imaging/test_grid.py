@@ -155,9 +155,9 @@ def test_what_is_no_image_says_so() -> None:
 
 
 def test_the_darkest_and_brightest_half_per_cent_are_clipped() -> None:
-    ramp = np.arange(1000.0)
-    clipped = np.clip(ramp, 5, 994)
-    image = np.random.default_rng(4).permutation(ramp).reshape(25, 40)
+    ramp = np.arange(2001.0)
+    clipped = np.clip(ramp, 10, 1990)
+    image = np.random.default_rng(4).permutation(ramp).reshape(29, 69)
     wanted = ((clipped - clipped.mean()) / clipped.std()).astype(np.float32)
     np.testing.assert_array_equal(np.sort(grid.normalised(image).ravel()), wanted)
 
@@ -185,6 +185,7 @@ def test_a_point_on_the_very_edge_of_the_image_is_beyond_it() -> None:
     mask = np.ones((4, 4), np.uint8)
     mask[0, 0] = 0
     assert Grid(5, 1.0).mask(mask, ANY)[2].tolist() == [0, 1, 1, 1, 0]
+    assert Grid(100, 0.04).mask(mask, ANY)[-1].all()  # 0.02 pixels from the edge
 
 
 @pytest.mark.parametrize("spacing", [UNKNOWN, Spacing(1.0, np.nan), Spacing(np.nan, 1.0)])

@@ -140,7 +140,13 @@ def row(
     patient: str, structure: str, slice_: int, cycle: str, pixels: tuple[int, int, int], **more: Any
 ) -> StructureScore:
     """Return the score of a slice, by the pixels of the expert, of the model and of both; 0.02 ml each."""
-    facts = {"group": "N", "vendor": "V", "collection": "C", "hd95_mm": math.nan, "pixel_ml": 0.02} | more
+    facts: dict[str, Any] = {
+        "group": "N",
+        "vendor": "V",
+        "collection": "C",
+        "hd95_mm": math.nan,
+        "pixel_ml": 0.02,
+    } | more
     return StructureScore(
         model="m", patient=patient, structure=structure, slice=slice_, phase=1, cycle=cycle, flags="",
         reference_pixels=pixels[0], predicted_pixels=pixels[1], shared_pixels=pixels[2], **facts,
