@@ -15,6 +15,7 @@ from typing import Any
 
 import pydicom
 from hypothesis import strategies as st
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from lvseg.dicom.tolerance import tolerant
@@ -198,8 +199,9 @@ def _change(holder: Dataset, keyword: str, way: str, number: int) -> None:
         element.value = value + value if isinstance(value, bytes) else [*value, *copy.deepcopy(list(value))]
     elif way == "wrong" and element.VR in _WRONG:
         wrong = _WRONG[element.VR][number % len(_WRONG[element.VR])]
-        several = element.VM > 1
-        element.value = [*list(value)[:-1], wrong] if several else wrong
+        new = [*list(value)[:-1], wrong] if element.VM > 1 else wrong
+        # As it stands: pydicom itself writes no text for a number.
+        holder[keyword] = DataElement(element.tag, element.VR, new, already_converted=True)
 
 
 _ELEMENT = re.compile(r"<(?P<name>[\w:]+)(?P<key>[^<>/]*)>(?P<text>[^<>]*)</(?P=name)>")
