@@ -14,6 +14,7 @@ import pytest
 import shapely
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from lvseg.imaging.structures import Structure
 from lvseg.labels.find import find_all
@@ -75,16 +76,23 @@ def read(files: Mapping[str, bytes]) -> tuple[list[Study], list[str]]:
         return [one.read(1, {}, all_pixels=False) for one in found], [entry.reason for entry in aside]
 
 
+def told(pixels: NDArray[np.generic]) -> bytes:
+    """Return what an image shows, whatever its brightness and contrast: a slope or an intercept moves nothing."""
+    values = pixels.astype(np.float64)
+    values -= values.min()
+    return np.round(values / max(float(values.max()), 1e-9) * 10_000).astype(np.int16).tobytes()
+
+
 def drawn(study: Study, heart: Form) -> dict[tuple[Frame, Structure], int]:
     """Return how many pixels of each known structure lie further off the drawn border than half a pixel, by frame.
 
     Frames are told by what they show, for a fault may give them other numbers.
     """
-    shown = {forms.grey(heart, *frame).tobytes(): frame for frame in heart.truth}
+    shown = {told(forms.grey(heart, *frame)): frame for frame in heart.truth}
     wrong = {}
     for frame in study.labelled:
         pixels = study.pixels[frame.number]
-        at = shown.get(np.ascontiguousarray(pixels, np.int16).tobytes())
+        at = shown.get(told(pixels))
         found = study.maps[frame.number]
         for structure in found.known:
             if at is None:
