@@ -103,15 +103,15 @@ def test_the_fit_at_the_edges() -> None:
 def test_the_evidence_counts_points_and_pixels() -> None:
     points = np.array([[-0.5, 10], [10, -0.5], [79.5, 20], [20, 63.5]])
     assert shape_flags(points, SIZE) == {}  # the border of a pixel still belongs to it
-    out = np.array([[-0.6, 10], [10, 10], [10, 63.6], [79.6, 20]])
-    assert shape_flags(out, SIZE)["outside-image"] == "3 of 4 points outside 80 x 64 pixels"
+    out = np.array([[-0.51, 10], [10, 10], [10, 63.51], [79.51, 20], [10, -0.51]])
+    assert shape_flags(out, SIZE)["outside-image"] == "4 of 5 points outside 80 x 64 pixels"
     side = SMALLEST_AREA**0.5
     square = np.array([[0, 0], [side, 0], [side, side], [0, side]])
     assert set(shape_flags(20 + square * 0.99, SIZE)) == {"too-small"}
     assert shape_flags(20 + square * 0.99, SIZE)["too-small"] == "area of 11.8 pixels"
     assert shape_flags(20 + square * 1.01, SIZE) == {}
-    bow = np.array([[10, 10], [40, 40], [40, 10], [10, 20.0]])
-    assert shape_flags(bow, SIZE)["self-crossing"].startswith("crosses itself, ")
+    crossed = np.array([[10, 10], [40, 40], [40, 10], [10, 20.0]])
+    assert shape_flags(crossed, SIZE)["self-crossing"].startswith("crosses itself, ")
 
 
 def test_an_endocardium_may_lie_a_twentieth_outside() -> None:
@@ -121,11 +121,23 @@ def test_an_endocardium_may_lie_a_twentieth_outside() -> None:
     assert epi_flag(square * 0, square) is None
 
 
+def bow(share: float, side: float = 30.0) -> NDArray[np.float64]:
+    """Two triangles that meet in a point, the smaller drawn the wrong way round.
+
+    It takes its own area from the larger one's: twice that is `share` of what is left.
+    """
+    small = side * (share / (2 + share)) ** 0.5
+    return 33 + np.array([[side, -side], [side, side], [-small, -small], [-small, small]])
+
+
 def test_the_limits_themselves() -> None:
     exact = np.array([[0, 0], [4, 0], [4, 3], [0, 3.0]])
     assert shape_flags(20 + exact, SIZE) == {}, "12 pixels are enough"
-    tiny = np.array([[0, 0], [1, 1], [1, 0], [0, 1]]) * 0.06**0.5  # two triangles of 0.015 pixels each
-    assert "self-crossing" in shape_flags(20 + tiny, SIZE)
+    assert "self-crossing" not in shape_flags(bow(0.0195), SIZE)
+    assert "self-crossing" in shape_flags(bow(0.0205), SIZE)
+    nothing = np.array([[0, 0], [1, 1], [1, 0], [0, 1.0]])  # two triangles, half a pixel together, cancel out
+    assert "self-crossing" not in shape_flags(20 + nothing * 0.038**0.5, SIZE)
+    assert "self-crossing" in shape_flags(20 + nothing * 0.042**0.5, SIZE), "of an area taken as one pixel"
     assert epi_flag(exact * 5, exact * [5, 4.75]) is None, "a twentieth may be outside"
 
 

@@ -196,6 +196,10 @@ def test_volumes_of_a_patient_and_their_dice_by_hand() -> None:
 def test_structures_in_short_by_hand() -> None:
     short = in_short(by_patient(BY_HAND))
     assert list(short) == ["cavity", "myocardium"]
+    turned = by_patient(BY_HAND).sort_values("structure", ascending=False)
+    assert list(in_short(turned)) == ["myocardium", "cavity"], (
+        "in the order of the table, not of the alphabet"
+    )
     one, two = (0.9 + 90 / 110) / 2, (18 / 20 + 8 / 9) / 2
     means = ("patients", "dice_ed", "dice_es", "dice_mean", "hd95_mm")
     assert [short["cavity"][name] for name in means] == pytest.approx(
