@@ -289,23 +289,26 @@ def test_a_stage_that_fails_by_its_own_fault_is_not_tried_again(weekly: Weekly) 
 
 @pytest.fixture
 def own_data(site: Site, weekly: Weekly) -> Iterator[str]:
-    """Commit raw data of one's own for the time of a test, and return the commit."""
-    raw = site.root / "data/sunnybrook"
+    """Commit raw data of one's own for the time of a test, and return the commit.
+
+    It is that of the phantom and bears its name: what was learnt from it is in the run cache.
+    """
+    raw = site.root / "data/own/phantom"
     shutil.copytree(site.workspace / "data/phantom", raw)
-    site.project.dvc("add", "--quiet", "data/sunnybrook")
-    site.project.set({"data": {"raw": "data/sunnybrook"}})
+    site.project.dvc("add", "--quiet", "data/own/phantom")
+    site.project.set({"data": {"raw": "data/own/phantom"}})
     site.project.commit("our own data")
     yield site.project.run("git", "rev-parse", "HEAD").strip()
     weekly.leave()
     site.project.run("git", "reset", "--quiet", "--hard", "HEAD~")
-    shutil.rmtree(raw)
+    shutil.rmtree(raw.parent)
 
 
 def test_raw_data_that_changed_starts_a_run_of_its_own(site: Site, own_data: str) -> None:
     nowhere = Site(site.project, "http://127.0.0.1:1/api")
     (refused,) = nowhere.refused("flows.watch")
     assert "http://127.0.0.1:1/api does not answer" in refused and refused.count("\n") == 1
-    assert f"has changed: data/sunnybrook.dvc at {own_data[:12]}" in site.python("-m", "flows.watch")
+    assert f"has changed: data/own/phantom.dvc at {own_data[:12]}" in site.python("-m", "flows.watch")
     assert "announced before" in site.python("-m", "flows.watch")
 
     def started() -> list[str]:
@@ -315,6 +318,6 @@ def test_raw_data_that_changed_starts_a_run_of_its_own(site: Site, own_data: str
     (run_id,) = wait_for(started, "the run that the event starts", 30)
     run = FlowRun(site, run_id)
     assert run.ended()["type"] == "COMPLETED", run.log()
-    assert run.states()["data/sunnybrook.dvc"] == "Completed" and "phantom" not in run.states()
-    assert "| data/sunnybrook |" in run.artifacts()["comparison"]
+    assert run.states()["data/own/phantom.dvc"] == "Completed" and "phantom" not in run.states()
+    assert "| data/own/phantom |" in run.artifacts()["comparison"]
     assert "that of the last run" in site.python("-m", "flows.watch")
