@@ -117,6 +117,7 @@ def test_the_evidence_counts_points_and_pixels() -> None:
 def test_an_endocardium_may_lie_a_twentieth_outside() -> None:
     square = np.array([[0, 0], [10, 0], [10, 10], [0, 10.0]])
     assert epi_flag(square, square * [0.951, 1]) is None
+    assert epi_flag(square, square * [0.948, 1]) == "5% of the endocardial area is outside"
     assert epi_flag(square, square * [0.9, 1]) == "10% of the endocardial area is outside"
     assert epi_flag(square * 0, square) is None
 
