@@ -10,6 +10,7 @@ def main() -> None:
     from collections import Counter
 
     from lvseg.core.own_lines import say
+    from lvseg.core.plural import counted
     from lvseg.data.parts.split import read_patients, split, write_split
     from lvseg.params import load
 
@@ -18,9 +19,9 @@ def main() -> None:
     parts = split(patients, params.split)
     write_split(Path("data/split.csv"), patients, parts)
     counts = Counter(parts.values())
-    said = [f"{part} {counts[part]} patients" for part in ("train", "validation", "test")]
+    said = [f"{part} {counted(counts[part], 'patient')}" for part in ("train", "validation", "test")]
     if left := len(patients) - len(parts):
-        said.append(f"in no part {left} patients")
+        said.append(f"in no part {counted(left, 'patient')}")
     say(", ".join(said))
 
 

@@ -10,6 +10,7 @@ import typer
 
 from lvseg.core.errors import UserError
 from lvseg.core.own_lines import say
+from lvseg.core.plural import counted
 
 if TYPE_CHECKING:
     from lvseg.studies.analysis.body import Body
@@ -138,7 +139,7 @@ def run(paths: Sequence[Path], order: "Order", shown: Path, workers: int) -> int
     from lvseg.studies.cohort import cohort
 
     print(
-        f"{len(paths)} input{'s' if len(paths) != 1 else ''}, {order.facts.words}. {order.facts.experience}",
+        f"{counted(len(paths), 'input')}, {order.facts.words}. {order.facts.experience}",
         flush=True,
     )
     summary = cohort.predict(paths, order, workers)

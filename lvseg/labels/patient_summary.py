@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from lvseg.core.plural import counted
 from lvseg.core.texts import shown
 from lvseg.imaging.structures import Structure
 from lvseg.labels.layouts import TRUTH
@@ -141,8 +142,7 @@ def totals(patients: Sequence[dict[str, Any]]) -> list[str]:
 
 def _patients(counts: Sequence[int]) -> str:
     """Return how many patients have a count, in words."""
-    number = sum(map(bool, counts))
-    return f"{number} patient{'s' if number > 1 else ''}"
+    return counted(sum(map(bool, counts)), "patient")
 
 
 def divided(entries: Sequence[dict[str, str]]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
@@ -161,6 +161,6 @@ def summary_line(patients: Sequence[dict[str, Any]], set_aside: int) -> str:
     raised = ", ".join(f"{name} {count}" for name, count in sorted(flags.items())) or "none"
     twice = sum(1 for facts in patients if facts["duplicates"])
     return (
-        f"{len(patients)} patients, {joined} of {drawn} endocardial contours joined, flags: {raised}, "
-        f"{twice} patients in two places, {set_aside} set aside"
+        f"{counted(len(patients), 'patient')}, {joined} of {drawn} endocardial contours joined, flags: {raised}, "
+        f"{counted(twice, 'patient')} in two places, {set_aside} set aside"
     )

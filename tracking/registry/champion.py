@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lvseg.core.errors import UserError
 from lvseg.core.paths.files import atomic_path
 from lvseg.core.paths.places import state_home
+from lvseg.core.plural import counted
 from lvseg.studies.analysis.result import KnownError
 from tracking.registry.living_run import required_run
 from tracking.registry.trust import manifest
@@ -94,12 +95,12 @@ def _tested(store: Store, version: "ModelVersion") -> str:
     except UserError:
         return ""
     off, count = clinical(patients).agreements["ef_percent"], len(patients)
-    counted = f"{count} patient{'s' if count != 1 else ''} it had not seen"
+    unseen = f"{counted(count, 'patient')} it had not seen"
     if not off.patients:
-        return f"tested on {counted}, none of whom has an ejection fraction"
+        return f"tested on {unseen}, none of whom has an ejection fraction"
     known = "" if off.patients == count else f" ({off.patients} of {count})"
     return (
-        f"on {counted} its EF was {off.mean_absolute:.1f} points off on average{known}, bias {off.bias:+.1f}"
+        f"on {unseen} its EF was {off.mean_absolute:.1f} points off on average{known}, bias {off.bias:+.1f}"
     )
 
 

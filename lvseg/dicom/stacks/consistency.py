@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lvseg.core.paths.archives import SetAside, UnreadableError
+from lvseg.core.plural import counted
 from lvseg.dicom.image import Image
 from lvseg.dicom.pixels import read_pixels
 from lvseg.dicom.stacks import limits
@@ -42,10 +43,10 @@ def once(images: Sequence[Image], notes: list[str]) -> list[Image]:
         differing += len(seen) if len(seen) > 1 else 0
         kept += seen.values()
     if twice:
-        notes.append(f"{_counted(twice)} came twice and counted once.")
+        notes.append(f"{counted(twice, 'image')} came twice and counted once.")
     if differing:
         notes.append(
-            f"{_counted(differing)} share a UID with a different one: what they show tells them apart."
+            f"{counted(differing, 'image')} share a UID with a different one: what they show tells them apart."
         )
     order = {id(image): position for position, image in enumerate(images)}
     return sorted(kept, key=lambda image: order[id(image)])
@@ -85,16 +86,17 @@ def of_one_geometry(images: Sequence[Image], notes: list[str]) -> tuple[list[Ima
         for image in others
     ]
     if others:
-        notes.append(f"{_counted(len(others))} of another matrix or pixel size left out.")
+        notes.append(f"{counted(len(others), 'image')} of another matrix or pixel size left out.")
     kept, strange = _of_one_kind([image for image in images if alike(image)], notes)
     aside += strange
     if unscaled := sum(image.unscaled for image in kept):
         notes.append(
-            f"{_counted(unscaled)} with a rescale slope of 0 or a damaged one: pixels are read as they are stored."
+            f"{counted(unscaled, 'image')} with a rescale slope of 0 or a damaged one: "
+            "pixels are read as they are stored."
         )
     if told := sum(image.drawn_into for image in kept):
         notes.append(
-            f"{_counted(told)} with text in their pixels (Burned In Annotation): it may name the patient."
+            f"{counted(told, 'image')} with text in their pixels (Burned In Annotation): it may name the patient."
         )
     return kept, aside
 
@@ -114,7 +116,9 @@ def _of_one_kind(images: list[Image], notes: list[str]) -> tuple[list[Image], li
             if len(others) < _FEW * len(phases) or _are_copies(others, phases):
                 strange |= {id(image) for image in others}
     if strange:
-        notes.append(f"{_counted(len(strange))} of another kind (after an inversion, or computed) left out.")
+        notes.append(
+            f"{counted(len(strange), 'image')} of another kind (after an inversion, or computed) left out."
+        )
     aside = [
         SetAside(image.item.label, "of another kind than the phases of the beat among which it lies")
         for image in images
@@ -159,13 +163,9 @@ def _placed(images: list[Image], aside: list[SetAside], notes: list[str]) -> lis
     if not lost or 2 * len(lost) > len(images):
         return images
     aside += [SetAside(image.item.label, "no position, which the others of its stack have") for image in lost]
-    notes.append(f"{_counted(len(lost))} without a position left out.")
+    notes.append(f"{counted(len(lost), 'image')} without a position left out.")
     return [image for image in images if image.position is not None]
 
 
 def _size(spacing: tuple[float, float] | None) -> str:
     return f"{spacing[0]:g} x {spacing[1]:g} mm" if spacing else "unknown size"
-
-
-def _counted(count: int) -> str:
-    return f"{count} image{'s' if count > 1 else ''}"

@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 
+from lvseg.core.plural import counted
 from lvseg.dicom.image import Image
 from lvseg.dicom.stacks import limits
 from lvseg.dicom.stacks.joining import by_series, series_name
@@ -50,8 +51,7 @@ def _difference(one: Image, other: Image) -> str:
 
 
 def _slices(images: Sequence[Image]) -> str:
-    count = len(stack_of(images).counts)
-    return f"{count} slice{'s' if count > 1 else ''}"
+    return counted(len(stack_of(images).counts), "slice")
 
 
 def _degrees(one: Image, others: Sequence[Image]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lvseg.core.paths.archives import UnreadableError
+from lvseg.core.plural import counted
 from lvseg.dicom.image import Image
 from lvseg.dicom.stacks import limits
 from lvseg.dicom.stacks.joining import by_series_alone, stacks_of
@@ -73,7 +74,7 @@ def choose(images: Sequence[Image], wanted: str | None = None) -> ShortAxisCine:
     else:
         why = f"{_shape(best)}{_evidence(best)}"
         if len(ranked) > 1:
-            why += f"; {len(ranked) - 1} other{'s' if len(ranked) > 2 else ''} less likely"
+            why += f"; {counted(len(ranked) - 1, 'other')} less likely"
     others = tuple(f"{_label(stack)}: {_shape(stack)}{_evidence(stack)}" for stack in ranked[1:])
     if flow:
         others += (f"{_label(stack_of(flow))}: {len(flow)} velocity or phase images",)
@@ -217,8 +218,7 @@ def _label(stack: Stack) -> str:
 
 
 def _shape(stack: Stack) -> str:
-    count = len(stack.counts)
-    return f"{count} slice{'s' if count > 1 else ''} x {stack.phases} phase{'s' if stack.phases > 1 else ''}"
+    return f"{counted(len(stack.counts), 'slice')} x {counted(stack.phases, 'phase')}"
 
 
 def _evidence(stack: Stack) -> str:

@@ -41,7 +41,7 @@ def run(out: Path, *places: Path, **data: object) -> tuple[str, list[dict[str, s
 def test_every_form_gives_the_same_shard(tmp_path: Path, heart: Form, form: str) -> None:
     forms.write(form, tmp_path / "place", heart)
     said, rows = run(tmp_path / "out", tmp_path / "place")
-    assert said.startswith("1 patients") and said.endswith("0 set aside"), said
+    assert said.startswith("1 patient,") and said.endswith("0 set aside"), said
     (path,) = (tmp_path / "out/shards").glob("*.npz")
     shard = shards.read(path)
     assert {row["collection"] for row in rows} == {"place"} == {str(shard.collection)}
@@ -87,7 +87,7 @@ def test_one_patient_under_two_names_and_in_two_forms_is_counted_once(tmp_path: 
     said, rows = run(tmp_path / "out", *(tmp_path / name for name in ("acdc", "nnunet", "mnms", "dicom")))
     # The cine of M&Ms has other grey values at each phase, so that nothing says whose it is.
     assert {row["patient"] for row in rows} == {"acdc-patient101", "A0S9V9", "101"}
-    assert "1 patients in two places" in said
+    assert "1 patient in two places" in said
     assert {path.stem for path in (tmp_path / "out/shards").iterdir()} == {row["patient"] for row in rows}
     assert {
         (row["official_part"], row["vendor"], row["group"]) for row in rows if row["patient"] == "A0S9V9"
