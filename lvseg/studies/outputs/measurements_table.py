@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from lvseg.core.paths.files import atomic_path
 from lvseg.core.texts import cell
+from lvseg.studies.analysis.assessment import FAILED, LOOK, OK
 from lvseg.studies.analysis.measurements import PER_SURFACE
 from lvseg.studies.outputs.study_record import FILE_NAME, read_record
 
@@ -13,13 +15,15 @@ _VALUES = (
     "study", "verdict", "edv_ml", "esv_ml", "sv_ml", "ef_percent", "ed_phase", "es_phase", "cardiac_output_l_min",
     "mass_g", "rv_edv_ml", "rv_esv_ml", "rv_sv_ml", "rv_ef_percent", "surface_m2",
 )  # fmt: skip
+_FIRST = (FAILED, LOOK, OK)  # what a person must see comes first: the table is his work list
 _CINE_VALUES = ("slices", "phases", "rows", "columns", "distance_mm", "beat_ms")
 
 
 def write(out: Path) -> None:
-    """Write `measurements.csv` and `measurements.parquet`: a row per study, sorted by name.
+    """Write `measurements.csv` and `measurements.parquet`: a row per study.
 
-    In the CSV file lists (reasons, the volume curve) are text, joined by semicolons. Without a study there is no table.
+    Those that a person must look at come first, those with more reasons before those with fewer, then by name. In the
+    CSV file lists (reasons, the volume curve) are text, joined by semicolons. Without a study there is no table.
 
     Args:
         out: the output folder, with a folder for each study.
@@ -29,7 +33,7 @@ def write(out: Path) -> None:
     """
     import pandas as pd
 
-    table = pd.DataFrame(list(_rows(out)))
+    table = pd.DataFrame(sorted(_rows(out), key=_urgency))
     if table.empty:
         return
     with atomic_path(out / f"{_NAME}.parquet") as temporary:
@@ -39,8 +43,13 @@ def write(out: Path) -> None:
         flat.to_csv(temporary, index=False, lineterminator="\n")
 
 
+def _urgency(row: dict[str, Any]) -> tuple[int, int]:
+    """Return the place of a row among the others."""
+    return _FIRST.index(row["verdict"]), -len(row["reasons"])
+
+
 def _rows(out: Path) -> Iterator[dict[str, object]]:
-    """Yield the row of each study, by the names of columns."""
+    """Yield the row of each study in the order of names, by the names of columns."""
     for path in sorted(out.glob(f"[!.]*/{FILE_NAME}")):
         try:
             record = read_record(path.parent)

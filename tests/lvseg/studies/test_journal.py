@@ -63,9 +63,9 @@ def test_outputs_are_those_of_the_files_that_are_there(tmp_path: Path, run: Run)
     shutil.rmtree(path)
     (outcome,) = run(path)
     assert outcome.verdict == "failed" and outcome.words == "there is no such file or folder"
-    assert len(pd.read_csv(out / "measurements.csv")) == 2, (
-        "an archive may be away: what was made of it stays"
-    )
+    verdicts = pd.read_csv(out / "measurements.csv")["verdict"]
+    assert len(verdicts) == 2, "an archive may be away: what was made of it stays"
+    assert verdicts[0] == "failed" != verdicts[1], "what a person must see comes first"
     broken = classic(path, replace(SMALL, patient="TWO"))
     min(broken.iterdir()).write_bytes(b"no image")
     run(path)
