@@ -33,7 +33,8 @@ def write(out: Path) -> None:
     """
     import pandas as pd
 
-    table = pd.DataFrame(sorted(_rows(out), key=_urgency))
+    rows = sorted(_rows(out), key=_urgency)
+    table = pd.DataFrame(rows)
     if table.empty:
         return
     with atomic_path(out / f"{_NAME}.parquet") as temporary:
@@ -48,7 +49,7 @@ def _urgency(row: dict[str, Any]) -> tuple[int, int]:
     return _FIRST.index(row["verdict"]), -len(row["reasons"])
 
 
-def _rows(out: Path) -> Iterator[dict[str, object]]:
+def _rows(out: Path) -> Iterator[dict[str, Any]]:
     """Yield the row of each study in the order of names, by the names of columns."""
     for path in sorted(out.glob(f"[!.]*/{FILE_NAME}")):
         try:
