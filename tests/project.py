@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from bench.rig.clones import TINY_UNET, copy_files
+from bench.rig.clones import TINY_CLOSER, TINY_UNET, copy_files
 from lvseg.core.hashes import file_hash
 
 ROOT = Path(__file__).parent.parent
@@ -20,7 +20,7 @@ TINY: dict[str, dict[str, Any]] = {
     "phantom": {"patients": 6, "slices": 3, "phases": 4, "matrix": 64},
     "train_dense": {"epochs": 1, "image_size": 32},
     "train_cnn": {"epochs": 1, "image_size": 32},
-    "train_unet": {"fast": TINY_UNET | {"epochs": 1}},
+    "train_unet": {"fast": TINY_UNET | {"epochs": 1}, "closer": TINY_CLOSER},
     "report": {"overlays": 1},
 }
 

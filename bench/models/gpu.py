@@ -130,10 +130,10 @@ def limit(setting: Setting) -> str:
 
 def study(setting: Setting) -> str:
     """Return the seconds from the frames of a study to its label maps."""
-    from lvseg.imaging.grid import Grid
+    from bench.models.training import segmenter_of
     from lvseg.imaging.spacing import Spacing
-    from lvseg.inference.segmenter import Segmenter
-    from lvseg.inference.stacks import Stack, segment
+    from lvseg.inference.segmentation import Stack
+    from lvseg.inference.stacks import segment
 
     settings, slices, phases = setting.settings, 12, FRAMES // 12
     rng = np.random.default_rng(0)
@@ -144,9 +144,7 @@ def study(setting: Setting) -> str:
         numbers,
         np.arange(FRAMES).reshape(slices, phases),
     )
-    segmenter = Segmenter(
-        _network(settings), Grid(settings.image_size, settings.spacing_mm), settings.views, True
-    )
+    segmenter = segmenter_of(_network(settings), settings, settings.views)
     segment(segmenter, stack)  # traces the graph
     began = time.perf_counter()
     segment(segmenter, stack)

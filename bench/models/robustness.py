@@ -23,6 +23,7 @@ from lvseg.evaluation.trained_models import trained_models
 from lvseg.imaging.raster import rasterise
 from lvseg.imaging.spacing import Spacing
 from lvseg.inference.segmenter import Segmenter
+from lvseg.inference.stacks import segment_alone
 from lvseg.metrics import overlap
 
 Pixels = Callable[[np.ndarray], np.ndarray]
@@ -111,34 +112,25 @@ FRAMINGS: Mapping[str, Framing] = {
 }
 
 
-def mean_dice(segmenter: Segmenter, pictures: Sequence[Picture], batch_size: int) -> float:
+def mean_dice(segmenter: Segmenter, pictures: Sequence[Picture]) -> float:
     """Return the mean Dice over pictures that hold a ventricle."""
     scores: list[float] = []
-    for start in range(0, len(pictures), batch_size):
-        batch = pictures[start : start + batch_size]
-        predictions = segmenter.predict(
-            [picture.image for picture in batch], [picture.spacing_mm for picture in batch]
-        )
-        scores += [
-            overlap.dice(prediction.mask, rasterise(picture.contour, picture.image.shape))
-            for prediction, picture in zip(predictions, batch, strict=True)
-        ]
+    for picture in pictures:
+        mask = segment_alone(segmenter, picture.image, picture.spacing_mm).mask
+        scores.append(overlap.dice(mask, rasterise(picture.contour, picture.image.shape)))
     return float(np.nanmean(scores))
 
 
-def losses(
-    segmenter: Segmenter, pictures: Sequence[Picture], whole: float, batch_size: int
-) -> Iterator[tuple[str, float]]:
+def losses(segmenter: Segmenter, pictures: Sequence[Picture], whole: float) -> Iterator[tuple[str, float]]:
     """Yield the name of each way of framing, and how much Dice it costs.
 
     Args:
         segmenter: the model to judge.
         pictures: images that hold a ventricle, with its contour.
         whole: the mean Dice of the pictures as they are.
-        batch_size: images that are predicted at once.
     """
     for name, framing in FRAMINGS.items():
-        yield name, whole - mean_dice(segmenter, [framing.reframed(old) for old in pictures], batch_size)
+        yield name, whole - mean_dice(segmenter, [framing.reframed(old) for old in pictures])
 
 
 def main(
@@ -160,11 +152,10 @@ def main(
     for example in test:
         frame = drawn_frames.load(example)
         pictures.append(Picture(frame.image, frame.contour, frame.spacing_mm))
-    batch = settings.evaluate.batch_size
-    whole = mean_dice(segmenter, pictures, batch)
+    whole = mean_dice(segmenter, pictures)
     print(f"{model} on {len(pictures)} slices of {len({e.patient for e in test})} patients: "
           f"Dice {whole:.4f}\n\n| framing | Dice lost |\n|---|---|")  # fmt: skip
-    for name, lost in losses(segmenter, pictures, whole, batch):
+    for name, lost in losses(segmenter, pictures, whole):
         print(f"| {name} | {lost:+.4f} |", flush=True)
 
 

@@ -53,6 +53,7 @@ def main(
     from lvseg.data import drawn_frames
     from lvseg.evaluation.sources import Sources
     from lvseg.inference.segmenter import load_segmenter
+    from lvseg.inference.stacks import segment_alone
     from tracking.model.package import downloaded
     from tracking.registry.promotion import candidate
     from tracking.runs.required import required_store
@@ -67,7 +68,8 @@ def main(
         how = json.loads((home / "run.json").read_text(encoding="utf-8"))["prediction"]
         segmenter = load_segmenter(home / "model.keras", how)
         alone = [
-            _seconds_of(partial(segmenter.predict, [frame.image], [frame.spacing_mm])) for frame in pictures
+            _seconds_of(partial(segment_alone, segmenter, frame.image, frame.spacing_mm))
+            for frame in pictures
         ]
         bare = float(np.median(alone[len(alone) // 4 :]))  # the first ones compile
         kinds = {

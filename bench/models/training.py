@@ -24,7 +24,7 @@ from lvseg.data.examples import Example
 
 TRIAL = 40  # steps that say how long one takes
 AHEAD = 100  # batches between two looks at the clock
-AT_ONCE = 16  # images in a batch of prediction
+STUDY = 12, 20  # slices and phases
 PEAK_SIZE = 2048  # rows and columns of the matrices whose product says what the machine can do
 BACKWARD = 3  # a step of training costs about three times the forward pass
 
@@ -124,10 +124,11 @@ def train_ours(learning: list[Example], slices: Path, settings: Any, marks: list
         while spent < mark and steps < total:
             spent += fit(model, steps // AHEAD + 1, min(AHEAD, total - steps))
             steps += min(AHEAD, total - steps)
-        masks.append(drawn(model, given["test_images"]))
+        masks.append(drawn(segmenter_of(model, settings), given["test_images"]))
     return {
         "predicted_per_second": {
-            views: prediction_speed(model, given["test_images"], settings, views) for views in (1, 8)
+            views: prediction_speed(segmenter_of(model, settings, views), given["test_images"])
+            for views in (1, 8)
         },
         "images_per_second": batch * steps / spent,
         "masks": masks,
@@ -135,13 +136,27 @@ def train_ours(learning: list[Example], slices: Path, settings: Any, marks: list
     }
 
 
-def drawn(model: Any, images: np.ndarray) -> np.ndarray:
-    """Return the masks (n, s, s) that the network draws on images (n, s, s)."""
-    masks = []
-    for start in range(0, len(images), AT_ONCE):
-        answers = np.asarray(model.predict_on_batch(images[start : start + AT_ONCE, ..., None]))
-        masks.append(answers[..., 1] > answers[..., 0])
-    return np.concatenate(masks)
+def segmenter_of(model: Any, settings: Any, views: int = 1) -> Any:
+    """Return a segmenter that asks a network as `predict` does, but for the number of views."""
+    from dataclasses import replace
+
+    from lvseg.imaging.grid import Grid
+    from lvseg.imaging.structures import Structure
+    from lvseg.inference.segmenter import Segmenter
+    from lvseg.training.unet import RECIPE
+
+    how = RECIPE.prediction(settings, (Structure.CAVITY,))
+    once = Segmenter(model, Grid(settings.image_size, settings.spacing_mm), views, how.one_region)
+    return replace(once, closer=how.closer)
+
+
+def drawn(segmenter: Any, images: np.ndarray) -> np.ndarray:
+    """Return the masks (n, s, s) that are drawn on images (n, s, s) which know nothing of one another."""
+    from lvseg.imaging.spacing import Spacing
+    from lvseg.inference.stacks import segment_alone
+
+    spacing = Spacing(segmenter.grid.spacing_mm, segmenter.grid.spacing_mm)
+    return np.stack([segment_alone(segmenter, image, spacing).mask.astype(bool) for image in images])
 
 
 def patient_dice(masks: np.ndarray, reference: np.ndarray, patients: np.ndarray) -> float:
@@ -152,22 +167,24 @@ def patient_dice(masks: np.ndarray, reference: np.ndarray, patients: np.ndarray)
     return float(np.mean([np.nanmean(scores[patients == patient]) for patient in np.unique(patients)]))
 
 
-def prediction_speed(model: Any, images: np.ndarray, settings: Any, views: int) -> float:
-    """Return the slices per second that a segmenter takes from images to masks, the best of three times."""
-    from lvseg.imaging.grid import Grid
+def prediction_speed(segmenter: Any, images: np.ndarray) -> float:
+    """Return the slices per second from the images of a study to its label maps, the best of three times."""
     from lvseg.imaging.spacing import Spacing
-    from lvseg.inference.segmenter import Segmenter
+    from lvseg.inference.segmentation import Stack
+    from lvseg.inference.stacks import segment
 
-    segmenter = Segmenter(model, Grid(settings.image_size, settings.spacing_mm), views, one_region=True)
-    spacings = [Spacing(settings.spacing_mm, settings.spacing_mm)] * AT_ONCE
+    slices, phases = STUDY
+    count = slices * phases
+    spacing = Spacing(segmenter.grid.spacing_mm, segmenter.grid.spacing_mm)
+    pixels = images[np.arange(count) % len(images)]
+    numbers = np.repeat(np.arange(1, slices + 1), phases)
+    stack = Stack(pixels, spacing, numbers, np.arange(count).reshape(slices, phases))
     best = math.inf
     for _ in range(3):
         began = time.perf_counter()
-        for start in range(0, len(images), AT_ONCE):
-            part = images[start : start + AT_ONCE]
-            segmenter.predict(list(part), spacings[: len(part)])
+        segment(segmenter, stack)
         best = min(best, time.perf_counter() - began)
-    return len(images) / best
+    return count / best
 
 
 def train_peer(script: str, slices: Path, marks: list[float]) -> dict[str, Any]:

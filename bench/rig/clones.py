@@ -26,12 +26,13 @@ TINY_UNET: dict[str, Any] = {
     "views": 1,
     "learn_from_validation": False,
 }
+TINY_CLOSER: dict[str, Any] = {"spacing_mm": 3.0, "size": 32, "shift_mm": 12.0, "share": 0.6}
 # A phantom and trainings of seconds. Data and epochs are for faults and timelines, not for scores.
 TINY: dict[str, dict[str, Any]] = {
     "phantom": {"patients": 6, "slices": 3, "phases": 4, "matrix": 64},
     "train_dense": {"epochs": 2, "image_size": 32, "threads": 1},
     "train_cnn": {"epochs": 2, "image_size": 32, "threads": 1},
-    "train_unet": {"fast": TINY_UNET, "threads": 1},
+    "train_unet": {"fast": TINY_UNET, "closer": TINY_CLOSER, "threads": 1},
     "evaluate": {"threads": 1},
     "report": {"overlays": 1},
     "extract": {"workers": 1},

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from lvseg.core.errors import UserError
 from lvseg.data import shards
 from lvseg.data.examples import Example
+from lvseg.inference.segmentation import Segmentation, Stack
 from lvseg.inference.segmenter import Prediction, Segmenter
 from lvseg.inference.stack_of import stack_of_shard
-from lvseg.inference.stacks import AT_ONCE, Segmentation, Stack, segment
+from lvseg.inference.stacks import AT_ONCE, segment
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from lvseg.inference.bodies import OnFirst, heart_regions
 if TYPE_CHECKING:
     import keras
 
-_SURELY_OUTSIDE = -20.0  # the margin of pixels that the network was not shown
+SURELY_OUTSIDE = -20.0  # the margin of pixels that the network was not shown
 _BORDER = 8  # grid points kept around a region: more than a pixel of any frame measures
 # A margin that says no more than its sign: of points that the choice of one region takes away or fills.
 _SIGN_ONLY = np.float32(1e-3)
@@ -75,6 +75,7 @@ class Segmenter:
         views: of test-time augmentation: how many of the eight turned and mirrored views of a frame are averaged.
         one_region: keep one region of each structure, without holes, as `lvseg.inference.bodies` chooses it.
         structures: that the network tells from the background, in the order of its logits, the cavity first.
+        closer: the square of its second look, around the heart that the first one found; None: it looks once.
     """
 
     network: "keras.Model"
@@ -82,34 +83,13 @@ class Segmenter:
     views: int = 1
     one_region: bool = False
     structures: tuple[Structure, ...] = (Structure.CAVITY,)
-
-    def predict(
-        self, images: Sequence[NDArray[np.generic]], spacings_mm: Sequence[Spacing]
-    ) -> list[Prediction]:
-        """Segment one batch of frames that know nothing of one another: each is a stack of one.
-
-        Args:
-            images: the frames, each (H, W) in its original type; their sizes may differ.
-            spacings_mm: of each frame, between rows and between columns.
-
-        Raises:
-            ValueError: an image is empty, or holds NaN or infinity.
-        """
-        predictions = []
-        margins = self.margins(self.batch(images, spacings_mm), VIEWS[: self.views])
-        for image, spacing, on_grid in zip(images, spacings_mm, margins, strict=True):
-            regions = self.regions(on_grid[np.newaxis], np.ones(1, np.int64))[0]
-            shape = (image.shape[0], image.shape[1])
-            drawn = self.drawn(on_grid, regions, shape, spacing)
-            margin = self.on_pixels(on_grid[0], shape, spacing)
-            predictions.append(Prediction(drawn.labels, drawn.outlines, margin))
-        return predictions
+    closer: Grid | None = None
 
     def on_pixels(
         self, margin: NDArray[np.float32], shape: tuple[int, int], spacing: Spacing
     ) -> NDArray[np.float32]:
         """Return a margin (size, size) on a frame's own pixels (H, W)."""
-        return self.grid.restored(margin, shape, spacing, beyond=_SURELY_OUTSIDE)
+        return self.grid.restored(margin, shape, spacing, beyond=SURELY_OUTSIDE)
 
     def regions(
         self,
@@ -171,7 +151,7 @@ class Segmenter:
         """Return frames as the network takes them, (batch, size, size, 1) float32.
 
         Raises:
-            ValueError: as `predict`.
+            ValueError: an image is empty, or holds NaN or infinity.
         """
         return np.stack([self.grid.image(*frame) for frame in zip(images, spacings_mm, strict=True)])
 
@@ -217,8 +197,8 @@ def load_segmenter(path: Path, how: Mapping[str, Any]) -> Segmenter:
 
     Args:
         path: of the model.
-        how: `prediction` of its `run.json`: size, spacing_mm, views, one_region, structures; a model of an early
-            version, without the last, tells the cavity.
+        how: `prediction` of its `run.json`: size, spacing_mm, views, one_region, structures, closer; a model of an
+            early version, without the last two, tells the cavity and looks once.
 
     Raises:
         UserError: the file is missing, damaged, or not a Keras model, or draws structures that this program does not
@@ -246,4 +226,7 @@ def load_segmenter(path: Path, how: Mapping[str, Any]) -> Segmenter:
             "models/<name>"
         )
     grid = Grid(how["size"], how["spacing_mm"])
-    return Segmenter(network, grid, how["views"], how["one_region"], tuple(known[name] for name in names))
+    closer = Grid(**how["closer"]) if how.get("closer") else None
+    return Segmenter(
+        network, grid, how["views"], how["one_region"], tuple(known[name] for name in names), closer
+    )

@@ -4,7 +4,6 @@ import base64
 import binascii
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,11 @@ from lvseg.dicom.sandbox import LARGEST, Decoder
 from lvseg.imaging.outline import area
 from lvseg.imaging.spacing import UNKNOWN, Spacing
 from lvseg.imaging.structures import Structure
+from lvseg.inference.segmentation import Stack
 from lvseg.inference.segmenter import Drawn, Segmenter
-from lvseg.inference.stacks import Stack
 from lvseg.inference.stacks import segment as segment_stack
+from lvseg.inference.stacks import segment_alone
 
-AT_ONCE = 16  # frames in a batch
 # Of one study: what no scanner gives. Its frames are all in memory at once, and in a table of slices and phases.
 MOST_FRAMES, MOST_SLICES, MOST_PHASES, MOST_PIXELS = 10_000, 500, 500, 128 * 2**20
 SPACINGS_MM = (0.01, 100.0)  # outside, resampling would take hours, or all memory
@@ -57,13 +56,8 @@ def segment(segmenter: Segmenter, requests: Sequence[Mapping[Any, Any]]) -> list
         return _study(segmenter, frames, [place for place in places if place is not None])
     if any(place is not None for place in places):
         raise UserError("frames of a study, with `slice` and `phase`, and frames without: send them apart")
-    answers: list[dict[str, Any]] = []
-    while batch := list(islice(frames, AT_ONCE)):  # small files may hold large frames: never all at once
-        predictions = segmenter.predict([image for image, _ in batch], [spacing for _, spacing in batch])
-        answers += [
-            _answer(prediction, spacing) for prediction, (_, spacing) in zip(predictions, batch, strict=True)
-        ]
-    return answers
+    # small files may hold large frames: never all at once
+    return [_answer(segment_alone(segmenter, image, spacing), spacing) for image, spacing in frames]
 
 
 def _place(number: int, request: Mapping[Any, Any]) -> tuple[int, int] | None:

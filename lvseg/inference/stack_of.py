@@ -5,7 +5,7 @@ import numpy as np
 from lvseg.data.shards import Shard
 from lvseg.dicom.stacks.alignment import placements_of_affines
 from lvseg.dicom.stacks.cine import Cine
-from lvseg.inference.stacks import Stack
+from lvseg.inference.segmentation import Stack
 
 
 def stack_of_cine(cine: Cine) -> Stack:

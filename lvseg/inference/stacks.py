@@ -4,20 +4,20 @@ What one frame cannot know is decided by the stack: one body of each structure t
 (`lvseg.inference.bodies`), and that a slice beyond the base shows the atrium, not the ventricle.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lvseg.dicom.stacks.alignment import Placement
-from lvseg.imaging.drawn_stack import DrawnStack
 from lvseg.imaging.outline import area
 from lvseg.imaging.spacing import Spacing
 from lvseg.imaging.structures import Structure
+from lvseg.inference import second_look
 from lvseg.inference.bodies import OnFirst
-from lvseg.inference.segmenter import VIEWS, Drawn, Prediction, Segmenter
+from lvseg.inference.segmentation import Segmentation, Stack
+from lvseg.inference.segmenter import VIEWS, Prediction, Segmenter
 
 AT_ONCE = 16  # frames that the network is shown at once: more are no faster on a CPU
 _FEWEST_SLICES = 3  # that must be left to tell the ventricle's beat from
@@ -25,49 +25,6 @@ _END_SLICES = 2  # at either end, whose areas tell which end is the wide one
 # Of the area at end-diastole: an atrium fills by more, a wall that hardly moves by less.
 _FILLS = 1.2
 _MOST_ATRIAL = 2  # slices: a stack seldom goes on for more beyond the base
-
-
-@dataclass(frozen=True)
-class Stack:
-    """N frames of one examination, in any order.
-
-    Attributes:
-        pixels: (N, H, W) of any real type.
-        spacing_mm: of the pixels; NaN where the source does not say.
-        slices: (N,) number of the slice of each frame, 1 to S.
-        at: (S, T) index of the frame that shows each slice in each phase, -1 where there is none.
-        placements: (S,) how each slice lies to the first in the plane; None where all lie straight behind it.
-    """
-
-    pixels: NDArray[np.generic]
-    spacing_mm: Spacing
-    slices: NDArray[np.int64]
-    at: NDArray[np.int64]
-    placements: Sequence[Placement] | None = None
-
-
-@dataclass(frozen=True)
-class Segmentation(DrawnStack):
-    """What a network draws on the frames of a stack.
-
-    Attributes:
-        margins: (H, W) of the cavity on the frames for which they were asked, by their index.
-        atrial: numbers of the slices that are left empty, because they fill while the ventricle empties.
-    """
-
-    margins: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
-    atrial: tuple[int, ...] = ()
-
-    def drawn(self, frame: int) -> Drawn:
-        """Return what is drawn on one frame."""
-        return Drawn(
-            self.labels[frame], {structure: lines[frame] for structure, lines in self.outlines.items()}
-        )
-
-    def prediction(self, frame: int) -> Prediction:
-        """Return what is drawn on one frame for which margins were asked."""
-        drawn = self.drawn(frame)
-        return Prediction(drawn.labels, drawn.outlines, self.margins[frame])
 
 
 def segment(
@@ -89,7 +46,37 @@ def segment(
     Raises:
         ValueError: an image is empty, or holds NaN or infinity.
     """
-    margins = _margins(segmenter, stack, VIEWS[: segmenter.views] if views is None else views, batch_size)
+    views = VIEWS[: segmenter.views] if views is None else views
+    if segmenter.closer is not None:
+        sample = second_look.sample(stack)
+        first = _looked(segmenter, sample, VIEWS[:1], (), batch_size)
+        windows = second_look.windows(stack, sample, first, segmenter.grid, segmenter.closer)
+        if windows is not None:
+            closer = replace(segmenter, grid=segmenter.closer)
+            seen = _looked(closer, windows.cut(stack), views, margins_of, batch_size)
+            return windows.put_back(seen)
+    return _looked(segmenter, stack, views, margins_of, batch_size)
+
+
+def segment_alone(segmenter: Segmenter, image: NDArray[np.generic], spacing_mm: Spacing) -> Prediction:
+    """Segment a frame (H, W) that knows of no other: a stack of one.
+
+    Raises:
+        ValueError: as `segment`.
+    """
+    stack = Stack(image[np.newaxis], spacing_mm, np.ones(1, np.int64), np.zeros((1, 1), np.int64))
+    return segment(segmenter, stack, margins_of=[0]).prediction(0)
+
+
+def _looked(
+    segmenter: Segmenter,
+    stack: Stack,
+    views: Sequence[tuple[int, bool]],
+    margins_of: Collection[int],
+    batch_size: int,
+) -> Segmentation:
+    """Return what the network draws when it looks at the square of its grid once."""
+    margins = _margins(segmenter, stack, views, batch_size)
     regions = segmenter.regions(margins, stack.slices, _on_first(segmenter, stack))
     shape = (stack.pixels.shape[1], stack.pixels.shape[2])
     drawn = [segmenter.drawn(*frame, shape, stack.spacing_mm) for frame in zip(margins, regions, strict=True)]

@@ -22,6 +22,15 @@ class Augmentation(Section):
     noise: Annotated[float, Field(ge=0, le=2)]
 
 
+class Closer(Section):
+    """The second look, at the heart alone."""
+
+    spacing_mm: Annotated[float, Field(ge=0.3, le=5)]
+    size: Annotated[int, Field(ge=32, le=1024, multiple_of=32)]
+    shift_mm: Annotated[float, Field(ge=0, le=200)]
+    share: Annotated[float, Field(gt=0, lt=1)]
+
+
 class UnetPreset(Section):
     """What a preset of the U-Net sets; lengths in grid points but for `spacing_mm`."""
 
@@ -47,6 +56,7 @@ class UnetSettings(UnetPreset):
     batch_size: Count
     learning_rate: Annotated[float, Field(gt=0, le=1)]
     augmentation: Augmentation
+    closer: Closer
     seed: Seed
     threads: Annotated[int, Field(ge=1, le=256)]
 
@@ -60,6 +70,7 @@ class UnetParams(Section):
     batch_size: Count
     learning_rate: Annotated[float, Field(gt=0, le=1)]
     augmentation: Augmentation
+    closer: Closer
     seed: Seed
     threads: Annotated[int, Field(ge=1, le=256)]
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lvseg.imaging.grid import Grid
+from lvseg.imaging.boxes import Box
+from lvseg.imaging.grid import Grid, normalised
 from lvseg.imaging.spacing import Spacing
 from lvseg.models.unet_params import Augmentation
 
@@ -30,11 +31,14 @@ class Augmented:
         grid: that the trained network will look at: its spacing, and what images are normalised by.
         crop: grid points in each direction.
         chance: how much of each kind of change there is.
+        around_heart: whether the trained network will look at a square of the crop's size around the heart: then a
+            patch lies there, also where the ventricle is not, and has its own brightness.
     """
 
     grid: Grid
     crop: int
     chance: Augmentation
+    around_heart: bool = False
 
     def __call__(
         self,
@@ -42,16 +46,17 @@ class Augmented:
         masks: NDArray[np.uint8],
         spacing_mm: Spacing,
         rng: np.random.Generator,
+        heart: NDArray[np.float64],
     ) -> ImageAndMasks:
         """Return image (crop, crop, 1) and masks (crop, crop, C), both float32.
 
         Raises:
             ValueError: the image is empty, or holds NaN or infinity.
         """
-        pixels = self.grid.normalised(image, spacing_mm)
         steps = np.array(self.grid.steps(image.shape, spacing_mm))
+        pixels = self._normalised(image, spacing_mm, heart, self.crop / steps)
         matrix = self._turn(rng) / steps[:, None]
-        centre = _middle(masks)
+        centre = heart.copy() if self.around_heart else _middle(masks, heart)
         reach = self.chance.shift_mm / self._step_mm
         centre += rng.uniform(-reach, reach, 2) / steps
         places = self._places(rng) - (self.crop - 1) / 2
@@ -63,7 +68,25 @@ class Augmented:
             pixels, *covered = (ndimage.gaussian_filter(values, sigma) for values in (pixels, *covered))
         seen = ndimage.map_coordinates(pixels, sources, order=1, cval=float(pixels.min()))
         drawn = [ndimage.map_coordinates(values, sources, order=1) for values in covered]
-        return self._as_another_scanner(seen, rng)[..., np.newaxis], np.stack(drawn, axis=-1)
+        other = self._as_another_scanner(seen, rng)
+        if self.around_heart:
+            other = (other - other.mean()) / max(float(other.std()), 1e-6)
+        return other[..., np.newaxis], np.stack(drawn, axis=-1)
+
+    def _normalised(
+        self,
+        image: NDArray[np.generic],
+        spacing_mm: Spacing,
+        heart: NDArray[np.float64],
+        size: NDArray[np.float64],
+    ) -> NDArray[np.float32]:
+        """Return an image (H, W) as the network will see it; `size` is of the square around the heart, in pixels."""
+        if not self.around_heart:
+            return self.grid.normalised(image, spacing_mm)
+        (top, left), (bottom, right) = (np.rint(heart + part * size).astype(int) for part in (-0.5, 0.5))
+        return normalised(
+            image, Box(top, left, bottom, right).clipped((image.shape[0], image.shape[1])).slices
+        )
 
     @property
     def _step_mm(self) -> float:
@@ -111,10 +134,10 @@ class Augmented:
         return (bent + noise).astype(np.float32)
 
 
-def _middle(masks: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return where the heart is, (row, column): of the first structure that is drawn, or else of the image."""
+def _middle(masks: NDArray[np.uint8], heart: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the middle (row, column) of the first structure that is drawn, or else of the heart."""
     drawn = next((mask for mask in masks if mask.any()), None)
-    return np.array((np.array(masks.shape[1:]) - 1) / 2 if drawn is None else ndimage.center_of_mass(drawn))
+    return heart.copy() if drawn is None else np.array(ndimage.center_of_mass(drawn))
 
 
 @cache

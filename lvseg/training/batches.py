@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from lvseg.core.backend import keras
 from lvseg.core.errors import UserError
@@ -16,6 +17,7 @@ from lvseg.imaging.structures import Structure
 from lvseg.models.targets import UNKNOWN
 
 ImageAndMasks = tuple[NDArray[np.float32], NDArray[np.float32]]
+Point = NDArray[np.float64]  # (2,), row and column in pixels
 
 _OPEN_SHARDS = 64  # files kept open; their pixels are mapped, not loaded
 _THREADS = 2  # that prepare batches while the network learns; more than one makes Keras prepare ahead at all
@@ -30,6 +32,7 @@ class View(Protocol):
         masks: NDArray[np.uint8],
         spacing_mm: Spacing,
         rng: np.random.Generator,
+        heart: Point,
     ) -> ImageAndMasks:
         """Return image (size, size, 1) and masks (size, size, C), both float32.
 
@@ -38,6 +41,7 @@ class View(Protocol):
             masks: (C, H, W) uint8, of each structure.
             spacing_mm: between rows and between columns.
             rng: of this example in this epoch, for what is left to chance.
+            heart: row and column of the middle of the patient's heart.
         """
 
 
@@ -53,6 +57,7 @@ class OnGrid:
         masks: NDArray[np.uint8],
         spacing_mm: Spacing,
         rng: np.random.Generator,
+        heart: Point,
     ) -> ImageAndMasks:
         """Return image and masks; nothing is left to chance."""
         on_grid = [self._grid.mask(mask, spacing_mm).astype(np.float32) for mask in masks]
@@ -86,6 +91,7 @@ class Batches:
         self._batch_size = batch_size
         self._per_epoch = per_epoch or len(examples)
         self._shard = lru_cache(_OPEN_SHARDS)(shards.read)  # opening one takes longer than preparing an image
+        self._heart = lru_cache(maxsize=None)(lambda path: _heart(self._shard(path)))
         self.failure: UserError | None = None
 
     def __len__(self) -> int:
@@ -140,7 +146,7 @@ class Batches:
                 else shard.mask(example.mask, structure)
                 for structure in self._structures
             ]
-            image, masks = self._view(pixels, np.stack(drawn), shard.spacing, rng)
+            image, masks = self._view(pixels, np.stack(drawn), shard.spacing, rng, self._heart(example.shard))
             masks[..., [structure not in example.known for structure in self._structures]] = UNKNOWN
             return image, masks
         except UserError as error:
@@ -149,6 +155,15 @@ class Batches:
         except ValueError as error:
             self.failure = UserError(f"{example.shard}, frame {example.frame}: {error}")
             raise self.failure from None
+
+
+def _heart(shard: shards.Shard) -> Point:
+    """Return the middle of a heart: of all cavities that are drawn of it, or else of all else, or of the image."""
+    for drawn in (shard.labels == Structure.CAVITY, np.asarray(shard.labels) > 0):
+        middles = [ndimage.center_of_mass(of_frame) for of_frame in drawn if of_frame.any()]
+        if middles:
+            return np.asarray(np.mean(middles, axis=0))
+    return (np.array(shard.pixels.shape[1:]) - 1) / 2
 
 
 class _Epoch(keras.utils.PyDataset):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lvseg.data.examples import Example, known_structures
+from lvseg.imaging.grid import Grid
 from lvseg.imaging.structures import Structure
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class PredictionSettings:
         views: how many turned and mirrored views of a frame are averaged.
         one_region: whether one connected region is kept, without holes.
         structures: what the network tells from the background, in the order of its logits.
+        closer: the square of its second look; None where it looks once.
     """
 
     size: int
@@ -50,6 +52,7 @@ class PredictionSettings:
     views: int
     one_region: bool
     structures: tuple[str, ...]
+    closer: Grid | None = None
 
 
 @dataclass(frozen=True)

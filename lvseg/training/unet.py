@@ -1,4 +1,4 @@
-"""How the U-Net is trained: augmented patches to learn from, whole images to validate on."""
+"""How the U-Net is trained: augmented patches to learn from, hearts as they are to validate on."""
 
 from typing import TYPE_CHECKING
 
@@ -6,8 +6,8 @@ from lvseg.data.examples import Example
 from lvseg.imaging.grid import Grid
 from lvseg.models import unet
 from lvseg.models.unet_params import UnetSettings
-from lvseg.training.augmentation import Augmented
-from lvseg.training.batches import Batches, OnGrid
+from lvseg.training.batches import Batches
+from lvseg.training.looks import TwoLooks, closer_look
 from lvseg.training.recipe import PredictionSettings, Recipe, Structures
 
 if TYPE_CHECKING:
@@ -16,14 +16,13 @@ if TYPE_CHECKING:
 
 def _learn(examples: list[Example], settings: UnetSettings, structures: Structures) -> Batches:
     """Return augmented patches."""
-    view = Augmented(Grid(settings.image_size, settings.spacing_mm), settings.crop, settings.augmentation)
+    view = TwoLooks(settings)
     return Batches(examples, view, settings.batch_size, settings.images_per_epoch, structures)
 
 
 def _validate(examples: list[Example], settings: UnetSettings, structures: Structures) -> Batches:
-    """Return whole images as prediction sees them."""
-    view = OnGrid(Grid(settings.image_size, settings.spacing_mm))
-    return Batches(examples, view, settings.batch_size, structures=structures)
+    """Return hearts as the second look sees them where the first one has found them."""
+    return Batches(examples, closer_look(settings), settings.batch_size, structures=structures)
 
 
 def _settings(params: "Params") -> UnetSettings:
@@ -34,7 +33,8 @@ def _settings(params: "Params") -> UnetSettings:
 def _prediction(settings: UnetSettings, structures: Structures) -> PredictionSettings:
     """Return what prediction with the trained network needs."""
     keys = tuple(structure.key for structure in structures)
-    return PredictionSettings(settings.image_size, settings.spacing_mm, settings.views, True, keys)
+    closer = Grid(settings.closer.size, settings.closer.spacing_mm)
+    return PredictionSettings(settings.image_size, settings.spacing_mm, settings.views, True, keys, closer)
 
 
 RECIPE = Recipe(

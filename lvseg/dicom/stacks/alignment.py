@@ -26,6 +26,14 @@ class Placement:
     matrix: NDArray[np.float64]
     offset_mm: NDArray[np.float64]
 
+    def on_first(self, points_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return where points (n, 2) of the slice lie on the first."""
+        return np.asarray(points_mm @ self.matrix.T + self.offset_mm)
+
+    def from_first(self, points_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return where points (n, 2) of the first slice lie on this one."""
+        return np.asarray((points_mm - self.offset_mm) @ np.linalg.inv(self.matrix).T)
+
     @property
     def moves(self) -> bool:
         """Whether it lies otherwise than straight behind the first."""

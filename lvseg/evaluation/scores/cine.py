@@ -14,7 +14,7 @@ from lvseg.data.drawn_frames import slice_distance
 from lvseg.data.shards import Shard
 from lvseg.imaging.outline import area
 from lvseg.imaging.structures import STRUCTURES, Structure
-from lvseg.inference.stacks import Segmentation, Stack
+from lvseg.inference.segmentation import Segmentation, Stack
 from lvseg.metrics.volumes import agreement, ejection_fraction, end_phases
 
 _MM3_PER_ML = 1000.0

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from lvseg.inference.segmentation import Segmentation, Stack
 from lvseg.inference.segmenter import VIEWS, Segmenter
-from lvseg.inference.stacks import Segmentation, Stack, segment
+from lvseg.inference.stacks import segment
 
 _MIRRORED_AND_TURNED = VIEWS[
     5

@@ -5,7 +5,7 @@ import numpy as np
 from lvseg.data.likeness import Pair, features_of
 from lvseg.data.ranges import brightness, geometry
 from lvseg.dicom.stacks.cine import Cine
-from lvseg.inference.stacks import Segmentation
+from lvseg.inference.segmentation import Segmentation
 from lvseg.studies.analysis.loaded_model import LoadedModel
 from lvseg.studies.analysis.measurements import Measurements
 

@@ -15,6 +15,7 @@ from lvseg.imaging.grid import Grid
 from lvseg.imaging.spacing import Spacing
 from lvseg.imaging.structures import Structure
 from lvseg.inference.segmenter import Prediction, Segmenter
+from lvseg.inference.stacks import segment_alone
 from tests.conftest import tiny_shard
 from tests.lvseg.models.tiny_models import blank_model, threshold_model
 
@@ -65,7 +66,7 @@ def test_masks_come_back_on_the_original_grid() -> None:
     disc = (rows - 40.0) ** 2 + (columns - 30.0) ** 2 <= 18**2
     images = [(200 + 500 * disc).astype(np.int16), (200 + 500 * disc[:64, :64]).astype(np.uint16)]
     segmenter = Segmenter(threshold_model(level=1.0), Grid(64))
-    first, second = segmenter.predict(images, [Spacing(1.4, 1.4)] * 2)
+    first, second = (segment_alone(segmenter, image, Spacing(1.4, 1.4)) for image in images)
     assert first.mask.shape == (96, 80) and second.mask.shape == (64, 64)
     assert first.margin.shape == (96, 80)
     assert 2 * (first.mask & disc).sum() / (first.mask.sum() + disc.sum()) > 0.97
@@ -103,9 +104,10 @@ def test_of_several_regions_one_is_kept_that_is_large_and_sure_with_its_holes_fi
     spot = ((abs(rows - 55) <= 2) & (abs(columns - 10) <= 2)).astype(np.int16)
     image = 900 * small + 500 * large + 1500 * spot
     segmenter = Segmenter(threshold_model(level=0.5), Grid(64), one_region=True)
-    (found,) = segmenter.predict([image], [Spacing(1.4, 1.4)])
+    found = segment_alone(segmenter, image, Spacing(1.4, 1.4))
     assert found.mask[40, 40] and found.mask.sum() == small.sum() + 1
-    (nothing,) = Segmenter(blank_model(), Grid(64), one_region=True).predict([image], [Spacing(1.4, 1.4)])
+    blank = Segmenter(blank_model(), Grid(64), one_region=True)
+    nothing = segment_alone(blank, image, Spacing(1.4, 1.4))
     assert not nothing.mask.any()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from lvseg.core.backend import keras
 
 
-def threshold_model(size: int = 64, level: float = 2.0) -> keras.Model:
+def threshold_model(size: int | None = 64, level: float = 2.0) -> keras.Model:
     """Return a network that calls cavity what is brighter than `level` after normalisation."""
     image = keras.Input((size, size, 1), name="image")
     layer = keras.layers.Conv2D(2, 1, name="scores")

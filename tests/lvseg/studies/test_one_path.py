@@ -14,8 +14,9 @@ from lvseg.evaluation.predictions import segmented
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.structures import Structure
 from lvseg.inference import serving
+from lvseg.inference.segmentation import Stack
 from lvseg.inference.segmenter import Segmenter
-from lvseg.inference.stacks import Stack, segment
+from lvseg.inference.stacks import segment
 from lvseg.studies.analysis.loaded_model import load_model
 from lvseg.studies.analysis.result import ModelFacts
 from tests.conftest import tiny_shard

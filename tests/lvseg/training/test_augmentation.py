@@ -20,6 +20,7 @@ ALL = Augmentation(
     shading=0.2, blur_mm=1, noise=0.05,
 )  # fmt: skip
 SPACING = Spacing(1.5, 1.2)
+AT = np.array([60.0, 100.0])  # the middle of the heart
 
 
 def heart(rows: int = 150, columns: int = 180) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -31,7 +32,7 @@ def heart(rows: int = 150, columns: int = 180) -> tuple[NDArray[Any], NDArray[An
 
 def seen(chance: Augmentation, seed: int, crop: int = 96) -> tuple[NDArray[Any], NDArray[Any]]:
     view = Augmented(Grid(160, 1.4), crop, chance)
-    image, mask = view(*heart(), SPACING, np.random.default_rng(seed))
+    image, mask = view(*heart(), SPACING, np.random.default_rng(seed), AT)
     assert image.shape == mask.shape == (crop, crop, 1)
     assert image.dtype == mask.dtype == np.float32
     return image[..., 0], mask[..., 0]
@@ -87,8 +88,8 @@ def sided(rows: int = 120, columns: int = 120) -> tuple[NDArray[Any], NDArray[An
 
 def test_some_images_are_mirrored_and_others_not() -> None:
     view = Augmented(Grid(160, 1.4), 96, NONE.model_copy(update={"mirror": True}))
-    masks = [view(*sided(), SPACING, np.random.default_rng(seed))[1] for seed in range(20)]
-    plain = Augmented(Grid(160, 1.4), 96, NONE)(*sided(), SPACING, np.random.default_rng(0))[1]
+    masks = [view(*sided(), SPACING, np.random.default_rng(seed), AT)[1] for seed in range(20)]
+    plain = Augmented(Grid(160, 1.4), 96, NONE)(*sided(), SPACING, np.random.default_rng(0), AT)[1]
     same = [np.abs(mask - plain).sum() < 0.05 * plain.sum() for mask in masks]
     assert 4 <= sum(same) <= 16
 
@@ -120,15 +121,33 @@ def test_what_is_finer_than_the_grid_is_averaged_not_picked() -> None:
     checks = (np.indices((400, 400)).sum(axis=0) % 2).astype(np.int16)
     mask = np.zeros((1, 400, 400), np.uint8)
     view = Augmented(Grid(96, 2.8), 64, NONE)
-    image, _ = view(checks, mask, Spacing(0.7, 0.7), np.random.default_rng(0))
+    image, _ = view(checks, mask, Spacing(0.7, 0.7), np.random.default_rng(0), np.array([199.5, 199.5]))
     assert np.abs(image).max() < 0.1  # of -1 and 1
 
 
-def test_an_image_without_ventricle_is_shown_around_its_middle() -> None:
+def test_a_slice_without_ventricle_is_shown_around_the_heart() -> None:
     image, _ = heart()
     nothing = np.zeros((1, *image.shape), np.uint8)
-    shown, mask = Augmented(Grid(160, 1.4), 96, ALL)(image, nothing, SPACING, np.random.default_rng(1))
+    view = Augmented(Grid(160, 1.4), 96, NONE)
+    shown, mask = view(image, nothing, SPACING, np.random.default_rng(1), AT)
+    assert not mask.any() and (shown[..., 0] == seen(NONE, 1)[0]).all()
+    shown, mask = Augmented(Grid(160, 1.4), 96, ALL)(image, nothing, SPACING, np.random.default_rng(1), AT)
     assert not mask.any() and np.isfinite(shown).all()
+
+
+def test_the_closer_look_sees_the_heart_in_the_middle_and_in_its_own_brightness() -> None:
+    """Also where the ventricle lies to one side of it, and whatever is bright elsewhere."""
+    image, mask = heart()
+    glaring = image.copy()
+    glaring[:, 165:] = 30000
+    view = Augmented(Grid(64, 1.25), 64, NONE, around_heart=True)
+    at = AT - np.array([8 / 1.5, 0])  # 8 mm above
+    shown, drawn = view(image, mask, SPACING, np.random.default_rng(0), at)
+    assert np.argwhere(drawn[..., 0] > 0.5).mean(axis=0) == pytest.approx([31.5 + 8 / 1.25, 31.5], abs=0.1)
+    assert (shown.mean(), shown.std()) == pytest.approx((0, 1), abs=1e-5)
+    assert (view(glaring, mask, SPACING, np.random.default_rng(0), at)[0] == shown).all()
+    seen_whole = Augmented(Grid(160, 1.4), 64, NONE)(glaring, mask, SPACING, np.random.default_rng(0), at)[0]
+    assert seen_whole.std() < 0.5
 
 
 @pytest.mark.parametrize("image", [np.zeros((60, 60)), np.full((60, 60), 4095), np.eye(60)])
@@ -137,7 +156,11 @@ def test_images_without_contrast_stay_finite(image: NDArray[Any]) -> None:
     mask[0, 30, 30] = 1  # a single pixel
     for seed in range(5):
         shown, _ = Augmented(Grid(64, 2.0), 32, ALL)(
-            image.astype(np.uint16), mask, Spacing(2.0, 2.0), np.random.default_rng(seed)
+            image.astype(np.uint16),
+            mask,
+            Spacing(2.0, 2.0),
+            np.random.default_rng(seed),
+            np.array([29.5, 29.5]),
         )
         assert np.isfinite(shown).all()
 
@@ -147,5 +170,5 @@ def test_pixels_that_are_no_numbers_are_refused() -> None:
     image[0, 0] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         Augmented(Grid(64, 2.0), 32, ALL)(
-            image, np.zeros((1, 60, 60), np.uint8), SPACING, np.random.default_rng(0)
+            image, np.zeros((1, 60, 60), np.uint8), SPACING, np.random.default_rng(0), AT
         )

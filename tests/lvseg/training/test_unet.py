@@ -85,6 +85,7 @@ def test_the_same_seed_gives_the_same_weights_also_after_a_stop(tiny_shards: Pat
         "views": SHIPPED.views,
         "one_region": True,
         "structures": ("cavity",),
+        "closer": {"size": 32, "spacing_mm": 2.0},
     }
 
 

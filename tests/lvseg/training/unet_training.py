@@ -33,7 +33,7 @@ SHIPPED = load(REPOSITORY / "params.yaml").train_unet.chosen()
 TINY = SHIPPED.model_copy(
     update={
         "epochs": 2, "images_per_epoch": 6, "batch_size": 3, "width": 8, "crop": 32, "image_size": 64,
-        "spacing_mm": 2.0,
+        "spacing_mm": 2.0, "closer": SHIPPED.closer.model_copy(update={"spacing_mm": 2.0, "size": 32}),
     }
 )  # fmt: skip
 

@@ -25,6 +25,7 @@ from lvseg.core.environment import command_environment
 from lvseg.imaging.grid import Grid
 from lvseg.imaging.spacing import Spacing
 from lvseg.inference.segmenter import Segmenter
+from lvseg.inference.stacks import segment_alone
 from lvseg.models.keras_file import save_model
 from tests.conftest import REPOSITORY
 from tests.lvseg.labels.scd import Cine, dataset
@@ -142,9 +143,11 @@ def test_numbers_and_dicom_files_get_the_mask_of_the_pipeline(address: str) -> N
     assert response.status_code == 200, response.text
     numbers, dicom, other, packed, inverted = response.json()["predictions"]
     assert packed == inverted == dicom
-    expected = Segmenter(threshold_model(), Grid(64)).predict(
-        [FRAME, wide], [Spacing(1.4, 1.5), Spacing(1.0, 1.0)]
-    )
+    segmenter = Segmenter(threshold_model(), Grid(64))
+    expected = [
+        segment_alone(segmenter, FRAME, Spacing(1.4, 1.5)),
+        segment_alone(segmenter, wide, Spacing(1.0, 1.0)),
+    ]
     np.testing.assert_array_equal(filled(numbers), expected[0].mask)
     np.testing.assert_array_equal(filled(other), expected[1].mask)
     assert dicom == numbers and numbers["found"] and expected[0].mask.any()
