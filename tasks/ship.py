@@ -46,6 +46,7 @@ def main(
     scores = metrics["models"]["unet"]
     cine = scores["cine"]["ef_percent"]
     patients = metrics["test"]["patients"]
+    places = {name: one["patients"] for name, one in scores["structures"]["cavity"]["by_collection"].items()}
     card = {
         "name": name,
         "weights_hash": run_facts["weights_hash"],
@@ -53,9 +54,10 @@ def main(
         "data": {place.name: _md5(place.with_name(f"{place.name}.dvc")) for place in load().data.places},
         "learnt_from": run_facts["learnt_from"]["patients"],
         "structures": run_facts["prediction"]["structures"],
+        "tested_on": places,
         "tested": (
-            f"on {patients} patients it had not seen its EF was {cine['mae']:.1f} points off on average "
-            f"({cine['patients']} of {patients}), bias {cine['bias']:+.1f}"
+            f"on {patients} patients it had not seen ({', '.join(sorted(places))}) its EF was {cine['mae']:.1f} points "
+            f"off on average ({cine['patients']} of {patients}), bias {cine['bias']:+.1f}"
         ),
         "scores": {
             key: scores[key]
