@@ -1,6 +1,7 @@
 """`make bench-predict`: a study of 240 frames through `lvseg predict`, against a MONAI script and the bare network.
 
-The bare network sees the same pixels, on its grid already, in the same batches: what we take beyond that is overhead.
+The bare network sees as many points of the same pixels, on its grid already, in the same batches: what we take beyond
+that is overhead.
 Where `data/phantom` holds the truth, its patients are predicted too and compared with it.
 """
 
@@ -68,7 +69,8 @@ def main(
 def ours(stack: Path, folder: Path, model: Any, repeats: int) -> dict[str, float]:
     """Return the seconds of each part."""
     from lvseg.dicom.stacks import short_axis, stacking
-    from lvseg.inference.segmenter import VIEWS
+    from lvseg.inference.second_look import sample
+    from lvseg.inference.stack_of import stack_of_cine
     from lvseg.studies.analysis.analyse import analyse_study
     from lvseg.studies.cohort import inputs
     from lvseg.studies.outputs import study_folder
@@ -84,12 +86,19 @@ def ours(stack: Path, folder: Path, model: Any, repeats: int) -> dict[str, float
         study_folder.write(place, place / "private", result, kinds)
 
     segmenter = model.segmenter
-    batch = np.stack([segmenter.grid.image(image, cine.spacing_mm) for image in cine.pixels])
+    looks = [(segmenter.grid, stack_of_cine(cine), segmenter.views)]
+    if segmenter.closer is not None:
+        looks = [(segmenter.grid, sample(looks[0][1]), 1), (segmenter.closer, *looks[0][1:])]
+    batches = [
+        (np.stack([grid.image(image, cine.spacing_mm) for image in seen.pixels]), views)
+        for grid, seen, views in looks
+    ]
 
     def bare() -> None:
-        for _ in VIEWS[: segmenter.views]:
-            for start in range(0, len(batch), AT_ONCE):
-                segmenter.network.predict_on_batch(batch[start : start + AT_ONCE])
+        for batch, views in batches:
+            for _ in range(views):
+                for start in range(0, len(batch), AT_ONCE):
+                    segmenter.network.predict_on_batch(batch[start : start + AT_ONCE])
 
     reading = median_seconds(
         lambda: stacking.stacked(short_axis.choose(inputs.studies(stack)[0].images)), repeats
