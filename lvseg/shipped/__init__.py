@@ -12,7 +12,7 @@ from typing import Any
 
 from lvseg.core.errors import UserError
 
-VERSION = "sunnybrook-1"
+VERSION = "sunnybrook-2"
 MOST_BYTES = 12 * 2**20  # of a model: it lies in git
 
 

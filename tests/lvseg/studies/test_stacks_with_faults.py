@@ -108,13 +108,14 @@ def test_repeated_and_odd_images_are_named(tmp_path: Path, model: LoadedModel) -
     assert not result.set_aside  # the odd image is no part of the stack at all
 
 
-def test_a_slice_that_fills_while_the_ventricle_empties_is_the_atrium(
-    tmp_path: Path, model: LoadedModel
+@pytest.mark.parametrize(("radius_at_start", "filling"), [(10, 4.0), (18, 0.0)], ids=["fills", "far larger"])
+def test_a_slice_that_fills_or_is_far_larger_and_stays_so_is_the_atrium(
+    radius_at_start: int, filling: float, tmp_path: Path, model: LoadedModel
 ) -> None:
     def atrium(ds: Dataset, slice_: int, phase: int) -> None:
         if slice_ == 0:
             y, x = np.mgrid[:64, :64]
-            radius = 10 + 4 * np.sin(np.pi * phase / 9)
+            radius = radius_at_start + filling * np.sin(np.pi * phase / 9)
             ds.PixelData = (100 + 800 * (np.hypot(y - 30, x - 34) < radius)).astype(np.uint16).tobytes()
 
     result = predicted(classic(tmp_path / "s", HEART, atrium), model)
