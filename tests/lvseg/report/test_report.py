@@ -226,7 +226,7 @@ def test_a_report_predicts_nothing_and_refuses_the_scores_of_another_evaluation(
     slices = read_slices(scores)
     assert slices["dice"].notna().all() and len(slices) == 2 * len(read_masks(scores, "good"))
     with monkeypatch.context() as patch:
-        patch.setattr(Segmenter, "predict", None)
+        patch.setattr(Segmenter, "margins", None)
         build(reports, reports / "metrics.json", scores, sources, settings)
     write_slices(scores, slices[slices["patient"] != "P-05"])
     with pytest.raises(UserError, match="of other slices or models than there are: run `dvc repro evaluate`"):
