@@ -125,3 +125,14 @@ def test_a_slice_that_few_phases_show_is_seen_as_well() -> None:
         at[n // 6, n % 6] = number
     few = replace(stack, pixels=stack.pixels[kept], slices=stack.slices[kept], at=at)
     assert all(line is not None for line in segment(TWICE, few).outlines[Structure.CAVITY])
+
+
+def test_a_turned_slice_is_joined_where_it_lies_within_the_windows() -> None:
+    """A heart that leans to one side: as the turned slice shows it, it would lie apart from the rest."""
+    stack = hearts(slices=6)
+    for frame, slice_ in enumerate(stack.slices):
+        stack.pixels[frame] = 100 + 800 * disc((50, 60 + 7 * slice_), 9)
+    stack.pixels[stack.slices == 6] = stack.pixels[stack.slices == 6][:, ::-1, ::-1]
+    straight, half = Placement(np.eye(2), np.zeros(2)), Placement(-np.eye(2), np.zeros(2))
+    drawn = segment(TWICE, replace(stack, placements=[straight] * 5 + [half]))
+    assert all(line is not None for line in drawn.contours)
