@@ -1,5 +1,6 @@
 """The second look: the same network draws the heart from closer by, wherever the first look finds it."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -136,3 +137,16 @@ def test_a_turned_slice_is_joined_where_it_lies_within_the_windows() -> None:
     straight, half = Placement(np.eye(2), np.zeros(2)), Placement(-np.eye(2), np.zeros(2))
     drawn = segment(TWICE, replace(stack, placements=[straight] * 5 + [half]))
     assert all(line is not None for line in drawn.contours)
+
+
+def test_the_first_look_takes_few_phases_and_one_view_the_second_all_phases_and_its_views() -> None:
+    """Of 4 slices and 6 phases: 4 x 4 frames on 96 points, then 4 x 6 on 64 points in three views."""
+    seen: Counter[int] = Counter()
+
+    class Counting:
+        def predict_on_batch(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+            seen[batch.shape[1]] += len(batch)
+            return np.asarray(ONCE.network.predict_on_batch(batch))
+
+    segment(replace(TWICE, network=Counting(), views=3), hearts())  # type: ignore[arg-type]
+    assert seen == {96: 16, 64: 72}

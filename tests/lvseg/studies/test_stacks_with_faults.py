@@ -123,6 +123,18 @@ def test_a_slice_that_fills_or_is_far_larger_and_stays_so_is_the_atrium(
     assert result.measurements.edv_ml == pytest.approx(HEART.volume(0), rel=0.05)
 
 
+def test_a_far_larger_slice_that_empties_as_the_others_is_kept(tmp_path: Path, model: LoadedModel) -> None:
+    def large(ds: Dataset, slice_: int, phase: int) -> None:
+        if slice_ == 0:
+            y, x = np.mgrid[:64, :64]
+            radius = 18 - 5 * np.sin(np.pi * phase / 9)
+            ds.PixelData = (100 + 800 * (np.hypot(y - 30, x - 34) < radius)).astype(np.uint16).tobytes()
+
+    result = predicted(classic(tmp_path / "s", HEART, large), model)
+    assert not any("atrium" in note for note in result.cine.notes)
+    assert (result.measurements.area_mm2[0] > 0).all()
+
+
 def test_an_aneurysm_at_the_wide_end_is_kept(tmp_path: Path, model: LoadedModel) -> None:
     """Its wall does not move, or bulges a little while the rest empties."""
 
