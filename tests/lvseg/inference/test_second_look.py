@@ -148,5 +148,5 @@ def test_the_first_look_takes_few_phases_and_one_view_the_second_all_phases_and_
             seen[batch.shape[1]] += len(batch)
             return np.asarray(ONCE.network.predict_on_batch(batch))
 
-    segment(replace(TWICE, network=Counting(), views=3), hearts())  # type: ignore[arg-type]
+    segment(replace(TWICE, network=Counting(), views=3), hearts())
     assert seen == {96: 16, 64: 72}
