@@ -10,6 +10,8 @@ from lvseg.imaging.grid import Grid
 from lvseg.imaging.spacing import Spacing
 from lvseg.models.unet_params import Augmentation
 from lvseg.training.augmentation import Augmented
+from lvseg.training.looks import TwoLooks
+from tests.lvseg.training.unet_training import SHIPPED
 
 NONE = Augmentation(
     rotation_degrees=0, mirror=False, scale=1, shift_mm=0, elastic_mm=0, gamma=0, contrast=0, shading=0,
@@ -172,3 +174,15 @@ def test_pixels_that_are_no_numbers_are_refused() -> None:
         Augmented(Grid(64, 2.0), 32, ALL)(
             image, np.zeros((1, 60, 60), np.uint8), SPACING, np.random.default_rng(0), AT
         )
+
+
+@pytest.mark.parametrize(("share", "closer"), [(0.9, 36), (0.1, 4)])
+def test_the_share_of_patches_is_as_the_second_look_sees_them(share: float, closer: int) -> None:
+    """They have a mean of 0 and a standard deviation of 1, however bright the rest is; of 40, within 5."""
+    settings = SHIPPED.model_copy(update={"closer": SHIPPED.closer.model_copy(update={"share": share})})
+    looks = TwoLooks(settings)
+    own = 0
+    for seed in range(40):
+        patch, _ = looks(*heart(), SPACING, np.random.default_rng(seed), AT)
+        own += abs(float(patch.std()) - 1) < 1e-3
+    assert abs(own - closer) <= 5

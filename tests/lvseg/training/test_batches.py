@@ -1,16 +1,20 @@
 """Batches over shards: all examples, in an order that follows from the seed."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from lvseg.core.backend import keras
+from lvseg.data import shards
 from lvseg.data.drawn_frames import load
 from lvseg.data.examples import Example, select_examples
 from lvseg.imaging.grid import Grid
-from lvseg.training.batches import Batches, OnGrid
+from lvseg.imaging.spacing import Spacing
+from lvseg.imaging.structures import Structure
+from lvseg.training.batches import Batches, ImageAndMasks, OnGrid
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +58,24 @@ def test_epochs_of_any_length_use_all_examples_alike(chosen: list[Example], per_
     together = [index for epoch in epochs for index in epoch]
     for start in range(0, len(together) - len(chosen) + 1, len(chosen)):
         assert sorted(together[start : start + len(chosen)]) == list(range(len(chosen)))
+
+
+def test_a_view_is_told_where_the_heart_of_the_patient_lies(chosen: list[Example]) -> None:
+    """The middle of all his cavities, whichever slice is shown."""
+    told: list[NDArray[np.float64]] = []
+
+    def asking(
+        image: NDArray[Any],
+        masks: NDArray[np.uint8],
+        spacing_mm: Spacing,
+        rng: Any,
+        heart: NDArray[np.float64],
+    ) -> ImageAndMasks:
+        told.append(heart)
+        return OnGrid(Grid(64))(image, masks, spacing_mm, rng, heart)
+
+    Batches(chosen[:3], asking, batch_size=3).in_order()[0]
+    for example, heart in zip(chosen[:3], told, strict=True):
+        cavities = np.asarray(shards.read(example.shard).labels) == Structure.CAVITY
+        middles = [np.argwhere(cavity).mean(axis=0) for cavity in cavities if cavity.any()]
+        assert heart == pytest.approx(np.mean(middles, axis=0))
