@@ -150,6 +150,7 @@ def _image(item: Item, header: Dataset, pixel_data: PixelData) -> Image:
         number=None if instance is None else int(instance),
         patient_id=text(header, "PatientID"),
         sop_uid=text(header, "SOPInstanceUID"),
+        sop_class=text(header, "SOPClassUID"),
         series_uid=text(header, "SeriesInstanceUID"),
         series_number=None if series is None else int(series),
         description=text(header, "SeriesDescription"),

@@ -9,8 +9,8 @@ from lvseg.core.paths.archives import Item
 from lvseg.imaging.types import Affine
 
 _TEXTS = (
-    "patient_id", "sop_uid", "series_uid", "study_uid", "reference_uid", "description", "protocol", "modality",
-    "acquired", "created", "manufacturer",
+    "patient_id", "sop_uid", "sop_class", "series_uid", "study_uid", "reference_uid", "description", "protocol",
+    "modality", "acquired", "created", "manufacturer",
 )  # fmt: skip
 
 
@@ -19,13 +19,13 @@ class Image:
     """The header of one image; lengths in mm, times in ms, None where not said.
 
     Most of it is for telling series apart. `temporal` is the phase by number; `acquired` and `created` are times of
-    day. The scanner's value of a pixel is `slope` x what is stored + `intercept`. What is stored are `bits` bits from
-    `low_bit` on (None: all), the rest is something else, such as an overlay; from the first to the second value of
-    `padding` nothing was measured. `frame` counts from 0 in a file of functional groups and is None in others.
-    `unscaled`: the header states a slope and an intercept that cannot be, such as a slope of 0, and they are left out.
-    `drawn_into`: the header says that its pixels hold text, perhaps of the patient (Burned In Annotation). `synthetic`:
-    our own phantom made it, no scanner. Texts are without the characters that cannot be printed, which would move a
-    terminal's cursor.
+    day; `sop_class` is the UID of the kind of object. The scanner's value of a pixel is `slope` x what is stored +
+    `intercept`. What is stored are `bits` bits from `low_bit` on (None: all), the rest is something else, such as an
+    overlay; from the first to the second value of `padding` nothing was measured. `frame` counts from 0 in a file of
+    functional groups and is None in others. `unscaled`: the header states a slope and an intercept that cannot be, such
+    as a slope of 0, and they are left out. `drawn_into`: the header says that its pixels hold text, perhaps of the
+    patient (Burned In Annotation). `synthetic`: our own phantom made it, no scanner. Texts are without the characters
+    that cannot be printed, which would move a terminal's cursor.
     """
 
     item: Item
@@ -69,6 +69,7 @@ class Image:
     unscaled: bool = False
     drawn_into: bool = False
     manufacturer: str = ""
+    sop_class: str = ""
 
     def __post_init__(self) -> None:
         """Leave out of the texts what cannot be printed."""

@@ -82,6 +82,7 @@ def _frames(
         "columns": columns,
         "patient_id": str(whole.get("PatientID", "") or ""),
         "sop_uid": str(whole.get("SOPInstanceUID", "")),
+        "sop_class": str(whole.get("SOPClassUID", "")),
         "series_uid": str(whole.get("SeriesInstanceUID", "")),
         "series_number": _whole_number(whole, "SeriesNumber"),
         "description": str(whole.get("SeriesDescription", "") or ""),

@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
+from pydicom.uid import MRImageStorage
 
-from lvseg.core.paths.archives import Item
 from lvseg.core.paths.files import atomic_path
 from lvseg.dicom.image import Image
 from lvseg.dicom.tolerance import tolerant
 from lvseg.imaging.structures import Structure
 from lvseg.studies.analysis.result import StudyResult
 from lvseg.studies.outputs.dicom.deidentification import state_profile, with_keyed_uids
-from lvseg.studies.outputs.dicom.source_headers import source_headers, storage_class
+from lvseg.studies.outputs.dicom.source_headers import source_headers
 
 _VENTRICLE = Code("87878005", "SCT", "Left ventricle")
 # Of each structure: its name in labels, what it is and where. SNOMED CT names a ventricle with its wall, the
@@ -110,7 +110,8 @@ def _object(result: StudyResult, segments: Sequence[tuple[int, Structure]], deid
         name for structure, (name, *_) in _STRUCTURES.items() if any(structure is of for _, of in segments)
     ]
     identity = [result.model.weights, phases, sorted({image.sop_uid for image in images})]
-    sources = source_headers(images, lambda kind: _uid(kind, identity), deidentified)
+    # Of one phase: frames are found by where they lie, and `_refer` lets each refer to its own image.
+    sources = source_headers(planes, lambda kind: _uid(kind, identity), deidentified)
     segmentation = Segmentation(
         source_images=sources,
         pixel_array=np.stack(
@@ -142,7 +143,6 @@ def _object(result: StudyResult, segments: Sequence[tuple[int, Structure]], deid
             spacing_between_slices=cine.distance_mm if np.isfinite(cine.distance_mm) else None,
         ),
     )
-    kinds = {item: storage_class(item) for item in dict.fromkeys(image.item for image in images)}
     positions = {_place(image.position): slice_ for slice_, image in zip(slices, planes, strict=True)}
     shared = segmentation.SharedFunctionalGroupsSequence[0]
     for group in segmentation.PerFrameFunctionalGroupsSequence:
@@ -152,9 +152,9 @@ def _object(result: StudyResult, segments: Sequence[tuple[int, Structure]], deid
         slice_ = positions[_place(place[0].ImagePositionPatient)]
         phase, _ = segments[int(segment[0].ReferencedSegmentNumber) - 1]
         image = cine.frames[cine.at[slice_, phase]].image
-        _refer(group, image, kinds[image.item])
+        _refer(group, image)
     _give_planes(segmentation, {place: planes[slice_ - 1] for place, slice_ in positions.items()})
-    segmentation.ReferencedSeriesSequence = _referenced(images, kinds)
+    segmentation.ReferencedSeriesSequence = _referenced(images)
     segmentation.SourceImageSequence = [  # else these are the stand-ins of `source_headers`
         copy.deepcopy(instance)
         for series in segmentation.ReferencedSeriesSequence
@@ -195,22 +195,15 @@ def _give_planes(segmentation: Dataset, planes: Mapping[tuple[float, ...], Image
         group.PlaneOrientationSequence = PlaneOrientationSequence("PATIENT", image.orientation or ())
 
 
-def _referenced(images: Sequence[Image], kinds: Mapping[Item, str]) -> list[Dataset]:
-    """Return the references to the instances of some frames, each once, under the series that each belongs to.
-
-    Args:
-        images: the frames.
-        kinds: the storage class of each file, as a UID.
-    """
+def _referenced(images: Sequence[Image]) -> list[Dataset]:
+    """Return the references to the instances of some frames, each once, under the series that each belongs to."""
     series: dict[str, Dataset] = {}
     for image in {image.sop_uid: image for image in images if image.sop_uid}.values():
         if image.series_uid not in series:
             series[image.series_uid] = Dataset()
             series[image.series_uid].SeriesInstanceUID = image.series_uid
             series[image.series_uid].ReferencedInstanceSequence = []
-        instance = Dataset()
-        instance.ReferencedSOPClassUID, instance.ReferencedSOPInstanceUID = kinds[image.item], image.sop_uid
-        series[image.series_uid].ReferencedInstanceSequence.append(instance)
+        series[image.series_uid].ReferencedInstanceSequence.append(_reference(image))
     return list(series.values())
 
 
@@ -261,18 +254,29 @@ def _thickness(result: StudyResult) -> float:
     return next(known, 1.0)
 
 
-def _refer(group: Dataset, image: Image, kind: str) -> None:
+def _refer(group: Dataset, image: Image) -> None:
     """Let a frame refer to the very image that it was drawn on, if that has a UID."""
+    made = group.DerivationImageSequence[0]  # segments share it, so it stays as it is
+    del group.DerivationImageSequence
     if not image.sop_uid:
-        del group.DerivationImageSequence
         return
-    group.DerivationImageSequence = copy.deepcopy(group.DerivationImageSequence)  # segments share one
-    references = group.DerivationImageSequence[0].SourceImageSequence
-    reference = references[0]
-    reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = kind, image.sop_uid
+    reference, derivation = _reference(image), Dataset()
     if image.frame is not None:
         reference.ReferencedFrameNumber = image.frame + 1
-    del references[1:]
+    derivation.SourceImageSequence = [reference]
+    for ours, theirs in ((reference, made.SourceImageSequence[0]), (derivation, made)):
+        for element in theirs:
+            if element.tag not in ours:
+                ours.add(element)
+    group.DerivationImageSequence = [derivation]
+
+
+def _reference(image: Image) -> Dataset:
+    """Return what names the object that an image lies in; an MR image where it does not say what it is."""
+    reference = Dataset()
+    reference.ReferencedSOPClassUID = image.sop_class or MRImageStorage
+    reference.ReferencedSOPInstanceUID = image.sop_uid
+    return reference
 
 
 def _place(position: Sequence[float] | None) -> tuple[float, ...]:

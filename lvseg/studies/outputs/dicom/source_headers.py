@@ -57,11 +57,6 @@ def source_headers(
     return headers
 
 
-def storage_class(item: Item) -> str:
-    """Return the kind of object that a file holds, by its UID; MR image where it does not say."""
-    return str(_parsed(item).get("SOPClassUID") or MRImageStorage)
-
-
 def study_date(item: Item) -> datetime.date | None:
     """Return the day of the examination that a file is of; None where it does not say it, or is no DICOM file."""
     try:
