@@ -45,18 +45,24 @@ def main(
         e for part in ("train", "validation") for e in sources.select(part, drop.drop_from_training).examples
     ]
     test = sources.select("test", drop.drop_from_test).examples
+    patients = np.array([example.patient for example in test])
+    dice: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         slices = export(Path(folder) / "slices.npz", learning, test, settings)
-        ours = train_ours(learning, slices, settings, marks)
-        peer = train_peer("monai_unet.py", slices, marks)
-        other = train_peer("nnunet_2d.py", slices, marks) if nnunet else None
         reference = np.load(slices)["test_masks"]
-    patients = np.array([example.patient for example in test])
-    columns = {"ours": ours, "MONAI": peer} | ({"nnU-Net": other} if other else {})
+
+        def scored(name: str, trained: dict[str, Any]) -> dict[str, Any]:
+            dice[name] = [patient_dice(masks, reference, patients) for masks in trained["masks"]]
+            # At once: hours later the next one may fail.
+            print(f"{name}: Dice {', '.join(f'{score:.4f}' for score in dice[name])}", flush=True)
+            return trained
+
+        ours = scored("ours", train_ours(learning, slices, settings, marks))
+        peer = scored("MONAI", train_peer("monai_unet.py", slices, marks))
+        other = scored("nnU-Net", train_peer("nnunet_2d.py", slices, marks)) if nnunet else None
     print(f"\nDice, mean over {len(set(patients))} patients:\n")
-    print(f"| minutes | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
-    for place, mark in enumerate(marks):
-        scores = (patient_dice(one["masks"][place], reference, patients) for one in columns.values())
+    print(f"| minutes | {' | '.join(dice)} |\n|---|{'---|' * len(dice)}")
+    for mark, *scores in zip(marks, *dice.values(), strict=True):
         print(f"| {mark / 60:g} | {' | '.join(f'{score:.4f}' for score in scores)} |")
     if other:
         print(f"\nnnU-Net: {other['steps']} steps of {other['batch']} patches of {other['patch']} in its own plans, "

@@ -206,6 +206,10 @@ def test_undefined_is_null_in_json_empty_in_csv_and_a_dash_on_the_page(tmp_path:
     assert number(math.nan) == number(None) == "–"
 
 
+def test_a_number_that_rounds_to_nothing_has_no_minus() -> None:
+    assert (number(-0.04, 1), number(-0.04, 1, signed=True), number(-0.06, 1)) == ("0.0", "+0.0", "-0.1")
+
+
 def test_nothing_to_evaluate_is_an_error_with_a_remedy(
     sources: Sources, settings: params.Params, tmp_path: Path
 ) -> None:
