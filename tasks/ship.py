@@ -9,7 +9,7 @@ from lvseg.core.command import run
 
 
 def main(
-    name: Annotated[str, typer.Argument(help="Of the model, such as sunnybrook-2.", metavar="NAME")],
+    name: Annotated[str, typer.Argument(help="Of the model, such as sunnybrook-3.", metavar="NAME")],
 ) -> None:
     """Copy models/unet into lvseg/shipped/NAME, with a card of what it learnt from and how it was tested."""
     import json

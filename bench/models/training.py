@@ -1,10 +1,11 @@
 """`make bench-train`: our U-Net against MONAI's and nnU-Net v2, on the same slices, machine and wall-clock time.
 
 All learn from the training and validation patients of `data/` and draw on the same test slices, on the same grid, as
-the networks say: nothing is averaged over models or cleaned up; one evaluator scores all. Each first finds out how long
-a step takes, which is not counted, and plans its learning rate for the whole time; the clock stands still while a
-network draws. MONAI's is as wide as ours and sees the same changes of images; nnU-Net makes its own plans, which are
-meant for a GPU.
+who uses them gets it for a slice alone: ours looks twice and keeps one region, MONAI's draws what its network says,
+nnU-Net's is averaged over mirrored views. One evaluator scores all. Each first finds out how long a step takes, which
+is not counted, and plans its learning rate for the whole time; the clock stands still while a network draws. MONAI's
+is as wide as ours and sees changes of the same kinds, by MONAI's own transforms; nnU-Net makes its own plans, which
+are meant for a GPU.
 """
 
 import math

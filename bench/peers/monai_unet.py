@@ -47,7 +47,7 @@ def network() -> torch.nn.Module:
 
 
 def augmentation(crop: int) -> Compose:
-    """Return MONAI's transforms for the changes that ours makes."""
+    """Return MONAI's transforms for most kinds of change that ours makes."""
     both = ["image", "mask"]
     return Compose(
         [

@@ -14,6 +14,7 @@ import numpy as np
 
 from lvseg.core.errors import UserError
 from lvseg.core.paths.files import atomic_path
+from lvseg.imaging.placement import SlicesInSpace, placements_of_affines
 from lvseg.imaging.spacing import Spacing
 from lvseg.imaging.structures import Structure
 
@@ -88,6 +89,19 @@ class Shard:
     def spacing(self) -> Spacing:
         """How far the pixels lie apart, in mm; NaN where the source does not say."""
         return Spacing(float(self.spacing_mm[0]), float(self.spacing_mm[1]))
+
+    @property
+    def order(self) -> np.ndarray:
+        """The number of the slice of each frame, (N,) from 1, without those that were left out."""
+        return np.unique(self.slice, return_inverse=True)[1] + 1
+
+    @property
+    def space(self) -> SlicesInSpace:
+        """How the slices, in `order`, lie to one another."""
+        shape = (self.pixels.shape[1], self.pixels.shape[2])
+        first = np.unique(self.slice, return_index=True)[1]
+        placed = placements_of_affines(self.affine[first], shape) if self.spacing.known else None
+        return SlicesInSpace(shape, self.spacing, placed)
 
     def mask(self, index: int, structure: Structure) -> np.ndarray:
         """Return where one label map has a structure, (H, W) uint8 of 0 and 1."""

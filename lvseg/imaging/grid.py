@@ -6,6 +6,7 @@ the square, or minus what reaches beyond it.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +99,12 @@ class Grid:
         whole[np.ix_(*reached)] = scores
         return whole
 
+    def pixel_mm(self, shape: tuple[int, ...], spacing: Spacing) -> Spacing:
+        """Return how far the pixels of an image lie apart; of one that does not say (NaN), what the grid assumes."""
+        if spacing.known:
+            return spacing
+        return Spacing(*((self.spacing_mm or 1.0) * step for step in self.steps(shape, spacing)))
+
     def steps(self, shape: tuple[int, ...], spacing: Spacing) -> tuple[float, float]:
         """Return grid points per pixel, down and across.
 
@@ -148,7 +155,7 @@ def normalised(image: Pixels, shown: tuple[slice, ...] = (slice(None), slice(Non
         raise ValueError(f"an image has rows and columns, this has the shape {values.shape}")
     if not np.isfinite(values).all():
         raise ValueError("the image holds NaN or infinite pixels")
-    low, high = _percentiles(values[shown])
+    low, high = clip_limits(values[shown])
     values = np.clip(values, low, high)
     part = values[shown]
     mean, deviation = part.mean(dtype=np.float64), part.std(dtype=np.float64)
@@ -157,8 +164,11 @@ def normalised(image: Pixels, shown: tuple[slice, ...] = (slice(None), slice(Non
     return np.asarray((values - mean) / deviation, np.float32)
 
 
-def _percentiles(values: Floats) -> tuple[np.float32, np.float32]:
-    """Return the clipping limits: order statistics, ten times as fast as interpolated percentiles."""
+def clip_limits(values: Pixels) -> tuple[Any, Any]:
+    """Return the values below and above which pixels are clipped, two of them.
+
+    They are order statistics, ten times as fast as interpolated percentiles.
+    """
     flat = values.ravel()
     ranks = [round(percent / 100 * (flat.size - 1)) for percent in _CLIP_PERCENT]
     ordered = np.partition(flat, ranks)

@@ -12,15 +12,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lvseg.dicom.stacks.alignment import Placement
 from lvseg.imaging.boxes import Box
-from lvseg.imaging.grid import Grid
+from lvseg.imaging.grid import Grid, clip_limits
+from lvseg.imaging.outline import area
+from lvseg.imaging.placement import Placement, SlicesInSpace
 from lvseg.imaging.spacing import Spacing
+from lvseg.imaging.types import Contour
 from lvseg.inference.segmentation import Segmentation, Stack
 from lvseg.inference.segmenter import SURELY_OUTSIDE
 
 _PHASES = 4  # of a beat, evenly apart, that tell where the heart lies
-_STRAIGHT = Placement(np.eye(2), np.zeros(2))
+_LARGEST = 4  # times the sides of an image: of what is smaller beside its window, no heart is seen
+_NOTHING_PX2 = 1e-6  # the area of an outline of which nothing lies on the image
 
 
 def sample(stack: Stack) -> Stack:
@@ -52,16 +55,18 @@ class Windows:
     placements: Sequence[Placement] | None
 
     def cut(self, stack: Stack) -> Stack:
-        """Return what the windows show of a stack; beyond its images it is as dark as they are."""
+        """Return what the windows show of a stack; beyond its images it is as dark as the darkest that counts."""
         pixels = np.empty((len(stack.pixels), *self.boxes[0].shape), stack.pixels.dtype)
         for frame, image in enumerate(stack.pixels):
             of_image, of_window = self._parts(frame)
-            pixels[frame] = image.min()
-            pixels[frame][of_window] = image[of_image]
+            shown = image[of_image]
+            if shown.shape != pixels.shape[1:]:
+                pixels[frame], _ = clip_limits(shown if shown.size else image)
+            pixels[frame][of_window] = shown
         return replace(stack, pixels=pixels, spacing_mm=self.spacing_mm, placements=self.placements)
 
     def put_back(self, seen: Segmentation) -> Segmentation:
-        """Return what was drawn in the windows, on the whole images."""
+        """Return what was drawn in the windows, on the whole images, and of which slices it may be a part."""
         labels = np.zeros((len(seen.labels), *self.shape), np.uint8)
         margins = {frame: np.full(self.shape, SURELY_OUTSIDE, np.float32) for frame in seen.margins}
         for frame, of_frame in enumerate(labels):
@@ -72,11 +77,30 @@ class Windows:
         corners = [np.array([self.boxes[s - 1].left, self.boxes[s - 1].top]) for s in self.slices]
         outlines = {
             structure: tuple(
-                None if line is None else line + corner for line, corner in zip(lines, corners, strict=True)
+                None if line is None else self._on_image(line + corner)
+                for line, corner in zip(lines, corners, strict=True)
             )
             for structure, lines in seen.outlines.items()
         }
-        return replace(seen, labels=labels, outlines=outlines, margins=margins)
+        cut = {int(self.slices[frame]) for frame, drawn in enumerate(seen.labels) if self._cuts(frame, drawn)}
+        return replace(seen, labels=labels, outlines=outlines, margins=margins, cut=tuple(sorted(cut)))
+
+    def _on_image(self, line: Contour) -> Contour | None:
+        """Return what of an outline (n, 2) lies on the images; None where nothing does."""
+        rows, columns = self.shape
+        # Pulled onto the border, what lies beyond it encloses nothing.
+        inside = np.clip(line, -0.5, (columns - 0.5, rows - 0.5))
+        return inside if abs(area(inside)) > _NOTHING_PX2 else None
+
+    def _cuts(self, frame: int, drawn: NDArray[np.uint8]) -> bool:
+        """Return whether the labels of a window reach one of its edges that is not beyond the image."""
+        box, (rows, columns) = self.boxes[self.slices[frame] - 1], self.shape
+        return bool(
+            (box.top > 0 and drawn[0].any())
+            or (box.bottom < rows and drawn[-1].any())
+            or (box.left > 0 and drawn[:, 0].any())
+            or (box.right < columns and drawn[:, -1].any())
+        )
 
     def _parts(self, frame: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
         """Return where image and window of a frame overlap, on either."""
@@ -87,7 +111,7 @@ class Windows:
 
 
 def windows(stack: Stack, seen: Stack, first: Segmentation, grid: Grid, closer: Grid) -> Windows | None:
-    """Return what the second look sees; None where the first one found no heart.
+    """Return what the second look sees; None where the first one found no heart, or images are too small to hold one.
 
     Args:
         stack: all frames.
@@ -97,28 +121,29 @@ def windows(stack: Stack, seen: Stack, first: Segmentation, grid: Grid, closer: 
         closer: of the second.
     """
     shape = (stack.pixels.shape[1], stack.pixels.shape[2])
-    middle = (np.array(shape) - 1) / 2
-    pixel_mm = np.array([(grid.spacing_mm or 1.0) * step for step in grid.steps(shape, stack.spacing_mm)])
-    placed = stack.placements or [_STRAIGHT] * len(stack.at)
+    spacing = grid.pixel_mm(shape, stack.spacing_mm)
+    size = [math.ceil(closer.size * (closer.spacing_mm or 1.0) / length) for length in spacing]
+    space = SlicesInSpace(shape, spacing, stack.placements)
     found = [
-        placed[slice_ - 1].on_first((np.argwhere(mask) - middle) * pixel_mm)
+        space.on_first(slice_, np.argwhere(mask))
         for slice_, mask in zip(seen.slices, first.masks, strict=True)
     ]
     points = np.concatenate(found)
-    if not len(points):
+    if not len(points) or any(n > _LARGEST * count for n, count in zip(size, shape, strict=True)):
         return None
-    centre = points.mean(axis=0)
-    reach = closer.size * (closer.spacing_mm or 1.0) / pixel_mm
-    size = [math.ceil(length) for length in reach]
     boxes = []
-    for one in placed:
-        pixel = middle + one.from_first(centre[np.newaxis])[0] / pixel_mm
+    for slice_ in range(1, len(stack.at) + 1):
+        pixel = space.from_first(slice_, points.mean(axis=0))
         top, left = (round(float(p) - (n - 1) / 2) for p, n in zip(pixel, size, strict=True))
         boxes.append(Box(top, left, top + size[0], left + size[1]))
-    off = [(np.array([b.top + b.bottom - 1, b.left + b.right - 1]) / 2 - middle) * pixel_mm for b in boxes]
+    if stack.placements is None:
+        return Windows(boxes, stack.slices, shape, spacing, None)
+    off = [
+        (np.array([b.top + b.bottom - 1, b.left + b.right - 1]) / 2 - space.middle) * np.array(spacing)
+        for b in boxes
+    ]
     moved = [
         Placement(one.matrix, one.offset_mm + one.matrix @ by - off[0])
-        for one, by in zip(placed, off, strict=True)
+        for one, by in zip(stack.placements, off, strict=True)
     ]
-    spacing = Spacing(float(pixel_mm[0]), float(pixel_mm[1]))
-    return Windows(boxes, stack.slices, shape, spacing, moved if stack.placements else None)
+    return Windows(boxes, stack.slices, shape, spacing, moved)

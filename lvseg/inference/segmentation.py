@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from lvseg.dicom.stacks.alignment import Placement
 from lvseg.imaging.drawn_stack import DrawnStack
+from lvseg.imaging.placement import Placement
 from lvseg.imaging.spacing import Spacing
 from lvseg.inference.segmenter import Drawn, Prediction
 
@@ -37,11 +37,13 @@ class Segmentation(DrawnStack):
 
     Attributes:
         margins: (H, W) of the cavity on the frames for which they were asked, by their index.
-        atrial: numbers of the slices that are left empty, because they fill while the ventricle empties.
+        atrial: numbers of the slices that are left empty, because they do not empty as a ventricle does.
+        cut: numbers of the slices on which something reaches the edge of what the second look sees.
     """
 
     margins: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
     atrial: tuple[int, ...] = ()
+    cut: tuple[int, ...] = ()
 
     def drawn(self, frame: int) -> Drawn:
         """Return what is drawn on one frame."""

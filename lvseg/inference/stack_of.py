@@ -3,7 +3,6 @@
 import numpy as np
 
 from lvseg.data.shards import Shard
-from lvseg.dicom.stacks.alignment import placements_of_affines
 from lvseg.dicom.stacks.cine import Cine
 from lvseg.inference.segmentation import Stack
 
@@ -22,16 +21,14 @@ def stack_of_cine(cine: Cine) -> Stack:
 
 def stack_of_shard(shard: Shard) -> Stack:
     """Return the frames of a patient of the training data; left-out numbers of slices and phases are closed up."""
-    numbers, slices = np.unique(shard.slice, return_inverse=True)
+    slices = shard.order.astype(np.int64)
     phases, phase = np.unique(shard.phase, return_inverse=True)
-    at = np.full((len(numbers), len(phases)), -1, np.int64)
-    at[slices, phase] = np.arange(len(shard.pixels))
-    first = np.array([np.flatnonzero(slices == number)[0] for number in range(len(numbers))])
-    shape = (shard.pixels.shape[1], shard.pixels.shape[2])
+    at = np.full((slices.max(), len(phases)), -1, np.int64)
+    at[slices - 1, phase] = np.arange(len(shard.pixels))
     return Stack(
         pixels=shard.pixels,
         spacing_mm=shard.spacing,
-        slices=slices.astype(np.int64) + 1,
+        slices=slices,
         at=at,
-        placements=placements_of_affines(shard.affine[first], shape) if shard.spacing.known else None,
+        placements=shard.space.placements,
     )

@@ -129,11 +129,7 @@ def _without_atrium(stack: Stack, segmentation: Segmentation) -> Segmentation:
     hardly fills is kept too.
     """
     areas = np.array([0.0 if line is None else abs(area(line)) for line in segmentation.contours])
-    by_slice = np.where(stack.at >= 0, areas[stack.at], np.nan)
-    atrial: list[int] = []
-    while len(atrial) < _MOST_ATRIAL and (slice_ := _atrial_slice(by_slice)) is not None:
-        atrial.append(slice_)
-        by_slice[slice_ - 1] = 0
+    atrial = _atrial_slices(np.where(stack.at >= 0, areas[stack.at], np.nan))
     if not atrial:
         return segmentation
     empty = np.isin(stack.slices, atrial)
@@ -148,14 +144,36 @@ def _without_atrium(stack: Stack, segmentation: Segmentation) -> Segmentation:
     return replace(segmentation, labels=labels, outlines=outlines, atrial=tuple(atrial))
 
 
-def _atrial_slice(areas: NDArray[np.float64]) -> int | None:
-    """Return the number of the slice at the wide end if it shows the atrium, else None; areas are (S, T)."""
-    segmented = np.flatnonzero((np.nan_to_num(areas) > 0).any(axis=1))
+def _atrial_slices(areas: NDArray[np.float64]) -> list[int]:
+    """Return the numbers of the slices at the wide end that show the atrium; areas are (S, T), NaN without a frame."""
+    found: list[int] = []
+    wide_at_last: bool | None = None
+    while len(found) < _MOST_ATRIAL:
+        segmented = np.flatnonzero((np.nan_to_num(areas) > 0).any(axis=1))
+        ed, es = _ends(areas, segmented)
+        if len(segmented) <= _FEWEST_SLICES or np.nansum(ed) == np.nansum(es):  # too short, or without a beat
+            break
+        if wide_at_last is None:
+            first, last = np.nansum(ed[segmented[:_END_SLICES]]), np.nansum(ed[segmented[-_END_SLICES:]])
+            wide_at_last = bool(last > first)
+        end, beside = segmented[[-1, -2]] if wide_at_last else segmented[[0, 1]]
+        far_larger = ed[end] > _LARGER * ed[beside] and es[end] > _KEEPS * ed[end]
+        if not (es[end] > _FILLS * ed[end] or far_larger):
+            break
+        found.append(int(end) + 1)
+        areas = np.where(np.arange(len(areas))[:, np.newaxis] == end, 0.0, areas)
+    return found
+
+
+def _ends(
+    areas: NDArray[np.float64], segmented: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the areas (S,) at end-diastole and at end-systole.
+
+    A phase that lacks slices looks like end-systole: it counts only where fewer than two lack none.
+    """
+    whole = ~np.isnan(areas[segmented]).any(axis=0)
+    if whole.sum() >= 2:
+        areas = areas[:, whole]
     curve = np.nansum(areas, axis=0)
-    if len(segmented) <= _FEWEST_SLICES or curve.max() == curve.min():  # too short, or without a beat
-        return None
-    ed, es = areas[:, curve.argmax()], areas[:, curve.argmin()]
-    first, last = np.nansum(ed[segmented[:_END_SLICES]]), np.nansum(ed[segmented[-_END_SLICES:]])
-    end, beside = (int(n) for n in (segmented[[-1, -2]] if last > first else segmented[[0, 1]]))
-    far_larger = ed[end] > _LARGER * ed[beside] and es[end] > _KEEPS * ed[end]
-    return end + 1 if es[end] > _FILLS * ed[end] or far_larger else None
+    return areas[:, curve.argmax()], areas[:, curve.argmin()]

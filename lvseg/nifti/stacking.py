@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from lvseg.core.paths.archives import SetAside, UnreadableError
 from lvseg.dicom.image import Image
 from lvseg.dicom.stacks import short_axis
-from lvseg.dicom.stacks.alignment import Placement, placements
+from lvseg.dicom.stacks.alignment import placements
 from lvseg.dicom.stacks.cine import Cine
 from lvseg.dicom.stacks.order.arrangement import PlacedImage
 from lvseg.dicom.stacks.order.slices import depths_mm
+from lvseg.imaging.placement import Placement
 from lvseg.nifti.frames import ImageVolume, VolumeCine, cine_of, grey_values
 from lvseg.nifti.layouts import NIFTI, VolumeFiles
 from lvseg.nifti.volume import Volume, read_volume

@@ -28,7 +28,7 @@ class Augmented:
     covered, so that the network learns where between two points the border runs.
 
     Attributes:
-        grid: that the trained network will look at: its spacing, and what images are normalised by.
+        grid: that the trained network will look at; its spacing counts, and what images are normalised by.
         crop: grid points in each direction.
         chance: how much of each kind of change there is.
         around_heart: whether the trained network will look at a square of the crop's size around the heart: then a

@@ -41,7 +41,7 @@ class View(Protocol):
             masks: (C, H, W) uint8, of each structure.
             spacing_mm: between rows and between columns.
             rng: of this example in this epoch, for what is left to chance.
-            heart: row and column of the middle of the patient's heart.
+            heart: row and column of the middle of the patient's heart on this frame.
         """
 
 
@@ -91,7 +91,7 @@ class Batches:
         self._batch_size = batch_size
         self._per_epoch = per_epoch or len(examples)
         self._shard = lru_cache(_OPEN_SHARDS)(shards.read)  # opening one takes longer than preparing an image
-        self._heart = lru_cache(maxsize=None)(lambda path: _heart(self._shard(path)))
+        self._hearts = lru_cache(maxsize=None)(lambda path: _hearts(self._shard(path)))
         self.failure: UserError | None = None
 
     def __len__(self) -> int:
@@ -146,7 +146,8 @@ class Batches:
                 else shard.mask(example.mask, structure)
                 for structure in self._structures
             ]
-            image, masks = self._view(pixels, np.stack(drawn), shard.spacing, rng, self._heart(example.shard))
+            heart = self._hearts(example.shard)[example.frame]
+            image, masks = self._view(pixels, np.stack(drawn), shard.spacing, rng, heart)
             masks[..., [structure not in example.known for structure in self._structures]] = UNKNOWN
             return image, masks
         except UserError as error:
@@ -157,13 +158,28 @@ class Batches:
             raise self.failure from None
 
 
-def _heart(shard: shards.Shard) -> Point:
-    """Return the middle of a heart: of all cavities that are drawn of it, or else of all else, or of the image."""
+def _hearts(shard: shards.Shard) -> NDArray[np.float64]:
+    """Return row and column of the middle of the heart on each frame (N, 2), as a second look finds it.
+
+    It is the middle of all cavities that are drawn of the patient, or else of all else, or of the image, wherever his
+    slices are turned or moved to.
+    """
+    space, slices = shard.space, shard.order
     for drawn in (shard.labels == Structure.CAVITY, np.asarray(shard.labels) > 0):
-        middles = [ndimage.center_of_mass(of_frame) for of_frame in drawn if of_frame.any()]
+        middles = {
+            int(frame): np.array(ndimage.center_of_mass(of_frame))
+            for frame, of_frame in zip(shard.label_frame, drawn, strict=True)
+            if of_frame.any()
+        }
         if middles:
-            return np.asarray(np.mean(middles, axis=0))
-    return (np.array(shard.pixels.shape[1:]) - 1) / 2
+            break
+    else:
+        middles = {0: space.middle}
+    if space.placements is None:
+        return np.tile(np.mean(list(middles.values()), axis=0), (len(slices), 1))
+    on_first = [space.on_first(slices[frame], point[np.newaxis]) for frame, point in middles.items()]
+    centre = np.concatenate(on_first).mean(axis=0)
+    return np.array([space.from_first(slice_, centre) for slice_ in slices])
 
 
 class _Epoch(keras.utils.PyDataset):

@@ -7,7 +7,7 @@ from lvseg.imaging.grid import Grid
 from lvseg.models import unet
 from lvseg.models.unet_params import UnetSettings
 from lvseg.training.batches import Batches
-from lvseg.training.looks import TwoLooks, closer_look
+from lvseg.training.looks import CloserLook, TwoLooks
 from lvseg.training.recipe import PredictionSettings, Recipe, Structures
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def _learn(examples: list[Example], settings: UnetSettings, structures: Structur
 
 def _validate(examples: list[Example], settings: UnetSettings, structures: Structures) -> Batches:
     """Return hearts as the second look sees them where the first one has found them."""
-    return Batches(examples, closer_look(settings), settings.batch_size, structures=structures)
+    return Batches(examples, CloserLook(settings), settings.batch_size, structures=structures)
 
 
 def _settings(params: "Params") -> UnetSettings:

@@ -2,44 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lvseg.dicom.image import Image
-from lvseg.dicom.stacks import limits
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where the points of a slice lie on the plane of the first, seen along its normal.
-
-    A point that lies (rows, columns) in mm off the middle of its image lies `matrix` @ it + `offset_mm` off the middle
-    of the first slice's image.
-
-    Attributes:
-        matrix: (2, 2).
-        offset_mm: (2,).
-    """
-
-    matrix: NDArray[np.float64]
-    offset_mm: NDArray[np.float64]
-
-    def on_first(self, points_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return where points (n, 2) of the slice lie on the first."""
-        return np.asarray(points_mm @ self.matrix.T + self.offset_mm)
-
-    def from_first(self, points_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return where points (n, 2) of the first slice lie on this one."""
-        return np.asarray((points_mm - self.offset_mm) @ np.linalg.inv(self.matrix).T)
-
-    @property
-    def moves(self) -> bool:
-        """Whether it lies otherwise than straight behind the first."""
-        turned = abs(math.degrees(math.atan2(self.matrix[1, 0], self.matrix[1, 1]))) > limits.TURNED_DEGREES
-        mirrored = float(np.linalg.det(self.matrix)) < 0
-        return turned or mirrored or bool((np.abs(self.offset_mm) > limits.SAME_PLACE_MM).any())
+from lvseg.imaging.placement import TURNED_DEGREES, Placement
 
 
 def placements(slices: Sequence[Image]) -> tuple[tuple[Placement, ...] | None, list[str]]:
@@ -54,9 +22,7 @@ def placements(slices: Sequence[Image]) -> tuple[tuple[Placement, ...] | None, l
     if any(image.centre is None or image.normal is None or image.spacing is None for image in slices):
         return None, []
     placed = tuple(_placement(image, slices[0]) for image in slices)
-    tilted = [
-        number for number, image in enumerate(slices, 1) if _tilt(image, slices[0]) > limits.TURNED_DEGREES
-    ]
+    tilted = [number for number, image in enumerate(slices, 1) if _tilt(image, slices[0]) > TURNED_DEGREES]
     moved = [number for number, one in enumerate(placed, 1) if one.moves]
     notes = []
     if tilted:
@@ -70,27 +36,6 @@ def placements(slices: Sequence[Image]) -> tuple[tuple[Placement, ...] | None, l
             f"{_counted(moved)} turned or moved in the plane: they are joined where they lie in space."
         )
     return (placed if moved else None), notes
-
-
-def placements_of_affines(
-    affines: NDArray[np.float64], shape: tuple[int, int]
-) -> tuple[Placement, ...] | None:
-    """Return how slices lie to the first by their affines (S, 4, 4), as `Image.affine` gives them.
-
-    Returns:
-        None where all lie straight behind the first, or an affine is unknown (NaN).
-    """
-    if not np.isfinite(affines).all():
-        return None
-    middle = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2, 0, 1])
-    centres = (affines @ middle)[:, :3]
-    steps = affines[:, :3, [1, 0]]
-    axes = np.swapaxes(steps / np.linalg.norm(steps, axis=1, keepdims=True), 1, 2)
-    placed = tuple(
-        Placement(axes[0] @ of_frame.T, axes[0] @ (centre - centres[0]))
-        for of_frame, centre in zip(axes, centres, strict=True)
-    )
-    return placed if any(one.moves for one in placed) else None
 
 
 def frames_of_reference(slices: Sequence[Sequence[Image]]) -> list[str]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lvseg.dicom.stacks.alignment import Placement
 from lvseg.dicom.stacks.order.arrangement import PlacedImage
+from lvseg.imaging.placement import Placement
 from lvseg.imaging.spacing import UNKNOWN, Spacing
 
 

@@ -9,9 +9,7 @@ import math
 PARALLEL_DEGREES = 10.0  # between the planes of one stack, whichever way it is turned or tilted
 PARALLEL = math.cos(math.radians(PARALLEL_DEGREES))
 ACROSS = math.cos(math.radians(30.0))  # planes further apart are others on purpose
-TURNED_DEGREES = 0.1  # in the plane, below which slices share their pixels' directions
 SAME_SLICE_MM = 1.0  # along the normal
-SAME_PLACE_MM = 0.1  # within the plane, of the middle of two slices of one stack
 SAME_SPACING = 0.002  # of a pixel's size, as a share: a hundredth of a mm in five
 SAME_THICKNESS_MM = 0.1
 SAME_DISTANCE = 0.02  # of the distance of slices, as a share, by which positions and tags may differ

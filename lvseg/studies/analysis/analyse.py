@@ -78,7 +78,11 @@ def _analysed(
 ) -> StudyResult:
     stack = stack_of_cine(cine)
     segmentation = segment(model.segmenter, stack)
-    cine = replace(cine, notes=(*cine.notes, *map(_atrial, segmentation.atrial)))
+    cine = replace(
+        cine,
+        notes=(*cine.notes, *map(_atrial, segmentation.atrial)),
+        doubts=(*cine.doubts, *map(_cut, segmentation.cut)),
+    )
     measurements = measure(cine, segmentation.outlines, body)
     disagreement = augmentation_disagreement(model.segmenter, stack, segmentation, measurements.ed_and_es)
     unlike = out_of_distribution(model, cine, segmentation, measurements)
@@ -96,4 +100,11 @@ def _analysed(
 
 
 def _atrial(slice_: int) -> str:
-    return f"Slice {slice_} fills while the ventricle empties: it shows the atrium and counts nothing."
+    return (
+        f"Slice {slice_}, at the wide end, does not empty as a ventricle does: it is taken for the atrium and counts "
+        "nothing."
+    )
+
+
+def _cut(slice_: int) -> str:
+    return f"What is drawn in slice {slice_} reaches the edge of what the network looked at: a part may be missing."

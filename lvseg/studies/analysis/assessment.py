@@ -59,7 +59,7 @@ def assess(
     Args:
         cine: what was segmented.
         measurements: of that cine.
-        disagreement_percent: under test-time augmentation, see `segmentation.augmentation_disagreement`.
+        disagreement_percent: under test-time augmentation, see `augmentation.augmentation_disagreement`.
         out_of_distribution: how the study differs from the training data, a sentence each, see `out_of_distribution`.
     """
     quality = _quality(cine, measurements) | {"disagreement_percent": disagreement_percent}

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lvseg.dicom.stacks.alignment import Placement
+from lvseg.imaging.boxes import Box
 from lvseg.imaging.grid import Grid
+from lvseg.imaging.outline import area
+from lvseg.imaging.placement import Placement
 from lvseg.imaging.spacing import UNKNOWN, Spacing
 from lvseg.imaging.structures import Structure
-from lvseg.inference.segmentation import Stack
+from lvseg.inference.second_look import Windows
+from lvseg.inference.segmentation import Segmentation, Stack
 from lvseg.inference.segmenter import Segmenter
 from lvseg.inference.stacks import segment, segment_alone
 from tests.lvseg.models.tiny_models import threshold_model
@@ -59,6 +62,11 @@ def test_the_heart_is_drawn_where_it_lies_also_at_the_border(at: tuple[float, fl
         assert 2 * (mask & expected).sum() / (mask.sum() + expected.sum()) > 0.97
     if at == (50, 90):
         assert max(off(line, at) for line in drawn.contours) < 0.3
+    for mask, line in zip(drawn.masks, drawn.contours, strict=True):
+        assert line is not None and line.min() >= -0.5
+        assert (line.max(axis=0) <= (COLUMNS - 0.5, ROWS - 0.5)).all()
+        assert abs(area(line)) == pytest.approx(mask.sum(), rel=0.08)
+    assert drawn.cut == ()
     assert ((drawn.margins[3] > 0) == drawn.masks[3].astype(bool)).mean() > 0.99
 
 
@@ -77,6 +85,39 @@ def test_the_closer_look_sees_its_own_brightness() -> None:
     assert not (segment(ONCE, stack).masks[:, 45:56, 85:96]).any()
     found = replace(TWICE, grid=Grid(64, 1.0))  # a first look at the middle alone
     assert segment(found, stack).masks[:, 45:56, 85:96].all()
+
+
+def test_a_dead_pixel_does_not_darken_what_lies_beyond_the_image() -> None:
+    stack = hearts((8, 60))
+    dead = replace(stack, pixels=stack.pixels.copy())
+    dead.pixels[:, 20, 70] = -20000  # in the window, a third of which lies beyond the image
+    expected, drawn = segment(TWICE, stack).masks, segment(TWICE, dead).masks
+    assert expected.any() and (drawn != expected).mean() < 1e-3
+
+
+def test_a_body_that_the_window_cuts_is_named_by_its_slices() -> None:
+    stack = hearts()
+    stack.pixels[6:18, 46:54, 48:132] = 900  # 100 mm long, in the second and third slice
+    assert segment(TWICE, stack).cut == (2, 3)
+
+
+def test_what_lies_wholly_beyond_the_image_is_no_outline() -> None:
+    windows = Windows([Box(-40, 0, 24, 64)], np.ones(1, np.int64), (ROWS, COLUMNS), SPACING, None)
+    square = np.array([[10.0, 20], [20, 20], [20, 30], [10, 30]])
+    for down, expected in ((0, None), (15, 10 * 5.5), (30, 100)):  # rows of the image begin at 39.5
+        drawn = Segmentation(
+            np.zeros((1, 64, 64), np.uint8), {Structure.CAVITY: (square + np.array([0, down]),)}
+        )
+        (line,) = windows.put_back(drawn).contours
+        assert (None if line is None else abs(area(line))) == expected
+
+
+def test_an_image_far_smaller_than_its_window_is_looked_at_once() -> None:
+    """A pixel size that cannot be: 140 columns in 7 mm, in a window of 1,280."""
+    tiny = replace(hearts(), spacing_mm=Spacing(0.05, 0.05))
+    once = replace(ONCE, grid=Grid(96))
+    drawn = segment(replace(once, closer=CLOSER), tiny)
+    assert drawn.masks.any() and (drawn.labels == segment(once, tiny).labels).all()
 
 
 def test_one_frame_is_a_stack_of_one() -> None:

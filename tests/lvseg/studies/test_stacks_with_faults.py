@@ -2,13 +2,16 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
+from lvseg.imaging.grid import Grid
 from lvseg.studies.analysis.analyse import analyse_study
+from lvseg.studies.analysis.assessment import LOOK
 from lvseg.studies.analysis.loaded_model import LoadedModel
 from lvseg.studies.cohort import inputs
 from tests.lvseg.studies.hearts import Heart, classic, predicted
@@ -147,6 +150,21 @@ def test_an_aneurysm_at_the_wide_end_is_kept(tmp_path: Path, model: LoadedModel)
     result = predicted(classic(tmp_path / "s", HEART, aneurysm), model)
     assert not any("atrium" in note for note in result.cine.notes)
     assert (result.measurements.area_mm2[:3] > 0).all()
+
+
+def test_what_the_second_look_cuts_is_to_be_looked_at(tmp_path: Path, model: LoadedModel) -> None:
+    def long(ds: Dataset, slice_: int, phase: int) -> None:
+        if slice_ == 3:
+            pixels = ds.pixel_array.copy()
+            pixels[27:31] = 900  # through the whole image
+            ds.PixelData = pixels.tobytes()
+
+    study = classic(tmp_path / "s", Heart(widest=18), long)
+    closer = replace(model, segmenter=replace(model.segmenter, closer=Grid(60, 2.0)))
+    words = "in slice 4 reaches the edge of what the network looked at"
+    assessment = predicted(study, closer).assessment
+    assert assessment.verdict == LOOK and any(words in reason for reason in assessment.reasons)
+    assert not any("reaches the edge" in reason for reason in predicted(study, model).assessment.reasons)
 
 
 def test_another_bright_body_is_not_the_ventricle(tmp_path: Path, model: LoadedModel) -> None:

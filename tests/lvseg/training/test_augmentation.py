@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from lvseg.imaging.grid import Grid
-from lvseg.imaging.spacing import Spacing
+from lvseg.imaging.spacing import UNKNOWN, Spacing
 from lvseg.models.unet_params import Augmentation
 from lvseg.training.augmentation import Augmented
-from lvseg.training.looks import TwoLooks
+from lvseg.training.looks import CloserLook, TwoLooks
 from tests.lvseg.training.unet_training import SHIPPED
 
 NONE = Augmentation(
@@ -150,6 +150,16 @@ def test_the_closer_look_sees_the_heart_in_the_middle_and_in_its_own_brightness(
     assert (view(glaring, mask, SPACING, np.random.default_rng(0), at)[0] == shown).all()
     seen_whole = Augmented(Grid(160, 1.4), 64, NONE)(glaring, mask, SPACING, np.random.default_rng(0), at)[0]
     assert seen_whole.std() < 0.5
+
+
+def test_pixels_of_unknown_size_are_what_the_first_look_takes_them_for() -> None:
+    """Of 180 columns on its square."""
+    each = SHIPPED.image_size * SHIPPED.spacing_mm / 180
+    unknown, known = (
+        CloserLook(SHIPPED)(*heart(), spacing, np.random.default_rng(0), AT)[0]
+        for spacing in (UNKNOWN, Spacing(each, each))
+    )
+    assert unknown == pytest.approx(known, abs=1e-5)
 
 
 @pytest.mark.parametrize("image", [np.zeros((60, 60)), np.full((60, 60), 4095), np.eye(60)])

@@ -1,5 +1,6 @@
 """Batches over shards: all examples, in an order that follows from the seed."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,8 @@ def test_epochs_of_any_length_use_all_examples_alike(chosen: list[Example], per_
         assert sorted(together[start : start + len(chosen)]) == list(range(len(chosen)))
 
 
-def test_a_view_is_told_where_the_heart_of_the_patient_lies(chosen: list[Example]) -> None:
-    """The middle of all his cavities, whichever slice is shown."""
+def hearts_told(examples: list[Example]) -> list[NDArray[np.float64]]:
+    """Return where the heart lies by what a view is told of each example."""
     told: list[NDArray[np.float64]] = []
 
     def asking(
@@ -74,8 +75,36 @@ def test_a_view_is_told_where_the_heart_of_the_patient_lies(chosen: list[Example
         told.append(heart)
         return OnGrid(Grid(64))(image, masks, spacing_mm, rng, heart)
 
-    Batches(chosen[:3], asking, batch_size=3).in_order()[0]
-    for example, heart in zip(chosen[:3], told, strict=True):
-        cavities = np.asarray(shards.read(example.shard).labels) == Structure.CAVITY
-        middles = [np.argwhere(cavity).mean(axis=0) for cavity in cavities if cavity.any()]
-        assert heart == pytest.approx(np.mean(middles, axis=0))
+    Batches(examples, asking, batch_size=len(examples)).in_order()[0]
+    return told
+
+
+def middles_of(shard: shards.Shard) -> list[NDArray[np.float64]]:
+    """Return row and column of the middle of each cavity that is drawn of a patient."""
+    return [np.argwhere(labels == Structure.CAVITY).mean(axis=0) for labels in np.asarray(shard.labels)]
+
+
+def test_a_view_is_told_where_the_heart_of_the_patient_lies(chosen: list[Example]) -> None:
+    """The middle of all his cavities, whichever slice is shown."""
+    for example, heart in zip(chosen[:3], hearts_told(chosen[:3]), strict=True):
+        assert heart == pytest.approx(np.mean(middles_of(shards.read(example.shard)), axis=0))
+
+
+def test_where_a_slice_was_moved_the_heart_moves_the_other_way(chosen: list[Example], tmp_path: Path) -> None:
+    """As the second look has it: the square lies where the heart is in space."""
+    shard = shards.read(chosen[0].shard)
+    last = int(shard.slice[shard.label_frame].max())
+    moved = shard.affine.copy()
+    along = moved[0, :3, 0] / np.linalg.norm(moved[0, :3, 0])  # from column to column
+    moved[shard.slice == last, :3, 3] += 30 * along
+    shards.write(tmp_path / "moved.npz", replace(shard, affine=moved))
+    columns = 30 / shard.spacing_mm[1]
+    on_first = [
+        middle + np.array([0, columns * (shard.slice[frame] == last)])
+        for frame, middle in zip(shard.label_frame, middles_of(shard), strict=True)
+    ]
+    examples = [replace(one, shard=tmp_path / "moved.npz") for one in chosen if one.shard == chosen[0].shard]
+    for example, heart in zip(examples, hearts_told(examples), strict=True):
+        expected = np.mean(on_first, axis=0) - np.array([0, columns * (example.slice == last)])
+        assert heart == pytest.approx(expected, abs=0.01)
+    assert {example.slice == last for example in examples} == {True, False}

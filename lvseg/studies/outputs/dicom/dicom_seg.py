@@ -72,8 +72,6 @@ def write(path: Path, result: StudyResult, phases: Sequence[int], deidentified: 
     if any(image.position is None or image.normal is None or not image.spacing for image in images):
         return "the files do not say where the images lie"
     slices = range(1, cine.slices + 1)
-    if len({_place(cine.frames[cine.at[slice_, 1]].image.position) for slice_ in slices}) < cine.slices:
-        return "the files give several slices one position"
     segmented = [
         (phase, structure)
         for phase in phases
@@ -82,6 +80,9 @@ def write(path: Path, result: StudyResult, phases: Sequence[int], deidentified: 
     ]
     if not segmented:
         return "there is no mask"
+    first, _ = segmented[0]  # whose images say where the slices lie
+    if len({_place(cine.frames[cine.at[slice_, first]].image.position) for slice_ in slices}) < cine.slices:
+        return "the files give several slices one position"
     try:
         with tolerant(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they repeat names of patients
