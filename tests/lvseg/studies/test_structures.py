@@ -137,7 +137,7 @@ def test_a_slice_of_the_atrium_loses_the_left_ventricle_and_keeps_the_right(
     network: LoadedModel, tmp_path: Path
 ) -> None:
     result = predicted(classic(tmp_path / "s", HEART, whole_heart(HEART, atrium=True)), network)
-    assert any("Slice 1 fills" in note for note in result.cine.notes)
+    assert any("Slice 1, at the wide end," in note for note in result.cine.notes)
     first = result.labels[result.frame_slices == 1]
     assert set(np.unique(first)) == {0, Structure.RIGHT_VENTRICLE}
     assert result.measurements.mass_g == pytest.approx(1.05 * ml(Structure.MYOCARDIUM, ED), rel=0.04)
