@@ -37,7 +37,7 @@ def main(
     """Train all and print the tables."""
     settings = params.load().train_unet.chosen()
     where = backend.prepare(settings.threads, settings.seed)
-    print(f"{where}; batches of {settings.batch_size} crops of {settings.crop} x {settings.crop}")
+    print(f"{where}; batches of {settings.batch_size} patches of {settings.crop} x {settings.crop}")
     from lvseg.evaluation.sources import Sources
 
     marks = sorted(60 * mark for mark in minutes or [5, 15, 45])
@@ -208,7 +208,7 @@ def train_peer(script: str, slices: Path, marks: list[float]) -> dict[str, Any]:
 
 
 def operations(settings: Any) -> float:
-    """Return the floating-point operations of the convolutions of one forward pass over a crop."""
+    """Return the floating-point operations of the convolutions of one forward pass over a patch."""
     import keras
 
     from lvseg.models import unet

@@ -7,8 +7,9 @@ from lvseg.core.backend import keras
 from lvseg.data.examples import Example
 from lvseg.imaging.grid import Grid
 from lvseg.models.article_params import TrainParams
-from lvseg.training.batches import Batches, OnGrid
+from lvseg.training.batches import Batches
 from lvseg.training.recipe import PredictionSettings, Recipe, Structures
+from lvseg.training.views import OnGrid
 
 if TYPE_CHECKING:
     from lvseg.params import Params

@@ -10,10 +10,8 @@ from scipy import ndimage
 
 from lvseg.imaging.boxes import Box
 from lvseg.imaging.grid import Grid, normalised
-from lvseg.imaging.spacing import Spacing
 from lvseg.models.unet_params import Augmentation
-
-ImageAndMasks = tuple[NDArray[np.float32], NDArray[np.float32]]
+from lvseg.training.views import DrawnSlice, ImageAndMasks
 
 _NODES = 5  # in each direction, whose shifts bend a crop; between them it bends smoothly
 _BLURRED = 0.3  # of the images
@@ -40,53 +38,41 @@ class Augmented:
     chance: Augmentation
     around_heart: bool = False
 
-    def __call__(
-        self,
-        image: NDArray[np.generic],
-        masks: NDArray[np.uint8],
-        spacing_mm: Spacing,
-        rng: np.random.Generator,
-        heart: NDArray[np.float64],
-    ) -> ImageAndMasks:
+    def __call__(self, drawn: DrawnSlice, rng: np.random.Generator) -> ImageAndMasks:
         """Return image (crop, crop, 1) and masks (crop, crop, C), both float32.
 
         Raises:
             ValueError: the image is empty, or holds NaN or infinity.
         """
-        steps = np.array(self.grid.steps(image.shape, spacing_mm))
-        pixels = self._normalised(image, spacing_mm, heart, self.crop / steps)
+        steps = np.array(self.grid.steps(drawn.image.shape, drawn.spacing_mm))
+        pixels = self._normalised(drawn, self.crop / steps)
         matrix = self._turn(rng) / steps[:, None]
-        centre = heart.copy() if self.around_heart else _middle(masks, heart)
+        centre = drawn.heart.copy() if self.around_heart else _middle(drawn)
         reach = self.chance.shift_mm / self._step_mm
         centre += rng.uniform(-reach, reach, 2) / steps
         places = self._places(rng) - (self.crop - 1) / 2
         sources = np.tensordot(matrix, places, 1) + centre[:, None, None]
         step = math.sqrt(abs(np.linalg.det(matrix)))
-        covered = list(masks.astype(np.float32))
+        covered = list(drawn.masks.astype(np.float32))
         if step > _FEWER:
             sigma = 0.5 * math.sqrt(step**2 - 1)
             pixels, *covered = (ndimage.gaussian_filter(values, sigma) for values in (pixels, *covered))
         seen = ndimage.map_coordinates(pixels, sources, order=1, cval=float(pixels.min()))
-        drawn = [ndimage.map_coordinates(values, sources, order=1) for values in covered]
+        masks = [ndimage.map_coordinates(values, sources, order=1) for values in covered]
         other = self._as_another_scanner(seen, rng)
         if self.around_heart:
             other = (other - other.mean()) / max(float(other.std()), 1e-6)
-        return other[..., np.newaxis], np.stack(drawn, axis=-1)
+        return other[..., np.newaxis], np.stack(masks, axis=-1)
 
-    def _normalised(
-        self,
-        image: NDArray[np.generic],
-        spacing_mm: Spacing,
-        heart: NDArray[np.float64],
-        size: NDArray[np.float64],
-    ) -> NDArray[np.float32]:
+    def _normalised(self, drawn: DrawnSlice, size: NDArray[np.float64]) -> NDArray[np.float32]:
         """Return an image (H, W) as the network will see it; `size` is of the square around the heart, in pixels."""
         if not self.around_heart:
-            return self.grid.normalised(image, spacing_mm)
-        (top, left), (bottom, right) = (np.rint(heart + part * size).astype(int) for part in (-0.5, 0.5))
-        return normalised(
-            image, Box(top, left, bottom, right).clipped((image.shape[0], image.shape[1])).slices
+            return self.grid.normalised(drawn.image, drawn.spacing_mm)
+        (top, left), (bottom, right) = (
+            np.rint(drawn.heart + part * size).astype(int) for part in (-0.5, 0.5)
         )
+        rows, columns = drawn.image.shape
+        return normalised(drawn.image, Box(top, left, bottom, right).clipped((rows, columns)).slices)
 
     @property
     def _step_mm(self) -> float:
@@ -134,10 +120,10 @@ class Augmented:
         return (bent + noise).astype(np.float32)
 
 
-def _middle(masks: NDArray[np.uint8], heart: NDArray[np.float64]) -> NDArray[np.float64]:
+def _middle(drawn: DrawnSlice) -> NDArray[np.float64]:
     """Return the middle (row, column) of the first structure that is drawn, or else of the heart."""
-    drawn = next((mask for mask in masks if mask.any()), None)
-    return heart.copy() if drawn is None else np.array(ndimage.center_of_mass(drawn))
+    first = next((mask for mask in drawn.masks if mask.any()), None)
+    return drawn.heart.copy() if first is None else np.array(ndimage.center_of_mass(first))
 
 
 @cache

@@ -1,7 +1,6 @@
 """Examples as batches: read, shown as a network wants them and stacked as they are needed, never all in memory."""
 
 from functools import lru_cache
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,57 +10,12 @@ from lvseg.core.backend import keras
 from lvseg.core.errors import UserError
 from lvseg.data import shards
 from lvseg.data.examples import Example
-from lvseg.imaging.grid import Grid
-from lvseg.imaging.spacing import Spacing
 from lvseg.imaging.structures import Structure
 from lvseg.models.targets import UNKNOWN
-
-ImageAndMasks = tuple[NDArray[np.float32], NDArray[np.float32]]
-Point = NDArray[np.float64]  # (2,), row and column in pixels
+from lvseg.training.views import DrawnSlice, ImageAndMasks, View
 
 _OPEN_SHARDS = 64  # files kept open; their pixels are mapped, not loaded
 _THREADS = 2  # that prepare batches while the network learns; more than one makes Keras prepare ahead at all
-
-
-class View(Protocol):
-    """How a network is shown an example."""
-
-    def __call__(
-        self,
-        image: NDArray[np.generic],
-        masks: NDArray[np.uint8],
-        spacing_mm: Spacing,
-        rng: np.random.Generator,
-        heart: Point,
-    ) -> ImageAndMasks:
-        """Return image (size, size, 1) and masks (size, size, C), both float32.
-
-        Args:
-            image: (H, W), original type.
-            masks: (C, H, W) uint8, of each structure.
-            spacing_mm: between rows and between columns.
-            rng: of this example in this epoch, for what is left to chance.
-            heart: row and column of the middle of the patient's heart on this frame.
-        """
-
-
-class OnGrid:
-    """Examples as they are, on a grid."""
-
-    def __init__(self, grid: Grid) -> None:
-        self._grid = grid
-
-    def __call__(
-        self,
-        image: NDArray[np.generic],
-        masks: NDArray[np.uint8],
-        spacing_mm: Spacing,
-        rng: np.random.Generator,
-        heart: Point,
-    ) -> ImageAndMasks:
-        """Return image and masks; nothing is left to chance."""
-        on_grid = [self._grid.mask(mask, spacing_mm).astype(np.float32) for mask in masks]
-        return self._grid.image(image, spacing_mm), np.stack(on_grid, axis=-1)
 
 
 class Batches:
@@ -147,7 +101,7 @@ class Batches:
                 for structure in self._structures
             ]
             heart = self._hearts(example.shard)[example.frame]
-            image, masks = self._view(pixels, np.stack(drawn), shard.spacing, rng, heart)
+            image, masks = self._view(DrawnSlice(pixels, np.stack(drawn), shard.spacing, heart), rng)
             masks[..., [structure not in example.known for structure in self._structures]] = UNKNOWN
             return image, masks
         except UserError as error:

@@ -1,13 +1,13 @@
 """What the U-Net is shown: patches as its first look sees them, and others as its second, closer look does."""
 
+from dataclasses import replace
+
 import numpy as np
-from numpy.typing import NDArray
 
 from lvseg.imaging.grid import Grid
-from lvseg.imaging.spacing import Spacing
 from lvseg.models.unet_params import Augmentation, UnetSettings
-from lvseg.training.augmentation import Augmented, ImageAndMasks
-from lvseg.training.batches import View
+from lvseg.training.augmentation import Augmented
+from lvseg.training.views import DrawnSlice, ImageAndMasks, View
 
 _UNCHANGED = Augmentation(
     rotation_degrees=0.0,
@@ -32,17 +32,10 @@ class TwoLooks:
         self._second = CloserLook(settings, chance.model_copy(update={"shift_mm": closer.shift_mm}))
         self._share = closer.share
 
-    def __call__(
-        self,
-        image: NDArray[np.generic],
-        masks: NDArray[np.uint8],
-        spacing_mm: Spacing,
-        rng: np.random.Generator,
-        heart: NDArray[np.float64],
-    ) -> ImageAndMasks:
+    def __call__(self, drawn: DrawnSlice, rng: np.random.Generator) -> ImageAndMasks:
         """Return a patch; see `Augmented`."""
         look: View = self._second if rng.random() < self._share else self._first
-        return look(image, masks, spacing_mm, rng, heart)
+        return look(drawn, rng)
 
 
 class CloserLook:
@@ -53,16 +46,10 @@ class CloserLook:
         self._first = _first_grid(settings)
         self._look = Augmented(Grid(closer.size, closer.spacing_mm), closer.size, chance, around_heart=True)
 
-    def __call__(
-        self,
-        image: NDArray[np.generic],
-        masks: NDArray[np.uint8],
-        spacing_mm: Spacing,
-        rng: np.random.Generator,
-        heart: NDArray[np.float64],
-    ) -> ImageAndMasks:
+    def __call__(self, drawn: DrawnSlice, rng: np.random.Generator) -> ImageAndMasks:
         """Return a patch; see `Augmented`. Pixels of unknown size are what the first look takes them for."""
-        return self._look(image, masks, self._first.pixel_mm(image.shape, spacing_mm), rng, heart)
+        spacing_mm = self._first.pixel_mm(drawn.image.shape, drawn.spacing_mm)
+        return self._look(replace(drawn, spacing_mm=spacing_mm), rng)
 
 
 def _first_grid(settings: UnetSettings) -> Grid:

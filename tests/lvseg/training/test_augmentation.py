@@ -11,6 +11,7 @@ from lvseg.imaging.spacing import UNKNOWN, Spacing
 from lvseg.models.unet_params import Augmentation
 from lvseg.training.augmentation import Augmented
 from lvseg.training.looks import CloserLook, TwoLooks
+from lvseg.training.views import DrawnSlice
 from tests.lvseg.training.unet_training import SHIPPED
 
 NONE = Augmentation(
@@ -34,7 +35,7 @@ def heart(rows: int = 150, columns: int = 180) -> tuple[NDArray[Any], NDArray[An
 
 def seen(chance: Augmentation, seed: int, crop: int = 96) -> tuple[NDArray[Any], NDArray[Any]]:
     view = Augmented(Grid(160, 1.4), crop, chance)
-    image, mask = view(*heart(), SPACING, np.random.default_rng(seed), AT)
+    image, mask = view(DrawnSlice(*heart(), SPACING, AT), np.random.default_rng(seed))
     assert image.shape == mask.shape == (crop, crop, 1)
     assert image.dtype == mask.dtype == np.float32
     return image[..., 0], mask[..., 0]
@@ -90,8 +91,10 @@ def sided(rows: int = 120, columns: int = 120) -> tuple[NDArray[Any], NDArray[An
 
 def test_some_images_are_mirrored_and_others_not() -> None:
     view = Augmented(Grid(160, 1.4), 96, NONE.model_copy(update={"mirror": True}))
-    masks = [view(*sided(), SPACING, np.random.default_rng(seed), AT)[1] for seed in range(20)]
-    plain = Augmented(Grid(160, 1.4), 96, NONE)(*sided(), SPACING, np.random.default_rng(0), AT)[1]
+    masks = [view(DrawnSlice(*sided(), SPACING, AT), np.random.default_rng(seed))[1] for seed in range(20)]
+    plain = Augmented(Grid(160, 1.4), 96, NONE)(DrawnSlice(*sided(), SPACING, AT), np.random.default_rng(0))[
+        1
+    ]
     same = [np.abs(mask - plain).sum() < 0.05 * plain.sum() for mask in masks]
     assert 4 <= sum(same) <= 16
 
@@ -123,7 +126,9 @@ def test_what_is_finer_than_the_grid_is_averaged_not_picked() -> None:
     checks = (np.indices((400, 400)).sum(axis=0) % 2).astype(np.int16)
     mask = np.zeros((1, 400, 400), np.uint8)
     view = Augmented(Grid(96, 2.8), 64, NONE)
-    image, _ = view(checks, mask, Spacing(0.7, 0.7), np.random.default_rng(0), np.array([199.5, 199.5]))
+    image, _ = view(
+        DrawnSlice(checks, mask, Spacing(0.7, 0.7), np.array([199.5, 199.5])), np.random.default_rng(0)
+    )
     assert np.abs(image).max() < 0.1  # of -1 and 1
 
 
@@ -131,9 +136,11 @@ def test_a_slice_without_ventricle_is_shown_around_the_heart() -> None:
     image, _ = heart()
     nothing = np.zeros((1, *image.shape), np.uint8)
     view = Augmented(Grid(160, 1.4), 96, NONE)
-    shown, mask = view(image, nothing, SPACING, np.random.default_rng(1), AT)
+    shown, mask = view(DrawnSlice(image, nothing, SPACING, AT), np.random.default_rng(1))
     assert not mask.any() and (shown[..., 0] == seen(NONE, 1)[0]).all()
-    shown, mask = Augmented(Grid(160, 1.4), 96, ALL)(image, nothing, SPACING, np.random.default_rng(1), AT)
+    shown, mask = Augmented(Grid(160, 1.4), 96, ALL)(
+        DrawnSlice(image, nothing, SPACING, AT), np.random.default_rng(1)
+    )
     assert not mask.any() and np.isfinite(shown).all()
 
 
@@ -144,11 +151,13 @@ def test_the_closer_look_sees_the_heart_in_the_middle_and_in_its_own_brightness(
     glaring[:, 165:] = 30000
     view = Augmented(Grid(64, 1.25), 64, NONE, around_heart=True)
     at = AT - np.array([8 / 1.5, 0])  # 8 mm above
-    shown, drawn = view(image, mask, SPACING, np.random.default_rng(0), at)
+    shown, drawn = view(DrawnSlice(image, mask, SPACING, at), np.random.default_rng(0))
     assert np.argwhere(drawn[..., 0] > 0.5).mean(axis=0) == pytest.approx([31.5 + 8 / 1.25, 31.5], abs=0.1)
     assert (shown.mean(), shown.std()) == pytest.approx((0, 1), abs=1e-5)
-    assert (view(glaring, mask, SPACING, np.random.default_rng(0), at)[0] == shown).all()
-    seen_whole = Augmented(Grid(160, 1.4), 64, NONE)(glaring, mask, SPACING, np.random.default_rng(0), at)[0]
+    assert (view(DrawnSlice(glaring, mask, SPACING, at), np.random.default_rng(0))[0] == shown).all()
+    seen_whole = Augmented(Grid(160, 1.4), 64, NONE)(
+        DrawnSlice(glaring, mask, SPACING, at), np.random.default_rng(0)
+    )[0]
     assert seen_whole.std() < 0.5
 
 
@@ -156,7 +165,7 @@ def test_pixels_of_unknown_size_are_what_the_first_look_takes_them_for() -> None
     """Of 180 columns on its square."""
     each = SHIPPED.image_size * SHIPPED.spacing_mm / 180
     unknown, known = (
-        CloserLook(SHIPPED)(*heart(), spacing, np.random.default_rng(0), AT)[0]
+        CloserLook(SHIPPED)(DrawnSlice(*heart(), spacing, AT), np.random.default_rng(0))[0]
         for spacing in (UNKNOWN, Spacing(each, each))
     )
     assert unknown == pytest.approx(known, abs=1e-5)
@@ -168,11 +177,8 @@ def test_images_without_contrast_stay_finite(image: NDArray[Any]) -> None:
     mask[0, 30, 30] = 1  # a single pixel
     for seed in range(5):
         shown, _ = Augmented(Grid(64, 2.0), 32, ALL)(
-            image.astype(np.uint16),
-            mask,
-            Spacing(2.0, 2.0),
+            DrawnSlice(image.astype(np.uint16), mask, Spacing(2.0, 2.0), np.array([29.5, 29.5])),
             np.random.default_rng(seed),
-            np.array([29.5, 29.5]),
         )
         assert np.isfinite(shown).all()
 
@@ -182,7 +188,7 @@ def test_pixels_that_are_no_numbers_are_refused() -> None:
     image[0, 0] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         Augmented(Grid(64, 2.0), 32, ALL)(
-            image, np.zeros((1, 60, 60), np.uint8), SPACING, np.random.default_rng(0), AT
+            DrawnSlice(image, np.zeros((1, 60, 60), np.uint8), SPACING, AT), np.random.default_rng(0)
         )
 
 
@@ -193,6 +199,6 @@ def test_the_share_of_patches_is_as_the_second_look_sees_them(share: float, clos
     looks = TwoLooks(settings)
     own = 0
     for seed in range(40):
-        patch, _ = looks(*heart(), SPACING, np.random.default_rng(seed), AT)
+        patch, _ = looks(DrawnSlice(*heart(), SPACING, AT), np.random.default_rng(seed))
         own += abs(float(patch.std()) - 1) < 1e-3
     assert abs(own - closer) <= 5

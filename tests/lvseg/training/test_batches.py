@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +12,9 @@ from lvseg.data import shards
 from lvseg.data.drawn_frames import load
 from lvseg.data.examples import Example, select_examples
 from lvseg.imaging.grid import Grid
-from lvseg.imaging.spacing import Spacing
 from lvseg.imaging.structures import Structure
-from lvseg.training.batches import Batches, ImageAndMasks, OnGrid
+from lvseg.training.batches import Batches
+from lvseg.training.views import DrawnSlice, ImageAndMasks, OnGrid
 
 
 @pytest.fixture(scope="module")
@@ -65,15 +64,9 @@ def hearts_told(examples: list[Example]) -> list[NDArray[np.float64]]:
     """Return where the heart lies by what a view is told of each example."""
     told: list[NDArray[np.float64]] = []
 
-    def asking(
-        image: NDArray[Any],
-        masks: NDArray[np.uint8],
-        spacing_mm: Spacing,
-        rng: Any,
-        heart: NDArray[np.float64],
-    ) -> ImageAndMasks:
-        told.append(heart)
-        return OnGrid(Grid(64))(image, masks, spacing_mm, rng, heart)
+    def asking(drawn: DrawnSlice, rng: np.random.Generator) -> ImageAndMasks:
+        told.append(drawn.heart)
+        return OnGrid(Grid(64))(drawn, rng)
 
     Batches(examples, asking, batch_size=len(examples)).in_order()[0]
     return told
