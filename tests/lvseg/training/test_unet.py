@@ -142,6 +142,7 @@ def taller_shard(number: int) -> shards.Shard:
     return replace(
         shard,
         pixels=np.repeat(shard.pixels[:1], 14, axis=0),
+        affine=np.tile(np.eye(4), (14, 1, 1)),
         slice=(frames // 2 + 1).astype(np.int32),
         phase=(frames % 2 + 1).astype(np.int32),
         image_number=(frames + 1).astype(np.int32),
