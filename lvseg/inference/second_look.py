@@ -131,9 +131,10 @@ def windows(stack: Stack, seen: Stack, first: Segmentation, grid: Grid, closer: 
     points = np.concatenate(found)
     if not len(points) or any(n > _LARGEST * count for n, count in zip(size, shape, strict=True)):
         return None
+    centre = points.mean(axis=0)
     boxes = []
     for slice_ in range(1, len(stack.at) + 1):
-        pixel = space.from_first(slice_, points.mean(axis=0))
+        pixel = space.from_first(slice_, centre)
         top, left = (round(float(p) - (n - 1) / 2) for p, n in zip(pixel, size, strict=True))
         boxes.append(Box(top, left, top + size[0], left + size[1]))
     if stack.placements is None:
