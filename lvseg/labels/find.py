@@ -17,7 +17,8 @@ from lvseg.labels.sources.dicom_study import read_drawn_study
 from lvseg.labels.sources.structures import Table
 from lvseg.labels.study import Study
 from lvseg.labels.vendors import vendor_of
-from lvseg.nifti.layouts import VolumeFiles, find_volumes
+from lvseg.nifti.layouts import find_volumes
+from lvseg.nifti.volume_files import VolumeFiles
 
 _LONGEST_TEXT = 200  # letters of what is only shown
 

@@ -47,13 +47,13 @@ def number(text: str | None) -> float | None:
         return None
 
 
-def text_of(item: Item) -> str:
+def text_of(item: Item, largest: int = _LARGEST_TEXT) -> str:
     """Return the text of a small file, in whichever of the usual encodings.
 
     Raises:
         UnreadableError: it is too large, or cannot be read.
     """
-    if item.size > _LARGEST_TEXT:
+    if item.size > largest:
         raise UnreadableError(f"{item.size:,} bytes are too many")
     content = item.read()
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"

@@ -16,12 +16,10 @@ from lvseg.nifti.layouts import (
     MOMENT,
     NIFTI,
     NNUNET,
-    Found,
-    VolumeFiles,
-    counted_from_1,
     find_volumes,
 )
 from lvseg.nifti.volume import read_volume
+from lvseg.nifti.volume_files import Found, VolumeFiles, counted_from_1
 
 _LABELS = re.compile(r"(^|[-_.])(gt|seg|segmentation|labels?|masks?)([-_.]|$)", re.IGNORECASE)
 _LAST_NUMBER = re.compile(r"(\d+)(?=\D*$)")

@@ -15,8 +15,9 @@ from lvseg.dicom.stacks.order.arrangement import PlacedImage
 from lvseg.dicom.stacks.order.slices import depths_mm
 from lvseg.imaging.placement import Placement
 from lvseg.nifti.frames import ImageVolume, VolumeCine, cine_of, grey_values
-from lvseg.nifti.layouts import NIFTI, VolumeFiles
+from lvseg.nifti.layouts import NIFTI
 from lvseg.nifti.volume import Volume, read_volume
+from lvseg.nifti.volume_files import VolumeFiles
 
 NO_OBJECT = "The source is NIfTI: there are no DICOM headers for a segmentation.dcm, masks are in segmentation.nii.gz."
 _BEATS_MS = (300.0, 2000.0)  # of hearts; what a header says beyond that is another unit, or no time at all

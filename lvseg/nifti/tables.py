@@ -1,4 +1,4 @@
-"""Tables beside NIfTI volumes that say whose they are, as M&Ms' does: a row for each patient."""
+"""Tables beside NIfTI volumes that say whose they are, as those of M&Ms and M&Ms-2: a row for each patient."""
 
 import csv
 import io
@@ -12,7 +12,10 @@ Row = dict[str, str]  # columns without blanks, in small letters
 
 _DELIMITERS = ",;\t"
 # What is taken from a row: in any other column rows may differ as they like.
-_TAKEN = ("ed", "es", "pathology", "vendorname", "vendor", "sex", "height", "weight")
+_TAKEN = ("ed", "es", "pathology", "disease", "vendorname", "vendor", "sex", "height", "weight")
+_NUMBER = re.compile(r"0*([0-9]+)([.,]0*)?")
+_CODES = ("externalcode", "subjectcode")  # columns that name a patient, of M&Ms and of M&Ms-2
+_LARGEST = 64 * 2**20  # bytes: that of M&Ms-2 has a million empty rows
 
 
 class Tables:
@@ -22,13 +25,13 @@ class Tables:
         self._tables: list[tuple[Item, dict[str, list[Row]]]] = []
 
     def add(self, item: Item) -> bool:
-        """Take in a file, and return whether it is such a table: one with a column `External code`."""
+        """Take in a file, and return whether it is such a table: one that names patients as M&Ms' do."""
         rows = _rows(item)
         if rows is None:
             return False
         by_patient: dict[str, list[Row]] = {}
-        for row in rows:
-            by_patient.setdefault(row["externalcode"].upper(), []).append(row)
+        for code, row in rows:
+            by_patient.setdefault(_key(code), []).append(row)
         self._tables.append((item, by_patient))
         return True
 
@@ -42,7 +45,8 @@ class Tables:
             folder: in which these lie, part by part.
             aside: takes in contradictions.
         """
-        own = [(item, rows[patient.upper()]) for item, rows in self._tables if patient.upper() in rows]
+        key = _key(patient)
+        own = [(item, rows[key]) for item, rows in self._tables if key in rows]
         nearest = max((shared(item.parts[:-1], folder) for item, _ in own), default=0)
         near = [(item, rows) for item, rows in own if shared(item.parts[:-1], folder) == nearest]
         said, differing = _agreed([row for _, rows in near for row in rows])
@@ -60,20 +64,29 @@ def _agreed(rows: Sequence[Mapping[str, str]]) -> tuple[Row, list[str]]:
     return one, [column for column, values in said.items() if len(values) > 1]
 
 
-def _rows(item: Item) -> list[Row] | None:
-    """Return the rows of a table that name a patient; None for somebody else's table, and for what is no table."""
+def _rows(item: Item) -> list[tuple[str, Row]] | None:
+    """Return the rows of a table with the patients that they name; None for others' tables, and for what is none."""
     try:
-        text = facts.text_of(item)
+        text = facts.text_of(item, _LARGEST)
         for delimiter in _DELIMITERS:
-            rows = [
-                {_plain(key): str(value or "").strip() for key, value in row.items()}
-                for row in csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-            ]
-            if rows and "externalcode" in rows[0]:
-                return [row for row in rows if row["externalcode"]]
+            table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+            plain = {column: _plain(column) for column in table.fieldnames or ()}
+            code = next((column for column in plain if plain[column] in _CODES), None)
+            if code is not None:
+                return [
+                    (row[code], {plain[key]: str(row[key] or "").strip() for key in plain})
+                    for row in table
+                    if (row[code] or "").strip()
+                ]
     except (UnreadableError, csv.Error):
         pass
     return None
+
+
+def _key(patient: str) -> str:
+    """Return a patient's name as tables are asked for it: programs for tables make `027` to 27 or 27.0."""
+    name = patient.strip().upper()
+    return match[1] if (match := _NUMBER.fullmatch(name)) else name
 
 
 def _plain(key: object) -> str:

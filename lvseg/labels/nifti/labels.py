@@ -11,14 +11,16 @@ from lvseg.labels.sources import structures
 from lvseg.labels.sources.label_map import LabelMap, Reading, composed
 from lvseg.labels.sources.structures import Region, Table, region_of
 from lvseg.nifti.frames import NOMINAL
-from lvseg.nifti.layouts import ACDC, MNMS, DrawnVolume, VolumeFiles
+from lvseg.nifti.layouts import ACDC
+from lvseg.nifti.mnms import MNMS, MNMS2
 from lvseg.nifti.volume import Volume, read_volume
+from lvseg.nifti.volume_files import DrawnVolume, VolumeFiles
 
 _LARGEST_LABEL = 65535
 _WHOLE = 2e-3  # from a whole number, within which a program has rounded one: scaled and in single precision
 
 # Where the layout says what values mean: two data sets number the same structures the other way round.
-_MEANINGS = {ACDC: structures.ACDC, MNMS: structures.MNMS}
+_MEANINGS = {ACDC: structures.ACDC, MNMS: structures.MNMS, MNMS2: structures.MNMS}
 
 
 def read_drawn(files: VolumeFiles, table: Table) -> Reading:

@@ -1,14 +1,20 @@
 """Which phases of a NIfTI cine were drawn, and which are end-diastole and end-systole: files may say it wrong."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lvseg.core.paths.archives import UnreadableError
+from lvseg.core.paths.archives import SetAside, UnreadableError
 from lvseg.labels.study import Study, find_cycle
 from lvseg.nifti.frames import ImageVolume, VolumeCine, grey_values
 from lvseg.nifti.volume import Volume, read_volume
+from lvseg.nifti.volume_files import VolumeFiles
 
+_OTHER_BEAT = (
+    "end-diastole and end-systole, which have files of their own, are none of its phases: they are used alone"
+)
 _UNTOLD = "nothing says which phases are end-diastole and end-systole: taken from the volumes"
 
 
@@ -33,8 +39,7 @@ def by_content(cine: VolumeCine, files: Sequence[ImageVolume], notes: list[str])
     try:
         whole = grey_values(cine.grid)
         for said, volume in single:
-            shown = grey_values(volume)[0]
-            same = [n for n, phase in enumerate(whole, 1) if np.array_equal(phase, shown)]
+            same = _phases_like(whole, volume)
             if said not in same and same:
                 moved[said] = same[0]
     except UnreadableError:
@@ -44,6 +49,46 @@ def by_content(cine: VolumeCine, files: Sequence[ImageVolume], notes: list[str])
         for said, shown in sorted(moved.items())
     ]
     return moved
+
+
+def placed_ends(files: VolumeFiles, aside: list[SetAside]) -> VolumeFiles:
+    """Return a patient of M&Ms-2 whose ends of the beat bear the phases of his cine that they show.
+
+    Where one of them is none of its phases, nobody can tell when it was: the ends are then all that is used of him, and
+    so they are where the cine cannot be read.
+
+    Args:
+        files: whose ends have phases of their own, see `lvseg.nifti.mnms`.
+        aside: takes in a cine that is not used.
+    """
+    cine = next((file for file in files.images if file.phase is None), None)
+    if cine is None:
+        return files
+    phases: dict[int | None, int] = {}
+    try:
+        whole = grey_values(read_volume(cine.item))
+        for file in files.images:
+            if file is not cine and (volume := _readable(file)) is not None and volume.shape[3] == 1:
+                phases[file.phase] = next(iter(_phases_like(whole, volume)), 0)
+        reason = _OTHER_BEAT if 0 in phases.values() else ""
+    except UnreadableError as error:
+        reason = str(error)
+    if reason:
+        aside.append(SetAside(cine.item.label, reason))
+        return replace(files, ed=1, es=2, images=[file for file in files.images if file is not cine])
+    return replace(
+        files,
+        ed=phases.get(1),
+        es=phases.get(2),
+        images=[replace(file, phase=phases.get(file.phase)) for file in files.images],
+        drawn=[replace(one, phase=phases.get(one.phase)) for one in files.drawn],
+    )
+
+
+def _phases_like(whole: NDArray[np.generic], volume: Volume) -> list[int]:
+    """Return the phases, from 1, of a cine's values that a volume of one phase shows."""
+    shown = grey_values(volume)[0]
+    return [n for n, phase in enumerate(whole, 1) if np.array_equal(phase, shown)]
 
 
 def _readable(file: ImageVolume) -> Volume | None:

@@ -4,13 +4,14 @@ from pathlib import PurePosixPath
 
 from lvseg.core.paths.archives import SetAside, UnreadableError
 from lvseg.labels.nifti.labels import read_drawn
-from lvseg.labels.nifti.phases import by_content, cycle_of
+from lvseg.labels.nifti.phases import by_content, cycle_of, placed_ends
 from lvseg.labels.sources.contours import take_maps
 from lvseg.labels.sources.label_map import LabelMap
 from lvseg.labels.sources.structures import Table
 from lvseg.labels.study import Study, raise_flags
 from lvseg.nifti.frames import NOMINAL, UNSIZED, VolumeCine, cine_of, grey_values
-from lvseg.nifti.layouts import VolumeFiles
+from lvseg.nifti.mnms import MNMS2
+from lvseg.nifti.volume_files import VolumeFiles
 
 
 def read_nifti_study(files: VolumeFiles, table: Table, all_pixels: bool) -> Study:
@@ -25,6 +26,8 @@ def read_nifti_study(files: VolumeFiles, table: Table, all_pixels: bool) -> Stud
     study.series, study.why = "NIfTI", f"files named as in {files.layout}"
     first = [*(file.item for file in files.images), *(drawn.labels for drawn in files.drawn)][0]
     study.source = str(PurePosixPath(first.label).parent)
+    if files.layout == MNMS2:
+        files = placed_ends(files, study.aside)
     reading = read_drawn(files, table)
     study.aside += reading.aside
     study.notes += reading.notes

@@ -10,7 +10,7 @@ from lvseg.dicom.stacks.cine import Cine
 from lvseg.inference.stack_of import stack_of_cine
 from lvseg.inference.stacks import segment
 from lvseg.nifti import stacking as volumes
-from lvseg.nifti.layouts import VolumeFiles
+from lvseg.nifti.volume_files import VolumeFiles
 from lvseg.studies.analysis.assessment import assess
 from lvseg.studies.analysis.augmentation import augmentation_disagreement
 from lvseg.studies.analysis.body import NOBODY, Body, body_of, body_said

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lvseg.core.paths.archives import SetAside, UnreadableError
 from lvseg.dicom.image import Image
-from lvseg.nifti.layouts import VolumeFiles
+from lvseg.nifti.volume_files import VolumeFiles
 from lvseg.studies.analysis.body import Body
 
 if TYPE_CHECKING:

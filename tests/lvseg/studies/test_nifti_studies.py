@@ -84,6 +84,15 @@ def mnms(root: Path) -> Path:
     return root
 
 
+def mnms2(root: Path) -> Path:
+    write(root / "027_SA_CINE.nii.gz", cine())
+    write(root / "027_LA_CINE.nii.gz", cine()[:, :, :2])
+    for end, phase in (("ED", 1), ("ES", 3)):
+        write(root / f"027_SA_{end}.nii.gz", cine(phase))
+        write(root / f"027_SA_{end}_gt.nii.gz", cine(phase) // 500)
+    return root
+
+
 def phases_of(root: Path, name: str) -> Path:
     for phase in range(1, 1 + HEART.phases):
         write(root / name.format(phase), cine(phase))
@@ -99,6 +108,7 @@ FORMS: dict[str, Callable[[Path], Path]] = {
     "folder of 3D phases": lambda root: phases_of(root, "t{}.nii.gz"),
     "ACDC": acdc,
     "M&Ms": mnms,
+    "M&Ms-2": mnms2,
     "nnU-Net": lambda root: phases_of(root / "imagesTs", "heart_frame{:02d}_0000.nii.gz"),
     "archive": lambda root: zip_folder(acdc(root / "a"), root / "a.zip"),
 }

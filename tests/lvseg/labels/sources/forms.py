@@ -157,6 +157,19 @@ def write_mnms(root: Path, form: Form) -> None:
     (root / "dataset.csv").write_text(f"{header}\n0,A0S9V9,Siemens,A,1,2,6,HCM\n")
 
 
+def write_mnms2(root: Path, form: Form, with_cine: bool = True) -> None:
+    folder = root / "dataset/027"
+    cine = np.stack([picture(form, int(n >= 4)) + n for n in range(9)], axis=-1)
+    if with_cine:
+        write_nifti(folder / "027_SA_CINE.nii.gz", cine, form.affine)
+        write_nifti(folder / "027_LA_CINE.nii.gz", cine[:, :, :1], form.affine)
+    for phase, (end, place) in enumerate((("ED", 2), ("ES", 6))):
+        write_nifti(folder / f"027_SA_{end}.nii.gz", cine[..., place], form.affine)
+        write_nifti(folder / f"027_SA_{end}_gt.nii.gz", volume(form, phase), form.affine)
+    rows = ["SUBJECT_CODE,DISEASE,VENDOR,SCANNER,FIELD", "27.0,FALL,Philips Medical Systems,Achieva,1.5"]
+    (root / "dataset_information.csv").write_text("\n".join([*rows, *[",,,,"] * 9]))
+
+
 def write_nnunet(root: Path, form: Form, names: dict[str, int] | None = None) -> None:
     root = root / "Dataset027_Heart"
     for phase, frame in enumerate((1, 7)):
@@ -324,16 +337,16 @@ def workspace(form: Form, resolution: int = 4, head: str = "") -> str:
     )
 
 
-FORMS = ["ACDC", "ACDC RAS", "ACDC flipped", "ACDC turned", "M&Ms", "nnU-Net", "SEG BINARY", "SEG FRACTIONAL",
-         "SEG LABELMAP", "RTSTRUCT", "cvi42"]  # fmt: skip
+FORMS = ["ACDC", "ACDC RAS", "ACDC flipped", "ACDC turned", "M&Ms", "M&Ms-2", "nnU-Net", "SEG BINARY",
+         "SEG FRACTIONAL", "SEG LABELMAP", "RTSTRUCT", "cvi42"]  # fmt: skip
 
 
 def write(form: str, root: Path, heart: Form) -> None:
     """Write images and labels in one of `FORMS`."""
     if form.startswith("ACDC"):
         write_acdc(root, heart, form.partition(" ")[2] or "LPS")
-    elif form in ("M&Ms", "nnU-Net"):
-        {"M&Ms": write_mnms, "nnU-Net": write_nnunet}[form](root, heart)
+    elif form in ("M&Ms", "M&Ms-2", "nnU-Net"):
+        {"M&Ms": write_mnms, "M&Ms-2": write_mnms2, "nnU-Net": write_nnunet}[form](root, heart)
     else:
         sources = write_images(root, heart)
         for phase in (0, 1) if form.startswith("SEG") else ():

@@ -33,8 +33,8 @@ def read(form: str, root: Path, heart: Form) -> Reading:
     if form.startswith("ACDC"):
         forms.write_acdc(root, heart, form.partition(" ")[2] or "LPS")
         return from_nifti(root)
-    if form in ("M&Ms", "nnU-Net"):
-        {"M&Ms": forms.write_mnms, "nnU-Net": forms.write_nnunet}[form](root, heart)
+    if form in ("M&Ms", "M&Ms-2", "nnU-Net"):
+        forms.write(form, root, heart)
         return from_nifti(root)
     sources = forms.write_images(root, heart)
     images = forms.images(root)

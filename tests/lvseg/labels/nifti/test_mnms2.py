@@ -1,0 +1,77 @@
+"""M&Ms-2: the ends of the beat are files of their own, and which phases they are their pixels say."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lvseg.labels.find import find_all
+from lvseg.labels.sources.structures import table_of
+from lvseg.labels.study import Study
+from tests.lvseg.labels.sources import forms
+from tests.lvseg.labels.sources.forms import CAVITY, Form
+
+
+@pytest.fixture(scope="module")
+def heart() -> Form:
+    return forms.heart()
+
+
+def read(folder: Path) -> tuple[Study, list[str]]:
+    """Return the one patient of a folder, and the reasons for what was set aside."""
+    (patient,), aside = find_all([folder])
+    study = patient.read(1, table_of({}), all_pixels=True)
+    return study, [entry.reason for entry in (*aside, *study.aside)]
+
+
+def drawn(study: Study, heart: Form) -> None:
+    """Check that each end of the beat has what was drawn there, on the pixels that show it."""
+    sizes = dict.fromkeys(study.cycle.values(), 0)
+    for frame in study.labelled:
+        cavity = study.maps[frame.number].labels == CAVITY
+        assert (study.pixels[frame.number][cavity] >= 900).all()
+        sizes[study.cycle[frame.phase]] += int(cavity.sum())
+    truth = [
+        sum(int((heart.truth[index, phase] == CAVITY).sum()) for index in range(forms.SLICES))
+        for phase in (0, 1)
+    ]
+    assert sizes == {"ED": truth[0], "ES": truth[1]}
+
+
+def test_the_ends_are_the_phases_of_the_cine_that_they_show(tmp_path: Path, heart: Form) -> None:
+    forms.write_mnms2(tmp_path, heart)
+    study, reasons = read(tmp_path)
+    assert (study.cycle, study.phases) == ({3: "ED", 7: "ES"}, 9)
+    drawn(study, heart)
+    assert (study.notes, reasons) == ([], ["a long axis: of each patient the short axis is used"])
+    assert (study.id, study.group, study.vendor, study.official_part) == (
+        "027",
+        "FALL",
+        "Philips",
+        "training",
+    )
+
+
+def test_a_cine_that_shows_another_beat_is_not_used(tmp_path: Path, heart: Form) -> None:
+    forms.write_mnms2(tmp_path, heart)
+    other = np.stack([forms.picture(heart, int(n >= 4)) * 2 for n in range(9)], axis=-1)
+    forms.write_nifti(tmp_path / "dataset/027/027_SA_CINE.nii.gz", other, heart.affine)
+    study, reasons = read(tmp_path)
+    assert (study.cycle, study.phases) == ({1: "ED", 2: "ES"}, 2)
+    drawn(study, heart)
+    assert any("are none of its phases" in reason for reason in reasons)
+
+
+def test_a_cine_that_cannot_be_read_leaves_the_ends(tmp_path: Path, heart: Form) -> None:
+    forms.write_mnms2(tmp_path, heart)
+    (tmp_path / "dataset/027/027_SA_CINE.nii.gz").write_bytes(b"damaged")
+    study, reasons = read(tmp_path)
+    assert (study.cycle, study.phases, len(reasons)) == ({1: "ED", 2: "ES"}, 2, 2)
+    drawn(study, heart)
+
+
+def test_the_ends_alone(tmp_path: Path, heart: Form) -> None:
+    forms.write_mnms2(tmp_path, heart, with_cine=False)
+    study, reasons = read(tmp_path)
+    assert (study.cycle, study.notes, reasons) == ({1: "ED", 2: "ES"}, [], [])
+    drawn(study, heart)
