@@ -150,10 +150,11 @@ def segmenter_of(model: Any, settings: Any, views: int = 1) -> Any:
     from lvseg.imaging.grid import Grid
     from lvseg.imaging.structures import Structure
     from lvseg.inference.segmenter import Segmenter
+    from lvseg.models.folding import folded
     from lvseg.training.unet import RECIPE
 
     how = RECIPE.prediction(settings, (Structure.CAVITY,))
-    once = Segmenter(model, Grid(settings.image_size, settings.spacing_mm), views, how.one_region)
+    once = Segmenter(folded(model), Grid(settings.image_size, settings.spacing_mm), views, how.one_region)
     return replace(once, closer=how.closer)
 
 

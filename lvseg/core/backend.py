@@ -16,7 +16,7 @@ from lvseg.core import kernels
 from lvseg.core.errors import UserError
 from lvseg.core.own_lines import say
 
-__all__ = ["keras", "prepare"]
+__all__ = ["keras", "prepare", "tf"]
 
 # Failures still reach the user, as exceptions; what this drops is notes such as "could not find CUDA drivers".
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -156,14 +156,24 @@ def _set_seed(seed: int | None) -> None:
         keras.utils.set_random_seed(seed)
 
 
+_AT_ONCE = 2  # operations; on two cores four take longer than two
+
+
 def _set_threads(threads: int) -> None:
-    """Fix the thread pools; only possible before TensorFlow runs its first operation."""
-    pools = tf.config.threading
-    if (pools.get_intra_op_parallelism_threads(), pools.get_inter_op_parallelism_threads()) == (threads, 1):
+    """Fix the thread pools; only possible before TensorFlow runs its first operation.
+
+    Two operations may run at once, such as both gradients of a convolution: on two cores a training is a fifth faster,
+    as one operation alone leaves a quarter of them idle (docs/unet.md). Each gives the same bits as alone.
+    """
+    pools, at_once = tf.config.threading, min(threads, _AT_ONCE)
+    if (pools.get_intra_op_parallelism_threads(), pools.get_inter_op_parallelism_threads()) == (
+        threads,
+        at_once,
+    ):
         return
     try:
         pools.set_intra_op_parallelism_threads(threads)
-        pools.set_inter_op_parallelism_threads(1)
+        pools.set_inter_op_parallelism_threads(at_once)
     except RuntimeError:
         _warn(f"TensorFlow runs already, not on {threads} threads: a fresh process may give other weights")
 

@@ -205,6 +205,7 @@ def load_segmenter(path: Path, how: Mapping[str, Any]) -> Segmenter:
             know, or others than `how` names.
     """
     from lvseg.core.backend import keras
+    from lvseg.models.folding import folded
 
     try:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -228,5 +229,5 @@ def load_segmenter(path: Path, how: Mapping[str, Any]) -> Segmenter:
     grid = Grid(how["size"], how["spacing_mm"])
     closer = Grid(**how["closer"]) if how.get("closer") else None
     return Segmenter(
-        network, grid, how["views"], how["one_region"], tuple(known[name] for name in names), closer
+        folded(network), grid, how["views"], how["one_region"], tuple(known[name] for name in names), closer
     )

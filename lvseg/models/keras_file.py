@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lvseg.core.paths.files import atomic_path
+from lvseg.models.normalisation import PLAIN
 
 if TYPE_CHECKING:
     import keras
@@ -21,7 +22,7 @@ def save_model(model: "keras.Model", path: Path) -> None:
     The optimizer, the loss and the metrics stay behind: they triple the file, and without them it opens
     where this package is not installed.
     """
-    bare = type(model).from_config(model.get_config())
+    bare = type(model).from_config(model.get_config(), custom_objects=PLAIN)
     for copied, trained in zip(bare.variables, model.variables, strict=True):
         copied.assign(trained)
     with tempfile.TemporaryDirectory() as folder:

@@ -10,6 +10,7 @@ from typing import Any
 from lvseg.core.backend import keras
 from lvseg.imaging.structures import Structure
 from lvseg.models.keras_metrics import Accuracy, Dice, SmoothedDice
+from lvseg.models.normalisation import FusedBatchNormalization
 from lvseg.models.targets import UNKNOWN
 from lvseg.models.unet_params import UnetSettings
 
@@ -71,7 +72,7 @@ def _convolution(x: Any, width: int, name: str, size: int = 3, strides: int = 1)
         kernel_initializer="he_normal",
         name=name,
     )(x)
-    x = layers.BatchNormalization(momentum=_MOMENTUM, name=f"{name}_norm")(x)
+    x = FusedBatchNormalization(momentum=_MOMENTUM, name=f"{name}_norm")(x)
     return layers.Activation("relu", name=f"{name}_relu")(x)
 
 
