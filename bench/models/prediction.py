@@ -98,7 +98,7 @@ def ours(stack: Path, folder: Path, model: Any, repeats: int) -> dict[str, float
         for batch, views in batches:
             for _ in range(views):
                 for start in range(0, len(batch), AT_ONCE):
-                    segmenter.network.predict_on_batch(batch[start : start + AT_ONCE])
+                    segmenter.logits(batch[start : start + AT_ONCE])
 
     reading = median_seconds(
         lambda: stacking.stacked(short_axis.choose(inputs.studies(stack)[0].images)), repeats

@@ -154,8 +154,8 @@ def segmenter_of(model: Any, settings: Any, views: int = 1) -> Any:
     from lvseg.training.unet import RECIPE
 
     how = RECIPE.prediction(settings, (Structure.CAVITY,))
-    once = Segmenter(folded(model), Grid(settings.image_size, settings.spacing_mm), views, how.one_region)
-    return replace(once, closer=how.closer)
+    once = Segmenter(model, Grid(settings.image_size, settings.spacing_mm), views, how.one_region)
+    return replace(once, closer=how.closer, quick=folded(model))
 
 
 def drawn(segmenter: Any, images: np.ndarray) -> np.ndarray:

@@ -70,12 +70,14 @@ class Segmenter:
     """A trained network and how it is asked.
 
     Attributes:
-        network: images (batch, size, size, 1) to logits (batch, size, size, 1 + C) of background and C structures.
+        network: as it was trained, images (batch, size, size, 1) to logits (batch, size, size, 1 + C) of background and
+            C structures.
         grid: the square that the network looks at.
         views: of test-time augmentation: how many of the eight turned and mirrored views of a frame are averaged.
         one_region: keep one region of each structure, without holes, as `lvseg.inference.bodies` chooses it.
         structures: that the network tells from the background, in the order of its logits, the cavity first.
         closer: the square of its second look, around the heart that the first one found; None: it looks once.
+        quick: what computes the same sooner and is asked instead (`lvseg.models.folding`); None: there is none.
     """
 
     network: "keras.Model"
@@ -84,6 +86,7 @@ class Segmenter:
     one_region: bool = False
     structures: tuple[Structure, ...] = (Structure.CAVITY,)
     closer: Grid | None = None
+    quick: "keras.Model | None" = None
 
     def on_pixels(
         self, margin: NDArray[np.float32], shape: tuple[int, int], spacing: Spacing
@@ -155,6 +158,10 @@ class Segmenter:
         """
         return np.stack([self.grid.image(*frame) for frame in zip(images, spacings_mm, strict=True)])
 
+    def logits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what the network says of a batch of images, (batch, size, size, 1 + C)."""
+        return np.asarray((self.network if self.quick is None else self.quick).predict_on_batch(batch))
+
     def margins(self, batch: NDArray[np.float32], views: Sequence[tuple[int, bool]]) -> NDArray[np.float32]:
         """Return mean margins over some of `VIEWS` on the square grid, (batch, C, size, size) float32.
 
@@ -165,7 +172,7 @@ class Segmenter:
         for turns, flip in views:
             seen = np.rot90(batch, turns, axes=(1, 2))
             turned = np.ascontiguousarray(seen[:, :, ::-1] if flip else seen)
-            margins = self._margins(np.asarray(self.network.predict_on_batch(turned)))
+            margins = self._margins(self.logits(turned))
             total += np.rot90(margins[..., ::-1] if flip else margins, -turns, axes=(2, 3))
         return np.asarray(total / len(views), np.float32)
 
@@ -228,6 +235,5 @@ def load_segmenter(path: Path, how: Mapping[str, Any]) -> Segmenter:
         )
     grid = Grid(how["size"], how["spacing_mm"])
     closer = Grid(**how["closer"]) if how.get("closer") else None
-    return Segmenter(
-        folded(network), grid, how["views"], how["one_region"], tuple(known[name] for name in names), closer
-    )
+    told = tuple(known[name] for name in names)
+    return Segmenter(network, grid, how["views"], how["one_region"], told, closer, folded(network))

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lvseg.core.backend import keras
+from lvseg.inference.segmenter import load_segmenter
 from lvseg.models import keras_file, unet
 from lvseg.models.folding import folded
 from lvseg.models.normalisation import FusedBatchNormalization
@@ -62,6 +63,15 @@ def test_folded_it_computes_the_same_without_normalisations() -> None:
     np.testing.assert_allclose(
         other.predict_on_batch(seen), expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max()
     )
+
+
+def test_a_segmenter_asks_the_folded_network_and_keeps_the_trained_one(tmp_path: Path) -> None:
+    keras_file.save_model(unet.build(TINY), tmp_path / "model.keras")
+    how = {"size": 64, "spacing_mm": 1.4, "views": 1, "one_region": True}
+    segmenter, seen = load_segmenter(tmp_path / "model.keras", how), images(2, 64, 64, 1)
+    assert any(isinstance(layer, layers.BatchNormalization) for layer in segmenter.network.layers)
+    assert segmenter.quick is not None
+    np.testing.assert_array_equal(segmenter.logits(seen), segmenter.quick.predict_on_batch(seen))
 
 
 def test_what_others_need_too_is_not_folded() -> None:
