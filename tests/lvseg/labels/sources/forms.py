@@ -162,7 +162,6 @@ def write_mnms2(root: Path, form: Form, with_cine: bool = True) -> None:
     cine = np.stack([picture(form, int(n >= 4)) + n for n in range(9)], axis=-1)
     if with_cine:
         write_nifti(folder / "027_SA_CINE.nii.gz", cine, form.affine)
-        write_nifti(folder / "027_LA_CINE.nii.gz", cine[:, :, :1], form.affine)
     for phase, (end, place) in enumerate((("ED", 2), ("ES", 6))):
         write_nifti(folder / f"027_SA_{end}.nii.gz", cine[..., place], form.affine)
         write_nifti(folder / f"027_SA_{end}_gt.nii.gz", volume(form, phase), form.affine)
