@@ -111,8 +111,8 @@ with _quiet(), _no_keras_json(), _without(tuple(set(_NOT_NEEDED) - {os.environ["
 def prepare(threads: int, seed: int | None) -> str:
     """Make the coming computation repeatable, and return the device it will run on, in words.
 
-    Sets the seeds of Python, NumPy and the backend. On TensorFlow also the number of threads of one operation and
-    deterministic kernels, and on a GPU lets memory grow, so that other processes find some.
+    Sets the seeds of Python, NumPy and the backend. On TensorFlow also the number of threads of one operation, how many
+    operations run at once, and deterministic kernels, and on a GPU lets memory grow, so that other processes find some.
 
     Args:
         threads: of one operation; sums are split by it, so another number gives other weights. JAX takes all cores.
@@ -162,7 +162,7 @@ _AT_ONCE = 2  # operations; on two cores four take longer than two
 def _set_threads(threads: int) -> None:
     """Fix the thread pools; only possible before TensorFlow runs its first operation.
 
-    Two operations may run at once, such as both gradients of a convolution: on two cores a training is a fifth faster,
+    Two operations may run at once, such as both gradients of a convolution: on two cores a training is a sixth faster,
     as one operation alone leaves a quarter of them idle (docs/unet.md). Each gives the same bits as alone.
     """
     pools, at_once = tf.config.threading, min(threads, _AT_ONCE)

@@ -8,13 +8,17 @@ from lvseg.core.backend import keras
 class FusedBatchNormalization(keras.layers.BatchNormalization):
     """Keras' layer, which takes eight operations, each through all of its memory, for what TensorFlow has in one.
 
-    It is one where it pays: in training, on TensorFlow, in single precision. Saved models hold Keras' own (`PLAIN`).
+    It is one where it pays: in training, on TensorFlow, in single precision. It scales, centres and normalises the last
+    axis, as Keras' does unless it is told otherwise. Saved models hold Keras' own layer (`PLAIN`).
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Return what is normalised over all axes but the last, (batch, rows, columns, channels)."""
-        one = training and keras.backend.backend() == "tensorflow" and self.compute_dtype == "float32"
-        return self._in_one(inputs) if one else super().call(inputs, training=training, mask=mask)
+        known = keras.backend.backend() == "tensorflow" and self.compute_dtype == "float32" and mask is None
+        learns = training and self.trainable
+        return (
+            self._in_one(inputs) if known and learns else super().call(inputs, training=training, mask=mask)
+        )
 
     def _in_one(self, inputs: Any) -> Any:
         from lvseg.core.backend import tf

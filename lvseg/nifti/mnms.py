@@ -70,7 +70,7 @@ def find_second(files: list[Item], tables: Tables, found: Found) -> list[VolumeF
         patients[name].drawn.append(DrawnVolume(item, images.get((name, phase)), phase))
     for name, patient in patients.items():
         if (name, None) not in images:
-            patient.ed, patient.es = 1, 2
+            patient.ed, patient.es = (end if (name, end) in images else None for end in (1, 2))
         row = tables.row(name, files[0].parts[:-1], found.aside)
         patient.group, patient.vendor = row.get("disease", ""), row.get("vendor", "")
         if not in_part(patient, files).official_part and _CODE.fullmatch(name) and patient.group:

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from lvseg.core.paths.archives import Item, SetAside, UnreadableError, shared
 from lvseg.nifti import facts
@@ -13,7 +13,6 @@ Row = dict[str, str]  # columns without blanks, in small letters
 _DELIMITERS = ",;\t"
 # What is taken from a row: in any other column rows may differ as they like.
 _TAKEN = ("ed", "es", "pathology", "disease", "vendorname", "vendor", "sex", "height", "weight")
-_NUMBER = re.compile(r"0*([0-9]+)([.,]0*)?")
 _CODES = ("externalcode", "subjectcode")  # columns that name a patient, of M&Ms and of M&Ms-2
 _LARGEST = 64 * 2**20  # bytes: that of M&Ms-2 has a million empty rows
 
@@ -31,13 +30,14 @@ class Tables:
             return False
         by_patient: dict[str, list[Row]] = {}
         for code, row in rows:
-            by_patient.setdefault(_key(code), []).append(row)
+            by_patient.setdefault(code.upper(), []).append(row)
         self._tables.append((item, by_patient))
         return True
 
     def row(self, patient: str, folder: Sequence[str], aside: list[SetAside]) -> Row:
         """Return what is said of a patient, by the table that lies nearest to him: ids occur in other data sets again.
 
+        Of one whose name is a number, only tables in his folder or above it say anything: everybody counts from 1.
         Where two rows contradict each other nobody can tell which of them is meant: neither is believed there.
 
         Args:
@@ -45,8 +45,12 @@ class Tables:
             folder: in which these lie, part by part.
             aside: takes in contradictions.
         """
-        key = _key(patient)
-        own = [(item, rows[key]) for item, rows in self._tables if key in rows]
+        own = []
+        for item, rows in self._tables:
+            code = _code(patient, rows)
+            above = shared(item.parts[:-1], folder) == len(item.parts) - 1
+            if code is not None and (above or not patient.isdecimal()):
+                own.append((item, rows[code]))
         nearest = max((shared(item.parts[:-1], folder) for item, _ in own), default=0)
         near = [(item, rows) for item, rows in own if shared(item.parts[:-1], folder) == nearest]
         said, differing = _agreed([row for _, rows in near for row in rows])
@@ -74,7 +78,7 @@ def _rows(item: Item) -> list[tuple[str, Row]] | None:
             code = next((column for column in plain if plain[column] in _CODES), None)
             if code is not None:
                 return [
-                    (row[code], {plain[key]: str(row[key] or "").strip() for key in plain})
+                    (row[code].strip(), {plain[key]: str(row[key] or "").strip() for key in plain})
                     for row in table
                     if (row[code] or "").strip()
                 ]
@@ -83,10 +87,11 @@ def _rows(item: Item) -> list[tuple[str, Row]] | None:
     return None
 
 
-def _key(patient: str) -> str:
-    """Return a patient's name as tables are asked for it: programs for tables make `027` to 27 or 27.0."""
-    name = patient.strip().upper()
-    return match[1] if (match := _NUMBER.fullmatch(name)) else name
+def _code(patient: str, rows: Collection[str]) -> str | None:
+    """Return how a table names a patient; None where it does not. Programs for tables make 27 or 27.0 of `027`."""
+    name = patient.upper()
+    number = name.lstrip("0") if name.isdecimal() else name
+    return next((code for code in (name, number, f"{number}.0", f"{number},0") if code in rows), None)
 
 
 def _plain(key: object) -> str:

@@ -13,7 +13,7 @@ from lvseg.nifti.volume import Volume, read_volume
 from lvseg.nifti.volume_files import VolumeFiles
 
 _OTHER_BEAT = (
-    "end-diastole and end-systole, which have files of their own, are none of its phases: they are used alone"
+    "end-diastole and end-systole, which have files of their own, are not two of its phases: it is not used"
 )
 _UNTOLD = "nothing says which phases are end-diastole and end-systole: taken from the volumes"
 
@@ -54,35 +54,48 @@ def by_content(cine: VolumeCine, files: Sequence[ImageVolume], notes: list[str])
 def placed_ends(files: VolumeFiles, aside: list[SetAside]) -> VolumeFiles:
     """Return a patient of M&Ms-2 whose ends of the beat bear the phases of his cine that they show.
 
-    Where one of them is none of its phases, nobody can tell when it was: the ends are then all that is used of him, and
-    so they are where the cine cannot be read.
+    Where they are not two of its phases, nobody can tell when they were: the ends are then all that is used of him, and
+    so they are where the cine cannot be read. An end that cannot be read is left out, and what was drawn on it.
 
     Args:
         files: whose ends have phases of their own, see `lvseg.nifti.mnms`.
-        aside: takes in a cine that is not used.
+        aside: takes in what is not used.
     """
     cine = next((file for file in files.images if file.phase is None), None)
     if cine is None:
         return files
+    ends = [file for file in files.images if file is not cine]
     phases: dict[int | None, int] = {}
     try:
         whole = grey_values(read_volume(cine.item))
-        for file in files.images:
-            if file is not cine and (volume := _readable(file)) is not None and volume.shape[3] == 1:
-                phases[file.phase] = next(iter(_phases_like(whole, volume)), 0)
-        reason = _OTHER_BEAT if 0 in phases.values() else ""
     except UnreadableError as error:
-        reason = str(error)
-    if reason:
-        aside.append(SetAside(cine.item.label, reason))
-        return replace(files, ed=1, es=2, images=[file for file in files.images if file is not cine])
+        return _ends_alone(files, ends, SetAside(cine.item.label, str(error)), aside)
+    for file in ends:
+        try:
+            phases[file.phase] = next(iter(_phases_like(whole, read_volume(file.item))), 0)
+        except UnreadableError as error:
+            aside.append(SetAside(file.item.label, str(error)))
+    if 0 in phases.values() or len(set(phases.values())) < len(phases):
+        return _ends_alone(files, ends, SetAside(cine.item.label, _OTHER_BEAT), aside)
     return replace(
         files,
         ed=phases.get(1),
         es=phases.get(2),
-        images=[replace(file, phase=phases.get(file.phase)) for file in files.images],
-        drawn=[replace(one, phase=phases.get(one.phase)) for one in files.drawn],
+        images=[cine, *(replace(file, phase=phases[file.phase]) for file in ends if file.phase in phases)],
+        drawn=[
+            replace(one, phase=phases[one.phase]) if one.phase in phases else replace(one, image=None)
+            for one in files.drawn
+        ],
     )
+
+
+def _ends_alone(
+    files: VolumeFiles, ends: Sequence[ImageVolume], unused: SetAside, aside: list[SetAside]
+) -> VolumeFiles:
+    """Return a patient without his cine, which is set aside."""
+    aside.append(unused)
+    ed, es = (end if any(file.phase == end for file in ends) else None for end in (1, 2))
+    return replace(files, ed=ed, es=es, images=list(ends))
 
 
 def _phases_like(whole: NDArray[np.generic], volume: Volume) -> list[int]:
@@ -110,7 +123,8 @@ def cycle_of(study: Study, ed: int | None, es: int | None) -> dict[int, str]:
     """
     if ed is None or es is None:
         study.notes.append(_UNTOLD)
-        return find_cycle(study.joined, study.endo)
+        one = {phase: name for phase, name in ((ed, "ED"), (es, "ES")) if phase is not None}
+        return find_cycle(study.joined, study.endo) or one
     said = {ed: "ED", es: "ES"}
     told = _told(study, said)
     if not told or told == said:

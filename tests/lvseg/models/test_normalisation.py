@@ -14,6 +14,8 @@ from lvseg.models.folding import folded
 from lvseg.models.normalisation import FusedBatchNormalization
 from tests.lvseg.training.unet_training import TINY
 
+import tensorflow as tf  # isort: skip
+
 layers = keras.layers
 
 
@@ -58,6 +60,7 @@ def test_folded_it_computes_the_same_without_normalisations() -> None:
     rng = np.random.default_rng(0)
     network.set_weights([values + rng.uniform(0.1, 0.3, values.shape) for values in network.get_weights()])
     other = folded(network)
+    assert other is not None
     assert not any(isinstance(layer, layers.BatchNormalization) for layer in other.layers)
     expected = network.predict_on_batch(seen)
     np.testing.assert_allclose(
@@ -75,12 +78,39 @@ def test_a_segmenter_asks_the_folded_network_and_keeps_the_trained_one(tmp_path:
 
 
 def test_what_others_need_too_is_not_folded() -> None:
-    """A convolution that is used beside its normalisation, or that does something to its values first."""
+    """Values that are used beside their normalisation, changed before it, or normalised as others are."""
     image = keras.Input((8, 8, 1))
-    shared = layers.Conv2D(2, 3, padding="same", use_bias=False)(image)
-    bent = layers.Conv2D(2, 3, padding="same", use_bias=False, activation="relu")(image)
-    both = [layers.BatchNormalization()(shared), shared, layers.BatchNormalization()(bent)]
-    network = keras.Model(image, layers.Add()(both))
+
+    def convolved(**how: Any) -> Any:
+        return layers.Conv2D(2, 3, padding="same", use_bias=False, **how)(image)
+
+    sound, used, shown, bent, norm = (
+        convolved(),
+        convolved(),
+        convolved(),
+        convolved(activation="relu"),
+        layers.BatchNormalization(),
+    )
+    normalised = [layers.BatchNormalization()(values) for values in (sound, used, shown, bent)]
+    shared = [norm(convolved()), norm(convolved()), layers.BatchNormalization(scale=False)(convolved())]
+    network = keras.Model(image, [layers.Add()([*normalised, *shared]) + used * 2.0, shown])
     network.set_weights([np.abs(images(*values.shape)) for values in network.get_weights()])
-    seen = images(2, 8, 8, 1)
-    np.testing.assert_array_equal(folded(network).predict_on_batch(seen), network.predict_on_batch(seen))
+    other, seen = folded(network), images(2, 8, 8, 1)
+    assert other is not None
+    assert len(network.layers) - len(other.layers) == 1, "the sound one alone"
+    for own, same in zip(network.predict_on_batch(seen), other.predict_on_batch(seen), strict=True):
+        np.testing.assert_allclose(same, own, rtol=1e-5)
+
+
+def test_of_nothing_to_fold_there_is_no_quick_network() -> None:
+    image = keras.Input((8, 8, 1))
+    assert folded(keras.Model(image, layers.Conv2D(2, 3)(image))) is None
+    assert folded(keras.Sequential([image, layers.BatchNormalization()])) is None
+
+
+def test_a_training_normalises_in_one_operation() -> None:
+    network, seen = unet.build(TINY), images(2, 64, 64, 1)
+    learning = tf.function(lambda values: network(values, training=True)).get_concrete_function(seen)
+    kinds = {operation.type for operation in learning.graph.get_operations()}
+    assert "FusedBatchNormV3" in kinds
+    assert "SquaredDifference" not in kinds
