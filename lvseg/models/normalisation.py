@@ -6,7 +6,7 @@ from lvseg.core.backend import keras
 
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """Keras' layer, which takes eight operations, each through all of its memory, for what TensorFlow has in one.
+    """Keras' layer, which takes several operations, each through all of its memory, for what TensorFlow has in one.
 
     It is one where it pays: in training, on TensorFlow, in single precision. It scales, centres and normalises the last
     axis, as Keras' does unless it is told otherwise. Saved models hold Keras' own layer (`PLAIN`).

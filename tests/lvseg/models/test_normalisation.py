@@ -34,7 +34,7 @@ def of_one_layer(kind: Any) -> keras.Model:
 
 
 @pytest.mark.parametrize("size", [1, 6], ids=["few values", "many values"])
-def test_one_operation_learns_what_eight_learn(size: int) -> None:
+def test_one_operation_learns_what_several_learn(size: int) -> None:
     seen, wanted = images(4, size, size, 3), images(4, size, size, 3) ** 2
     learnt = []
     for kind in (layers.BatchNormalization, FusedBatchNormalization):
